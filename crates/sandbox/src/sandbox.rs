@@ -1,0 +1,224 @@
+//! Starts both sides, ties them together, stops them.
+
+use crate::{
+    announcement::{Announcement, HubSpotAccess, SalesforceAccess},
+    config::SandboxConfig,
+    fault::Faults,
+    hubspot::{self, Portal},
+    native::NativeSync,
+    salesforce::{self, OrgError, OrgHandle, OrgReport},
+    server::{self, Listener, ServeError},
+    stats::Stats,
+};
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tower_http::compression::CompressionLayer;
+
+/// A running org and portal. Dropping it stops them; [`Sandbox::stop`] also waits.
+#[derive(Debug)]
+pub struct Sandbox {
+    announcement: Announcement,
+    report: StartReport,
+    org: Arc<OrgHandle>,
+    portal: Arc<Portal>,
+    salesforce_faults: Arc<Faults>,
+    hubspot_faults: Arc<Faults>,
+    salesforce_stats: Arc<Stats>,
+    hubspot_stats: Arc<Stats>,
+    tasks: Vec<JoinHandle<()>>,
+    stop: CancellationToken,
+}
+
+/// What was loaded, and what of it the sandbox cannot do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct StartReport {
+    /// The Salesforce side.
+    pub salesforce: OrgReport,
+}
+
+/// Why a sandbox did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// A listener or its certificate.
+    #[error("cannot serve the {side} side")]
+    Serve {
+        /// `Salesforce` or `HubSpot`.
+        side: &'static str,
+        /// What went wrong.
+        source: ServeError,
+    },
+    /// The org's definitions or its sample data.
+    #[error("cannot load the org")]
+    Org(#[from] OrgError),
+    /// Loading panicked or was cancelled.
+    #[error("loading the org did not finish")]
+    Loading(#[from] tokio::task::JoinError),
+}
+
+impl Sandbox {
+    /// Loads the org, binds both sides and answers on them.
+    pub async fn start(config: SandboxConfig) -> Result<Sandbox, SandboxError> {
+        let serving = |side| move |source| SandboxError::Serve { side, source };
+        let tls = config
+            .tls
+            .as_ref()
+            .map(server::tls_acceptor)
+            .transpose()
+            .map_err(serving("Salesforce"))?;
+        let salesforce_listener = Listener::bind(config.salesforce, tls.clone())
+            .await
+            .map_err(serving("Salesforce"))?;
+        let hubspot_listener = Listener::bind(config.hubspot, tls)
+            .await
+            .map_err(serving("HubSpot"))?;
+
+        let salesforce_stats = Arc::new(Stats::default());
+        let hubspot_stats = Arc::new(Stats::default());
+        let (org, report) = {
+            let (config, stats, url) = (
+                config.clone(),
+                salesforce_stats.clone(),
+                salesforce_listener.url(),
+            );
+            tokio::task::spawn_blocking(move || OrgHandle::load(&config, url, stats)).await??
+        };
+        let org = Arc::new(org);
+        let portal = Arc::new(Portal::new(
+            config.hubspot_limits,
+            config.seed,
+            hubspot_stats.clone(),
+        ));
+        let stop = CancellationToken::new();
+        let mut tasks = Vec::new();
+        if config.companies.enabled {
+            let mut native = NativeSync::new(org.clone(), portal.clone(), config.companies.clone());
+            native.first_copy();
+            tasks.push(tokio::spawn(native.run(stop.clone())));
+        }
+
+        let announcement = announce(&org, &portal, &salesforce_listener, &hubspot_listener);
+        let salesforce_faults = Arc::new(Faults::new(salesforce::fault_body));
+        let hubspot_faults = Arc::new(Faults::new(hubspot_fault_body));
+        let salesforce_side = server::dress(
+            salesforce::router(org.clone()),
+            salesforce_faults.clone(),
+            salesforce_stats.clone(),
+        )
+        .layer(CompressionLayer::new().quality(tower_http::CompressionLevel::Fastest));
+        let hubspot_side = server::dress(
+            hubspot::router(portal.clone()),
+            hubspot_faults.clone(),
+            hubspot_stats.clone(),
+        );
+        tasks.push(salesforce_listener.serve(salesforce_side, stop.clone()));
+        tasks.push(hubspot_listener.serve(hubspot_side, stop.clone()));
+        Ok(Sandbox {
+            announcement,
+            report: StartReport { salesforce: report },
+            org,
+            portal,
+            salesforce_faults,
+            hubspot_faults,
+            salesforce_stats,
+            hubspot_stats,
+            tasks,
+            stop,
+        })
+    }
+
+    /// Where it is and how to get in.
+    pub fn announcement(&self) -> &Announcement {
+        &self.announcement
+    }
+
+    /// What was loaded, and what of it is not supported.
+    pub fn report(&self) -> &StartReport {
+        &self.report
+    }
+
+    /// The org, for tests in the same process: its journal and its clock.
+    pub fn org(&self) -> &Arc<OrgHandle> {
+        &self.org
+    }
+
+    /// The portal, for tests in the same process.
+    pub fn portal(&self) -> &Arc<Portal> {
+        &self.portal
+    }
+
+    /// The Salesforce side's faults.
+    pub fn salesforce_faults(&self) -> &Faults {
+        &self.salesforce_faults
+    }
+
+    /// The HubSpot side's faults.
+    pub fn hubspot_faults(&self) -> &Faults {
+        &self.hubspot_faults
+    }
+
+    /// The Salesforce side's counters.
+    pub fn salesforce_stats(&self) -> &Stats {
+        &self.salesforce_stats
+    }
+
+    /// The HubSpot side's counters.
+    pub fn hubspot_stats(&self) -> &Stats {
+        &self.hubspot_stats
+    }
+
+    /// Stops both sides; open calls may finish for a short while.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        for mut task in std::mem::take(&mut self.tasks) {
+            if tokio::time::timeout(Duration::from_secs(5), &mut task)
+                .await
+                .is_err()
+            {
+                task.abort();
+            }
+        }
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn announce(org: &OrgHandle, portal: &Portal, salesforce: &Listener, hubspot: &Listener) -> Announcement {
+    let user = org.credentials();
+    let app = portal.credentials();
+    Announcement {
+        salesforce: SalesforceAccess {
+            login_url: salesforce.url(),
+            instance_url: salesforce.url(),
+            username: user.username.clone(),
+            password: user.password.clone(),
+            security_token: user.security_token.clone(),
+            client_id: user.client_id.clone(),
+            client_secret: user.client_secret.clone(),
+            refresh_token: user.refresh_token.clone(),
+            pubsub: None,
+        },
+        hubspot: HubSpotAccess {
+            base_url: hubspot.url(),
+            token: app.token,
+            client_id: app.client_id,
+            client_secret: app.client_secret,
+            refresh_token: app.refresh_token,
+        },
+    }
+}
+
+/// HubSpot's error object, as a fault gives it.
+fn hubspot_fault_body(status: http::StatusCode) -> serde_json::Value {
+    json!({
+        "status": "error",
+        "message": status.canonical_reason().unwrap_or("error"),
+        "correlationId": "00000000-0000-4000-8000-000000000000",
+        "category": if status.is_server_error() { "INTERNAL_ERROR" } else { "VALIDATION_ERROR" },
+    })
+}
