@@ -1,0 +1,227 @@
+//! What travels between the stages.
+
+use serde::{Deserialize, Serialize};
+
+use crate::columns::Table;
+use crate::ids::{HubSpotId, ObjectTypeId, Revision, RunId, SalesforceId, SyncKey, SyncName, TenantId};
+use crate::version::Version;
+
+/// Most rows in one message.
+pub const BATCH_ROWS_MAX: usize = 500;
+/// Most bytes of text in one message; a single row larger than this fails alone.
+pub const BATCH_BYTES_MAX: usize = 512 * 1024;
+
+/// What happened to a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeKind {
+    /// It exists, with these values.
+    Upsert,
+    /// It is deleted.
+    Delete,
+    /// It exists, but the sync's filter no longer wants it. Decided by the mapper; never sent by the extractor.
+    Leave,
+}
+
+/// Why a batch travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// To be written.
+    Apply,
+    /// To be compared with what HubSpot has; nothing is written, remembered or counted.
+    Compare,
+}
+
+/// How a change was noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// A one-off run over the records that already exist.
+    Import,
+    /// A window of SystemModstamp.
+    Increment,
+    /// A change event.
+    ChangeEvent,
+    /// Somebody asked for this record to be read again.
+    Reread,
+    /// A difference found by `verify --repair`.
+    Repair,
+    /// A compare.
+    Compare,
+}
+
+impl Source {
+    /// The word used in metrics, output and pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Import => "import",
+            Self::Increment => "increment",
+            Self::ChangeEvent => "change-event",
+            Self::Reread => "reread",
+            Self::Repair => "repair",
+            Self::Compare => "compare",
+        }
+    }
+}
+
+/// What every message between the stages says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Of which sync.
+    pub sync: SyncName,
+    /// For which revision of it the columns were read or mapped.
+    pub revision: Revision,
+    /// To be written or compared.
+    pub purpose: Purpose,
+    /// How it was noticed.
+    pub source: Source,
+    /// The import or compare that it belongs to.
+    pub run: Option<RunId>,
+    /// Ignore fingerprints: `--overwrite` and repair. Versions, delete rule and safety limit still hold.
+    pub force: bool,
+}
+
+impl Envelope {
+    /// Tenant and sync together.
+    pub fn sync_key(&self) -> SyncKey {
+        SyncKey {
+            tenant: self.tenant.clone(),
+            name: self.sync.clone(),
+        }
+    }
+}
+
+/// Extractor to mapper: full rows of changed records, columns named by Salesforce field.
+/// `ids`, `versions`, `kinds` and the table's rows run in parallel. A deleted row's cells are null and mean nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeBatch {
+    /// Whose and why.
+    pub envelope: Envelope,
+    /// One a row.
+    pub ids: Vec<SalesforceId>,
+    /// One a row.
+    pub versions: Vec<Version>,
+    /// One a row.
+    pub kinds: Vec<ChangeKind>,
+    /// Salesforce fields as text, as Bulk 2.0 CSV gives them.
+    pub table: Table,
+}
+
+/// One lookup of a sync's definition, resolved against the portal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Association {
+    /// The Salesforce lookup or master-detail field.
+    pub field: String,
+    /// The HubSpot object type at the other end.
+    pub to: ObjectTypeId,
+    /// The HubSpot property by which the parent is found.
+    pub match_property: String,
+    /// Whether that property is unique (readable by batch read), or kept by HubSpot's own integration (scanned).
+    pub match_unique: bool,
+    /// The label's (category, type id) from child to parent; `None` is the plain association.
+    pub label: Option<AssociationType>,
+}
+
+/// HubSpot's name for a kind of association in one direction.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AssociationType {
+    /// `HUBSPOT_DEFINED`, `USER_DEFINED` or `INTEGRATOR_DEFINED`. The same number can exist in two categories.
+    pub category: String,
+    /// The number, different per portal and direction.
+    pub type_id: u32,
+}
+
+/// Mapper to loader: HubSpot property values, columns named by property. Null clears.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriteBatch {
+    /// Whose and why.
+    pub envelope: Envelope,
+    /// One a row.
+    pub ids: Vec<SalesforceId>,
+    /// One a row.
+    pub versions: Vec<Version>,
+    /// One a row; `Leave` travels on when the sync's rule for leaving is the delete rule, else it ended at the mapper.
+    pub kinds: Vec<ChangeKind>,
+    /// HubSpot values as text. Does not carry the unique property or `landbridge_version`: the loader adds both.
+    pub table: Table,
+    /// Only with [`Purpose::Compare`]: the wanted parents, columns named by Salesforce lookup field.
+    pub links: Table,
+}
+
+/// Mapper to resolver: the parents that lookups name. Columns named by lookup field, cells are Salesforce ids, null is
+/// a cleared lookup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkIntents {
+    /// Whose and why.
+    pub envelope: Envelope,
+    /// The records that hold the lookups; one a row.
+    pub children: Vec<SalesforceId>,
+    /// One a row.
+    pub versions: Vec<Version>,
+    /// Set for a row whose record is deleted: its waiting links are dropped.
+    pub deleted: Vec<bool>,
+    /// One column a lookup field.
+    pub table: Table,
+}
+
+/// One record that HubSpot now has, or no longer has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The Salesforce record.
+    pub id: SalesforceId,
+    /// The HubSpot record; `None` when it is gone.
+    pub hubspot_id: Option<HubSpotId>,
+    /// Of the change that made it so.
+    pub version: Version,
+}
+
+/// Loader to resolver: which HubSpot record a Salesforce record became.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identities {
+    /// Whose and why.
+    pub envelope: Envelope,
+    /// Their HubSpot object type.
+    pub object_type: ObjectTypeId,
+    /// The pairs.
+    pub identities: Vec<Identity>,
+}
+
+/// What is known of the parent that a field linked before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Former {
+    /// It linked nothing.
+    Nothing,
+    /// It linked this record.
+    Record(HubSpotId),
+    /// Not known: the child's associations must be read before one is replaced.
+    Unknown,
+}
+
+/// One association to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkWrite {
+    /// The record that holds the lookup.
+    pub child: SalesforceId,
+    /// Its HubSpot record.
+    pub child_hubspot_id: HubSpotId,
+    /// The lookup field, which names the association in the sync's definition.
+    pub field: String,
+    /// The parent to link; `None` only unlinks.
+    pub parent: Option<(SalesforceId, HubSpotId)>,
+    /// The parent to unlink.
+    pub former: Former,
+    /// Of the child's change that asked for it.
+    pub version: Version,
+}
+
+/// Resolver to loader: associations to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkWrites {
+    /// Whose and why.
+    pub envelope: Envelope,
+    /// In the order in which they were decided.
+    pub links: Vec<LinkWrite>,
+}

@@ -1,0 +1,229 @@
+//! What `lb_config` holds, as JSON: tenants, syncs, imports. Control writes, every stage watches.
+
+use serde::{Deserialize, Serialize};
+
+use crate::batch::Association;
+use crate::hubspot::ObjectSchema;
+use crate::ids::{ImportId, Revision, SyncKey, SyncName, TenantId};
+use crate::salesforce::ObjectDescribe;
+use crate::sync::SyncDefinition;
+
+/// A tenant: endpoints and identities, never credentials.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tenant {
+    /// Its name.
+    pub id: TenantId,
+    /// The Salesforce connection.
+    pub salesforce: SalesforceConnection,
+    /// The HubSpot connection.
+    pub hubspot: HubSpotConnection,
+    /// Why the tenant stands still, when it does; nothing is read or written then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<String>,
+}
+
+/// Where the org is, and which one it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SalesforceConnection {
+    /// My Domain, or the login host.
+    pub login_url: String,
+    /// The org's 18-character id, pinned at the first sign-in. Another id suspends the tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<String>,
+    /// API calls a day that Landbridge may spend; `None` leaves only the reserve alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daily_calls: Option<u64>,
+}
+
+/// Where the portal is, and which one it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HubSpotConnection {
+    /// `https://api.hubapi.com`, or a sandbox.
+    pub base_url: String,
+    /// The portal, pinned at the first sign-in. Another one suspends the tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub portal_id: Option<u64>,
+    /// Calls per ten seconds to start from, until headers say otherwise; 0 is no limit (benchmarks).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls_per_ten_seconds: Option<u32>,
+}
+
+/// What signs in to Salesforce. Crosses the bus only sealed to the extractor's key.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "flow", rename_all = "kebab-case")]
+pub enum SalesforceCredentials {
+    /// OAuth client credentials, on My Domain only.
+    ClientCredentials {
+        /// Consumer key.
+        client_id: String,
+        /// Consumer secret.
+        client_secret: String,
+    },
+    /// OAuth refresh token.
+    RefreshToken {
+        /// Consumer key.
+        client_id: String,
+        /// Consumer secret.
+        client_secret: String,
+        /// The token; another may replace it.
+        refresh_token: String,
+    },
+}
+
+/// What signs in to HubSpot. Crosses the bus only sealed to the loader's key.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "flow", rename_all = "kebab-case")]
+pub enum HubSpotCredentials {
+    /// A service key or a private app's token.
+    Token {
+        /// The bearer token.
+        token: String,
+    },
+}
+
+impl std::fmt::Debug for SalesforceCredentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SalesforceCredentials([redacted])")
+    }
+}
+
+impl std::fmt::Debug for HubSpotCredentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HubSpotCredentials([redacted])")
+    }
+}
+
+/// A sync as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sync {
+    /// The newest definition.
+    pub definition: SyncDefinition,
+    /// Counts the definition's edits.
+    pub revision: Revision,
+    /// Whether it runs.
+    pub status: SyncStatus,
+    /// Why it is suspended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Both schemas as the definition was validated against; present from the first activation or import on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<Resolved>,
+    /// Counts activations: a new one means that the live position starts anew.
+    #[serde(default)]
+    pub activation: u32,
+}
+
+impl Sync {
+    /// Tenant and name.
+    pub fn key(&self) -> SyncKey {
+        self.definition.key()
+    }
+}
+
+/// Whether a sync runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SyncStatus {
+    /// Not yet turned on; it can be imported.
+    Draft,
+    /// Reading and writing continuously.
+    Active,
+    /// Reading stopped by a person; continues from its checkpoint.
+    Paused,
+    /// Stopped by Landbridge, with a reason.
+    Suspended,
+}
+
+impl SyncStatus {
+    /// The word used in output and pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Active => "active",
+            Self::Paused => "paused",
+            Self::Suspended => "suspended",
+        }
+    }
+}
+
+/// A definition resolved against both schemas: all that the mapper needs, without a network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolved {
+    /// The Salesforce object; fields reduced to those that the definition names and the system fields.
+    pub object: ObjectDescribe,
+    /// Fields of parents that the definition names, as `Depot__r.Name`, with their describes.
+    #[serde(default)]
+    pub parent_fields: Vec<ParentField>,
+    /// The HubSpot object type; properties reduced to those that the definition names and the required ones.
+    pub object_type: ObjectSchema,
+    /// The associations in the definition's order.
+    #[serde(default)]
+    pub associations: Vec<Association>,
+}
+
+/// A parent's field that a definition names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentField {
+    /// As the definition writes it.
+    pub path: String,
+    /// Its describe.
+    pub field: crate::salesforce::FieldDescribe,
+}
+
+/// An import as control asks for it. Its progress is in the outcomes and in the extractor's checkpoints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Import {
+    /// Its id.
+    pub id: ImportId,
+    /// Whose.
+    pub tenant: TenantId,
+    /// Of which sync.
+    pub sync: SyncName,
+    /// The revision it was started for.
+    pub revision: Revision,
+    /// What is wanted of it.
+    pub wish: ImportWish,
+    /// Write even what HubSpot already has.
+    #[serde(default)]
+    pub overwrite: bool,
+    /// Who started it.
+    #[serde(default)]
+    pub started_by: String,
+    /// When, in milliseconds since 1970.
+    pub started_ms: i64,
+}
+
+/// What is wanted of an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImportWish {
+    /// Run to its end.
+    Run,
+    /// Stop reading; what is on its way still arrives.
+    Cancel,
+}
+
+/// Keys of `lb_config`.
+pub mod keys {
+    use super::{ImportId, SyncKey, TenantId};
+
+    /// One tenant.
+    pub fn tenant(tenant: &TenantId) -> String {
+        format!("tenant.{tenant}")
+    }
+
+    /// One sync.
+    pub fn sync(key: &SyncKey) -> String {
+        format!("sync.{}.{}", key.tenant, key.name)
+    }
+
+    /// One import.
+    pub fn import(tenant: &TenantId, id: &ImportId) -> String {
+        format!("import.{tenant}.{id}")
+    }
+
+    /// The public key that secrets for a stage are sealed to.
+    pub fn public_key(stage: crate::StageKind) -> String {
+        format!("key.{stage}")
+    }
+}
