@@ -9,6 +9,7 @@
 //!
 //! It must never know of the bus, of HTTP, of sled, or of any other crate of the workspace.
 
+pub mod ask;
 pub mod batch;
 pub mod columns;
 pub mod config;

@@ -1,0 +1,430 @@
+//! Questions and answers between control and the workers, and between workers: JSON documents of these types.
+//!
+//! A service's name is the constant beside its question. Whoever owns the tenant's shard at the stage answers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::batch::Association;
+use crate::hubspot::{AssociationLabel, ObjectSchema};
+use crate::ids::{HubSpotId, ImportId, ObjectTypeId, Revision, RunId, SalesforceId, SyncName};
+use crate::outcome::Failure;
+use crate::version::Version;
+
+/// A question, with the service that answers it and the type of the answer.
+pub trait Question: Serialize + for<'de> Deserialize<'de> + Send {
+    /// The service's name on the bus.
+    const SERVICE: &'static str;
+    /// What comes back.
+    type Answer: Serialize + for<'de> Deserialize<'de> + Send;
+}
+
+macro_rules! question {
+    ($question:ty, $service:literal, $answer:ty) => {
+        impl Question for $question {
+            const SERVICE: &'static str = $service;
+            type Answer = $answer;
+        }
+    };
+}
+
+// ---- of the extractor
+
+/// Does the Salesforce connection work, who are we there, what is allowed?
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct TestSalesforce {}
+question!(TestSalesforce, "test-salesforce", SalesforceTest);
+
+/// How the Salesforce connection stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SalesforceTest {
+    /// The org's 18-character id.
+    pub org_id: String,
+    /// The user that Landbridge is there.
+    pub user: String,
+    /// Where calls go.
+    pub instance_url: String,
+    /// API version in use.
+    pub api_version: String,
+    /// API calls allowed in a day.
+    pub daily_calls_max: Option<u64>,
+    /// API calls left of them.
+    pub daily_calls_left: Option<u64>,
+    /// What is missing, each with its remedy; empty when all is well.
+    pub problems: Vec<String>,
+}
+
+/// Which objects are there?
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ListObjects {}
+question!(ListObjects, "objects", Vec<ObjectSummary>);
+
+/// An object in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ObjectSummary {
+    /// API name.
+    pub name: String,
+    /// Label.
+    pub label: String,
+    /// Whether it is a custom object.
+    pub custom: bool,
+}
+
+/// What fields does an object have?
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DescribeObject {
+    /// API name.
+    pub object: String,
+}
+question!(DescribeObject, "describe", crate::salesforce::ObjectDescribe);
+
+/// How many records would an import of this sync read?
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CountRecords {
+    /// The sync; its filter applies.
+    pub sync: SyncName,
+}
+question!(CountRecords, "count", Count);
+
+/// A number of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// So many.
+    pub count: u64,
+}
+
+/// Read all records of a sync into the check lane, under this run; answers at once, tells its end by a report.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StartCompare {
+    /// The sync.
+    pub sync: SyncName,
+    /// The run's id.
+    pub run: RunId,
+    /// Only these records; all when empty.
+    #[serde(default)]
+    pub ids: Vec<SalesforceId>,
+}
+question!(StartCompare, "compare", Started);
+
+/// It has begun.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {}
+
+/// What the two systems' calls have cost since this worker started, and where the live sources stand.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct AskStatus {}
+question!(AskStatus, "status", StageStatus);
+
+/// How a stage stands with one tenant.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StageStatus {
+    /// Calls to the outside by family, since the worker took the shard.
+    pub calls: Vec<CallCount>,
+    /// Messages in hand by lane.
+    pub in_hand: Vec<(crate::ids::Lane, u64)>,
+    /// For the extractor: each live source.
+    pub live: Vec<LiveStatus>,
+    /// For the resolver: links that wait.
+    pub parked: u64,
+    /// What people should know, such as "daily limit reached, resumes at …".
+    pub notes: Vec<String>,
+}
+
+/// How often a family of calls was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallCount {
+    /// Such as `query`, `bulk`, `objects`, `associations`.
+    pub family: String,
+    /// Calls made.
+    pub calls: u64,
+    /// Of them, refused for a rate limit.
+    pub refused: u64,
+}
+
+/// Where a sync's live reading stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LiveStatus {
+    /// The sync.
+    pub sync: SyncName,
+    /// Everything before this is on the bus: milliseconds since 1970 by the org's clock.
+    pub covered_ms: i64,
+    /// How far behind the org's clock the window's end is kept, in milliseconds.
+    pub lag_ms: u64,
+    /// The last trouble, if reading has not succeeded since.
+    pub trouble: Option<String>,
+}
+
+// ---- of every stage
+
+/// What do you know of this record?
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Explain {
+    /// The record.
+    pub id: SalesforceId,
+}
+question!(Explain, "explain", Story);
+
+/// What a stage knows of a record, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Story {
+    /// One fact each.
+    pub lines: Vec<StoryLine>,
+}
+
+/// One fact about a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoryLine {
+    /// When it became so, in milliseconds since 1970, if it has a time.
+    pub at_ms: Option<i64>,
+    /// Who says it.
+    pub stage: crate::ids::StageKind,
+    /// In which sync.
+    pub sync: Option<SyncName>,
+    /// The fact, as a sentence for a person.
+    pub text: String,
+}
+
+// ---- of the loader
+
+/// Does the HubSpot connection work, which portal is it, what is allowed?
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct TestHubSpot {}
+question!(TestHubSpot, "test-hubspot", HubSpotTest);
+
+/// How the HubSpot connection stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HubSpotTest {
+    /// The portal.
+    pub portal_id: u64,
+    /// `STANDARD`, `SANDBOX`, …
+    pub account_type: String,
+    /// The zone whose midnight resets the daily limit.
+    pub time_zone: String,
+    /// Calls per ten seconds, by the headers.
+    pub burst_max: Option<u64>,
+    /// Calls a day.
+    pub daily_max: Option<u64>,
+    /// Calls left of them.
+    pub daily_left: Option<u64>,
+    /// Custom object types allowed and used.
+    pub object_types: Option<LimitUse>,
+    /// What is missing, each with its remedy; empty when all is well.
+    pub problems: Vec<String>,
+}
+
+/// A limit and how much of it is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitUse {
+    /// Allowed.
+    pub limit: u64,
+    /// Used.
+    pub used: u64,
+}
+
+/// Which custom object types does the portal have?
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ListSchemas {}
+question!(ListSchemas, "schemas", Vec<ObjectSchema>);
+
+/// What does this object type look like? Standard types go by their names (`companies`) too.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GetSchema {
+    /// Name, fully qualified name or id.
+    pub object_type: String,
+}
+question!(GetSchema, "schema", ObjectSchema);
+
+/// Which association labels does a pair have?
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GetLabels {
+    /// Child's type.
+    pub from: ObjectTypeId,
+    /// Parent's type.
+    pub to: ObjectTypeId,
+}
+question!(GetLabels, "labels", Vec<AssociationLabel>);
+
+/// Create what a sync needs and the portal lacks: the unique property, `landbridge_version`, their group, labels.
+/// Idempotent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Provision {
+    /// The sync's object type.
+    pub object_type: ObjectTypeId,
+    /// The unique property.
+    pub id_property: String,
+    /// Associations wanted.
+    pub associations: Vec<WantedAssociation>,
+    /// Options to add to enumerations, for rules that say so.
+    #[serde(default)]
+    pub options: Vec<WantedOption>,
+}
+question!(Provision, "provision", Provisioned);
+
+/// An association that a sync wants.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WantedAssociation {
+    /// The lookup field.
+    pub field: String,
+    /// Parent's type.
+    pub to: ObjectTypeId,
+    /// The property by which the parent is found.
+    pub match_property: String,
+    /// The label; plain when none.
+    pub label: Option<String>,
+}
+
+/// An option that a sync wants.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WantedOption {
+    /// The enumeration.
+    pub property: String,
+    /// The option.
+    pub value: String,
+}
+
+/// What the portal now has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Provisioned {
+    /// The object type, read afresh.
+    pub object_type: ObjectSchema,
+    /// The associations, in the order in which they were wanted.
+    pub associations: Vec<Association>,
+    /// What was created, as sentences.
+    pub created: Vec<String>,
+}
+
+/// Create an object type from a proposal (rehearsals, and the wizard).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CreateObjectType {
+    /// HubSpot's own document of `POST …/schemas`.
+    pub schema: serde_json::Value,
+}
+question!(CreateObjectType, "create-object-type", ObjectSchema);
+
+/// Which HubSpot records are these Salesforce records?
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FindIdentities {
+    /// Their type.
+    pub object_type: ObjectTypeId,
+    /// The property that holds the Salesforce id.
+    pub property: String,
+    /// Whether it is unique: then it is read at once, else looked up in a scan that is kept fresh.
+    pub unique: bool,
+    /// The Salesforce records.
+    pub ids: Vec<SalesforceId>,
+}
+question!(FindIdentities, "identities", FoundIdentities);
+
+/// Those that are there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FoundIdentities {
+    /// Pairs; what is not here is not in HubSpot.
+    pub found: Vec<(SalesforceId, HubSpotId)>,
+    /// Salesforce records that two or more HubSpot records claim to be: a failure to show, never a guess.
+    pub ambiguous: Vec<(SalesforceId, Vec<HubSpotId>)>,
+}
+
+/// A page of what the portal holds of a type.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListRecords {
+    /// The type.
+    pub object_type: ObjectTypeId,
+    /// The unique property.
+    pub id_property: String,
+    /// Where the last page ended.
+    pub after: Option<String>,
+}
+question!(ListRecords, "records", RecordPage);
+
+/// Records of a portal, by listing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RecordPage {
+    /// The records.
+    pub records: Vec<ListedRecord>,
+    /// Where to go on; none at the end.
+    pub after: Option<String>,
+}
+
+/// A HubSpot record in a listing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListedRecord {
+    /// HubSpot's id.
+    pub hubspot_id: HubSpotId,
+    /// The unique property's value, as it stands.
+    pub salesforce_id: Option<String>,
+    /// `landbridge_version`, as it stands: only ours have one.
+    pub version: Option<String>,
+}
+
+// ---- of control
+
+/// Where do this tenant's imports stand?
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ListImports {
+    /// Only this one.
+    pub id: Option<ImportId>,
+}
+question!(ListImports, "imports", Vec<ImportStatus>);
+
+/// How an import stands: design's conservation, computed from outcomes and lanes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImportStatus {
+    /// Its id.
+    pub id: ImportId,
+    /// Of which sync.
+    pub sync: SyncName,
+    /// The revision it runs for.
+    pub revision: Revision,
+    /// Queued, Counting, Running, Paused, Completed, Completed with errors, Failed, Canceled.
+    pub state: String,
+    /// Salesforce's own total, when known.
+    pub salesforce_total: Option<u64>,
+    /// Distinct records put on the bus.
+    pub extracted: u64,
+    /// Distinct records by their latest outcome.
+    pub outcomes: Vec<(crate::outcome::Outcome, u64)>,
+    /// Distinct records counted in the lanes.
+    pub in_flight: u64,
+    /// Links by their latest outcome.
+    pub links: Vec<(crate::outcome::LinkOutcome, u64)>,
+    /// Settled records a second, lately.
+    pub rate: f64,
+    /// Started, milliseconds since 1970.
+    pub started_ms: i64,
+    /// Ended, milliseconds since 1970.
+    pub ended_ms: Option<i64>,
+    /// Extracted less settled less in flight: 0, or something is wrong.
+    pub unaccounted: i64,
+    /// Why it failed.
+    pub reason: Option<String>,
+}
+
+/// Which records failed?
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ListFailures {
+    /// Only of this sync.
+    pub sync: Option<SyncName>,
+    /// Only this record.
+    pub id: Option<SalesforceId>,
+}
+question!(ListFailures, "failures", Vec<FailureEntry>);
+
+/// A record that failed, as it stands in the memory of failures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FailureEntry {
+    /// Of which sync.
+    pub sync: SyncName,
+    /// The record.
+    pub id: SalesforceId,
+    /// The change.
+    pub version: Version,
+    /// Who refused it.
+    pub stage: crate::ids::StageKind,
+    /// Why.
+    pub failure: Failure,
+    /// When, milliseconds since 1970.
+    pub at_ms: i64,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// The lookup field, when it is a link that failed.
+    pub link_field: Option<String>,
+}
