@@ -13,12 +13,16 @@ pub mod ask;
 pub mod batch;
 pub mod columns;
 pub mod config;
+pub mod convert;
 pub mod hubspot;
 pub mod ids;
 pub mod outcome;
 pub mod salesforce;
 pub mod sync;
 pub mod version;
+
+#[cfg(test)]
+mod testing;
 
 pub use batch::{
     Association, ChangeBatch, ChangeKind, Envelope, Former, Identities, Identity, LinkIntents, LinkWrite,
