@@ -35,7 +35,10 @@ pub struct AskError {
 impl AskError {
     /// An error of that kind.
     pub fn new(code: AskErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self {
+            code,
+            message: message.into(),
+        }
     }
 }
 
@@ -85,14 +88,22 @@ impl AskErrorCode {
 
 impl Wire for Ask {
     fn encode(&self) -> Vec<u8> {
-        v1::Ask { tenant: self.tenant.to_string(), service: self.service.clone(), body: self.body.clone() }
-            .encode_to_vec()
+        v1::Ask {
+            tenant: self.tenant.to_string(),
+            service: self.service.clone(),
+            body: self.body.clone(),
+        }
+        .encode_to_vec()
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         let ask: v1::Ask = decode("ask", bytes)?;
         let tenant = TenantId::new(&ask.tenant).map_err(|error| invalid("ask", error))?;
-        Ok(Self { tenant, service: ask.service, body: ask.body })
+        Ok(Self {
+            tenant,
+            service: ask.service,
+            body: ask.body,
+        })
     }
 }
 
@@ -113,8 +124,13 @@ impl Wire for Answer {
         match answer.result {
             Some(v1::answer::Result::Body(body)) => Ok(Self(Ok(body))),
             Some(v1::answer::Result::Error(error)) => {
-                let known = AskErrorCode::ALL.into_iter().find(|code| code.as_str() == error.code);
-                Ok(Self(Err(AskError::new(known.unwrap_or(AskErrorCode::Internal), error.message))))
+                let known = AskErrorCode::ALL
+                    .into_iter()
+                    .find(|code| code.as_str() == error.code);
+                Ok(Self(Err(AskError::new(
+                    known.unwrap_or(AskErrorCode::Internal),
+                    error.message,
+                ))))
             }
             None => Err(invalid("answer", "it is empty")),
         }

@@ -21,7 +21,13 @@ impl Wire for ChangeBatch {
         let envelope = envelope_in(message.envelope)?;
         let rows = rows_in(message.rows)?;
         let table = table_in(message.columns, rows.ids.len())?;
-        Ok(Self { envelope, ids: rows.ids, versions: rows.versions, kinds: rows.kinds, table })
+        Ok(Self {
+            envelope,
+            ids: rows.ids,
+            versions: rows.versions,
+            kinds: rows.kinds,
+            table,
+        })
     }
 }
 
@@ -42,6 +48,13 @@ impl Wire for WriteBatch {
         let rows = rows_in(message.rows)?;
         let table = table_in(message.columns, rows.ids.len())?;
         let links = table_in(message.links, rows.ids.len())?;
-        Ok(Self { envelope, ids: rows.ids, versions: rows.versions, kinds: rows.kinds, table, links })
+        Ok(Self {
+            envelope,
+            ids: rows.ids,
+            versions: rows.versions,
+            kinds: rows.kinds,
+            table,
+            links,
+        })
     }
 }

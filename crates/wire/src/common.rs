@@ -8,7 +8,10 @@ use landbridge_model::{
 use crate::{WireError, v1};
 
 pub(crate) fn invalid(what: &'static str, reason: impl ToString) -> WireError {
-    WireError::Invalid { what, reason: reason.to_string() }
+    WireError::Invalid {
+        what,
+        reason: reason.to_string(),
+    }
 }
 
 pub(crate) fn decode<M: prost::Message + Default>(what: &'static str, bytes: &[u8]) -> Result<M, WireError> {
@@ -157,7 +160,11 @@ pub(crate) fn table_in(columns: Vec<v1::Column>, rows: usize) -> Result<Table, W
     let mut table = Table::default();
     for column in columns {
         if column.lengths.len() != rows {
-            let reason = format!("column {} has {} cells for {rows} rows", column.name, column.lengths.len());
+            let reason = format!(
+                "column {} has {} cells for {rows} rows",
+                column.name,
+                column.lengths.len()
+            );
             return Err(invalid("columns", reason));
         }
         let cells = TextColumn::from_parts(column.text, &column.lengths, column.nulls)
@@ -193,4 +200,12 @@ pub(crate) fn failure_in(failure: v1::Failure) -> Failure {
         value: failure.has_value.then_some(failure.value),
         correlation_id: some(failure.correlation_id),
     }
+}
+
+pub(crate) fn parse_id(text: &str) -> Result<SalesforceId, WireError> {
+    SalesforceId::parse(text).map_err(|error| invalid("record id", error))
+}
+
+pub(crate) fn optional(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
 }

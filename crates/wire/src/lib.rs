@@ -16,13 +16,14 @@ mod ask;
 mod batch;
 mod common;
 mod links;
+mod memory;
 mod report;
 
 pub use ask::{Answer, Ask, AskError, AskErrorCode};
 pub use links::LinkMessage;
+pub use memory::{FailedRecord, HeldDelete, ParkedLink, Reread};
 pub use report::{
-    Compared, Difference, DifferenceKind, FailedRecord, HeldDelete, ParkedLink, Report, ReportBody, Reread,
-    RunPhase, RunProgress, VersionedId,
+    Compared, Difference, DifferenceKind, Report, ReportBody, RunPhase, RunProgress, VersionedId,
 };
 
 /// A message that is not what it should be. Poison: it is set aside with this reason, never tried again.

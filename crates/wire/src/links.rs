@@ -43,7 +43,13 @@ fn intents_out(intents: &LinkIntents) -> v1::LinkIntents {
     let kinds: Vec<ChangeKind> = intents
         .deleted
         .iter()
-        .map(|deleted| if *deleted { ChangeKind::Delete } else { ChangeKind::Upsert })
+        .map(|deleted| {
+            if *deleted {
+                ChangeKind::Delete
+            } else {
+                ChangeKind::Upsert
+            }
+        })
         .collect();
     v1::LinkIntents {
         envelope: Some(envelope_out(&intents.envelope)),
@@ -56,13 +62,27 @@ fn intents_in(intents: v1::LinkIntents) -> Result<LinkIntents, WireError> {
     let envelope = envelope_in(intents.envelope)?;
     let rows = rows_in(intents.rows)?;
     let table = table_in(intents.columns, rows.ids.len())?;
-    let deleted = rows.kinds.iter().map(|kind| *kind == ChangeKind::Delete).collect();
-    Ok(LinkIntents { envelope, children: rows.ids, versions: rows.versions, deleted, table })
+    let deleted = rows
+        .kinds
+        .iter()
+        .map(|kind| *kind == ChangeKind::Delete)
+        .collect();
+    Ok(LinkIntents {
+        envelope,
+        children: rows.ids,
+        versions: rows.versions,
+        deleted,
+        table,
+    })
 }
 
 fn identities_out(identities: &Identities) -> v1::Identities {
     let ids: Vec<SalesforceId> = identities.identities.iter().map(|identity| identity.id).collect();
-    let versions: Vec<Version> = identities.identities.iter().map(|identity| identity.version).collect();
+    let versions: Vec<Version> = identities
+        .identities
+        .iter()
+        .map(|identity| identity.version)
+        .collect();
     v1::Identities {
         envelope: Some(envelope_out(&identities.envelope)),
         object_type: identities.object_type.to_string(),
@@ -79,7 +99,10 @@ fn identities_in(identities: v1::Identities) -> Result<Identities, WireError> {
     let envelope = envelope_in(identities.envelope)?;
     let rows = rows_in(identities.rows)?;
     if identities.hubspot_ids.len() != rows.ids.len() {
-        return Err(invalid("identities", "Salesforce ids and HubSpot ids differ in number"));
+        return Err(invalid(
+            "identities",
+            "Salesforce ids and HubSpot ids differ in number",
+        ));
     }
     let pairs = rows.ids.iter().zip(&rows.versions).zip(&identities.hubspot_ids);
     let identities_list = pairs
@@ -90,7 +113,11 @@ fn identities_in(identities: v1::Identities) -> Result<Identities, WireError> {
         })
         .collect();
     let object_type = ObjectTypeId::new(&identities.object_type);
-    Ok(Identities { envelope, object_type, identities: identities_list })
+    Ok(Identities {
+        envelope,
+        object_type,
+        identities: identities_list,
+    })
 }
 
 fn hubspot_id_in(id: u64) -> Option<HubSpotId> {
@@ -109,7 +136,11 @@ impl Wire for LinkWrites {
     fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         let message: v1::LinkWrites = decode("link writes", bytes)?;
         let envelope = envelope_in(message.envelope)?;
-        let links = message.links.into_iter().map(link_write_in).collect::<Result<_, _>>()?;
+        let links = message
+            .links
+            .into_iter()
+            .map(link_write_in)
+            .collect::<Result<_, _>>()?;
         Ok(Self { envelope, links })
     }
 }

@@ -1,13 +1,13 @@
-//! What stages tell control, and the messages of the memories: failed, reread, held, parked.
+//! What stages tell control.
 
 use landbridge_model::{
-    Envelope, Failure, HubSpotId, LinkOutcome, LinkVerdict, Outcome, RecordOutcome, SalesforceId, StageKind,
-    Version,
+    Envelope, HubSpotId, LinkOutcome, LinkVerdict, Outcome, RecordOutcome, SalesforceId, StageKind, Version,
 };
 use prost::Message as _;
 
 use crate::common::{
-    decode, envelope_in, envelope_out, failure_in, failure_out, invalid, rows_in, rows_out,
+    decode, envelope_in, envelope_out, failure_in, failure_out, invalid, optional, parse_id, rows_in,
+    rows_out,
 };
 use crate::{Wire, WireError, v1};
 
@@ -208,15 +208,9 @@ fn back<M: Copy, W: Copy + Into<i32>>(
     what: &'static str,
 ) -> Result<M, WireError> {
     let found = table.iter().find(|(_, wire)| (*wire).into() == number);
-    found.map(|(model, _)| *model).ok_or_else(|| invalid(what, format!("{number} is not known here")))
-}
-
-fn parse_id(text: &str) -> Result<SalesforceId, WireError> {
-    SalesforceId::parse(text).map_err(|error| invalid("record id", error))
-}
-
-fn optional(text: String) -> Option<String> {
-    (!text.is_empty()).then_some(text)
+    found
+        .map(|(model, _)| *model)
+        .ok_or_else(|| invalid(what, format!("{number} is not known here")))
 }
 
 fn versioned_out(records: &[VersionedId]) -> v1::Rows {
@@ -227,7 +221,12 @@ fn versioned_out(records: &[VersionedId]) -> v1::Rows {
 
 fn versioned_in(rows: Option<v1::Rows>) -> Result<Vec<VersionedId>, WireError> {
     let rows = rows_in(rows)?;
-    Ok(rows.ids.into_iter().zip(rows.versions).map(|(id, version)| VersionedId { id, version }).collect())
+    Ok(rows
+        .ids
+        .into_iter()
+        .zip(rows.versions)
+        .map(|(id, version)| VersionedId { id, version })
+        .collect())
 }
 
 fn records_out(records: &[RecordOutcome]) -> v1::RecordOutcomes {
@@ -239,8 +238,14 @@ fn records_out(records: &[RecordOutcome]) -> v1::RecordOutcomes {
     });
     v1::RecordOutcomes {
         rows: Some(rows_out(&ids, &versions, &[])),
-        outcomes: records.iter().map(|record| out(&OUTCOMES, record.outcome)).collect(),
-        hubspot_ids: records.iter().map(|record| record.hubspot_id.map_or(0, |id| id.0)).collect(),
+        outcomes: records
+            .iter()
+            .map(|record| out(&OUTCOMES, record.outcome))
+            .collect(),
+        hubspot_ids: records
+            .iter()
+            .map(|record| record.hubspot_id.map_or(0, |id| id.0))
+            .collect(),
         failures: failures.collect(),
     }
 }
@@ -248,11 +253,15 @@ fn records_out(records: &[RecordOutcome]) -> v1::RecordOutcomes {
 fn records_in(mut records: v1::RecordOutcomes) -> Result<Vec<RecordOutcome>, WireError> {
     let rows = versioned_in(records.rows.take())?;
     if records.outcomes.len() != rows.len() || records.hubspot_ids.len() != rows.len() {
-        return Err(invalid("record outcomes", "records and verdicts differ in number"));
+        return Err(invalid(
+            "record outcomes",
+            "records and verdicts differ in number",
+        ));
     }
     let mut result = Vec::with_capacity(rows.len());
-    for (row, (index, (outcome, hubspot_id))) in
-        rows.into_iter().zip((0u32..).zip(records.outcomes.into_iter().zip(records.hubspot_ids)))
+    for (row, (index, (outcome, hubspot_id))) in rows
+        .into_iter()
+        .zip((0u32..).zip(records.outcomes.into_iter().zip(records.hubspot_ids)))
     {
         result.push(RecordOutcome {
             id: row.id,
@@ -281,7 +290,11 @@ fn link_in(link: v1::LinkVerdict) -> Result<LinkVerdict, WireError> {
     Ok(LinkVerdict {
         child: parse_id(&link.child)?,
         field: link.field,
-        parent: if link.parent.is_empty() { None } else { Some(parse_id(&link.parent)?) },
+        parent: if link.parent.is_empty() {
+            None
+        } else {
+            Some(parse_id(&link.parent)?)
+        },
         version: Version::new(link.stamp_ms, link.read_ms),
         outcome: back(&LINK_OUTCOMES, link.outcome, "link outcomes")?,
         failure: link.failure.map(failure_in),
@@ -299,7 +312,9 @@ fn progress_out(progress: &RunProgress) -> v1::RunProgress {
 }
 
 fn progress_in(progress: v1::RunProgress) -> Result<RunProgress, WireError> {
-    let phase = RunPhase::ALL.into_iter().find(|phase| phase.as_str() == progress.phase);
+    let phase = RunPhase::ALL
+        .into_iter()
+        .find(|phase| phase.as_str() == progress.phase);
     Ok(RunProgress {
         phase: phase.ok_or_else(|| invalid("run progress", format!("{} is no phase", progress.phase)))?,
         salesforce_total: progress.has_salesforce_total.then_some(progress.salesforce_total),
@@ -339,12 +354,12 @@ impl Wire for Report {
         use v1::report::Body;
         let body = match &self.body {
             ReportBody::Records(records) => Body::Records(records_out(records)),
-            ReportBody::Links(links) => {
-                Body::Links(v1::LinkVerdicts { links: links.iter().map(link_out).collect() })
-            }
-            ReportBody::Extracted(records) => {
-                Body::Extracted(v1::Extracted { rows: Some(versioned_out(records)) })
-            }
+            ReportBody::Links(links) => Body::Links(v1::LinkVerdicts {
+                links: links.iter().map(link_out).collect(),
+            }),
+            ReportBody::Extracted(records) => Body::Extracted(v1::Extracted {
+                rows: Some(versioned_out(records)),
+            }),
             ReportBody::Progress(progress) => Body::Progress(progress_out(progress)),
             ReportBody::Compared(compared) => Body::Compared(v1::Compared {
                 rows: Some(versioned_out(&compared.records)),
@@ -389,170 +404,6 @@ impl Wire for Report {
             at_ms: report.at_ms,
             org_ahead_ms: report.org_ahead_ms,
             body,
-        })
-    }
-}
-
-/// A record or link that was refused: all that a retry and a person need.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FailedRecord {
-    /// Whose and why.
-    pub envelope: Envelope,
-    /// The record.
-    pub id: SalesforceId,
-    /// The change.
-    pub version: Version,
-    /// Who refused it.
-    pub stage: StageKind,
-    /// Why.
-    pub failure: Failure,
-    /// When, in milliseconds since 1970.
-    pub at_ms: i64,
-    /// How often it was tried.
-    pub attempts: u32,
-    /// The lookup field, when it is a link that failed.
-    pub link_field: Option<String>,
-}
-
-impl Wire for FailedRecord {
-    fn encode(&self) -> Vec<u8> {
-        v1::FailedRecord {
-            envelope: Some(envelope_out(&self.envelope)),
-            id: self.id.to_string(),
-            stamp_ms: self.version.stamp_ms,
-            read_ms: self.version.read_ms,
-            stage: self.stage.as_str().to_owned(),
-            failure: Some(failure_out(&self.failure)),
-            at_ms: self.at_ms,
-            attempts: self.attempts,
-            link_field: self.link_field.clone().unwrap_or_default(),
-        }
-        .encode_to_vec()
-    }
-
-    fn decode(bytes: &[u8]) -> Result<Self, WireError> {
-        let failed: v1::FailedRecord = decode("failed record", bytes)?;
-        let failure = failed.failure.ok_or_else(|| invalid("failed record", "it has no failure"))?;
-        Ok(Self {
-            envelope: envelope_in(failed.envelope)?,
-            id: parse_id(&failed.id)?,
-            version: Version::new(failed.stamp_ms, failed.read_ms),
-            stage: failed.stage.parse().map_err(|error| invalid("failed record", error))?,
-            failure: failure_in(failure),
-            at_ms: failed.at_ms,
-            attempts: failed.attempts,
-            link_field: optional(failed.link_field),
-        })
-    }
-}
-
-/// The wish that a record be read again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reread {
-    /// Whose and why; the run and the force of the batch that comes of it.
-    pub envelope: Envelope,
-    /// The record.
-    pub id: SalesforceId,
-    /// Why, for `explain`.
-    pub reason: String,
-}
-
-impl Wire for Reread {
-    fn encode(&self) -> Vec<u8> {
-        v1::Reread {
-            envelope: Some(envelope_out(&self.envelope)),
-            id: self.id.to_string(),
-            reason: self.reason.clone(),
-        }
-        .encode_to_vec()
-    }
-
-    fn decode(bytes: &[u8]) -> Result<Self, WireError> {
-        let reread: v1::Reread = decode("reread", bytes)?;
-        Ok(Self { envelope: envelope_in(reread.envelope)?, id: parse_id(&reread.id)?, reason: reread.reason })
-    }
-}
-
-/// A delete in its grace period or waiting for a person's approval.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeldDelete {
-    /// Whose and why.
-    pub envelope: Envelope,
-    /// The record.
-    pub id: SalesforceId,
-    /// The delete.
-    pub version: Version,
-    /// When its grace ends, in milliseconds since 1970; `None` waits for a person.
-    pub until_ms: Option<i64>,
-    /// Why it is held.
-    pub reason: String,
-}
-
-impl Wire for HeldDelete {
-    fn encode(&self) -> Vec<u8> {
-        v1::HeldDelete {
-            envelope: Some(envelope_out(&self.envelope)),
-            id: self.id.to_string(),
-            stamp_ms: self.version.stamp_ms,
-            read_ms: self.version.read_ms,
-            until_ms: self.until_ms.unwrap_or_default(),
-            reason: self.reason.clone(),
-        }
-        .encode_to_vec()
-    }
-
-    fn decode(bytes: &[u8]) -> Result<Self, WireError> {
-        let held: v1::HeldDelete = decode("held delete", bytes)?;
-        Ok(Self {
-            envelope: envelope_in(held.envelope)?,
-            id: parse_id(&held.id)?,
-            version: Version::new(held.stamp_ms, held.read_ms),
-            until_ms: (held.until_ms != 0).then_some(held.until_ms),
-            reason: held.reason,
-        })
-    }
-}
-
-/// A link that waits for the record at its other end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParkedLink {
-    /// Whose and why.
-    pub envelope: Envelope,
-    /// The record that holds the lookup.
-    pub child: SalesforceId,
-    /// The lookup field.
-    pub field: String,
-    /// The record that the lookup names; `None` when it was cleared and the child itself is awaited.
-    pub parent: Option<SalesforceId>,
-    /// Of the child's change.
-    pub version: Version,
-    /// Since when, in milliseconds since 1970.
-    pub since_ms: i64,
-}
-
-impl Wire for ParkedLink {
-    fn encode(&self) -> Vec<u8> {
-        v1::ParkedLink {
-            envelope: Some(envelope_out(&self.envelope)),
-            child: self.child.to_string(),
-            field: self.field.clone(),
-            parent: self.parent.map(|parent| parent.to_string()).unwrap_or_default(),
-            stamp_ms: self.version.stamp_ms,
-            read_ms: self.version.read_ms,
-            since_ms: self.since_ms,
-        }
-        .encode_to_vec()
-    }
-
-    fn decode(bytes: &[u8]) -> Result<Self, WireError> {
-        let parked: v1::ParkedLink = decode("parked link", bytes)?;
-        Ok(Self {
-            envelope: envelope_in(parked.envelope)?,
-            child: parse_id(&parked.child)?,
-            field: parked.field,
-            parent: if parked.parent.is_empty() { None } else { Some(parse_id(&parked.parent)?) },
-            version: Version::new(parked.stamp_ms, parked.read_ms),
-            since_ms: parked.since_ms,
         })
     }
 }

@@ -1,0 +1,184 @@
+//! W1: what is encoded decodes to an equal value. W2: what makes no value is refused.
+
+use landbridge_model::{
+    ChangeBatch, ChangeKind, Envelope, Failure, FailureCategory, Former, HubSpotId, LinkIntents, LinkOutcome,
+    LinkVerdict, LinkWrite, LinkWrites, Outcome, Purpose, RecordOutcome, Revision, RunId, SalesforceId,
+    Source, StageKind, SyncName, Table, TenantId, Version,
+};
+use landbridge_wire::{LinkMessage, Report, ReportBody, Wire};
+use proptest::prelude::*;
+
+fn id(number: u32) -> SalesforceId {
+    SalesforceId::parse(&format!("a00xx{number:010}")).unwrap()
+}
+
+fn ids() -> impl Strategy<Value = SalesforceId> {
+    (0u32..5_000).prop_map(id)
+}
+
+fn versions() -> impl Strategy<Value = Version> {
+    (0i64..2_000_000_000_000, -5i64..2_000_000_000_000).prop_map(|(stamp, read)| Version::new(stamp, read))
+}
+
+fn envelopes() -> impl Strategy<Value = Envelope> {
+    (
+        any::<bool>(),
+        any::<bool>(),
+        0u32..9,
+        proptest::option::of("[a-z0-9-]{1,20}"),
+    )
+        .prop_map(|(compare, force, revision, run)| Envelope {
+            tenant: TenantId::new("acme").unwrap(),
+            sync: SyncName::new("vehicles").unwrap(),
+            revision: Revision(revision),
+            purpose: if compare { Purpose::Compare } else { Purpose::Apply },
+            source: if compare {
+                Source::Compare
+            } else {
+                Source::Increment
+            },
+            run: run.map(|run| RunId::new(&run).unwrap()),
+            force,
+        })
+}
+
+type Row = (SalesforceId, Version, bool, Option<String>, Option<String>);
+
+fn rows() -> impl Strategy<Value = Vec<Row>> {
+    let cell = || proptest::option::of("[ -~äöü€\n\"]{0,12}");
+    prop::collection::vec((ids(), versions(), any::<bool>(), cell(), cell()), 0..40)
+}
+
+fn change_batch(envelope: Envelope, rows: &[Row]) -> ChangeBatch {
+    let mut table = Table::with_columns(["Name", "Price__c"]);
+    for row in rows {
+        table.push_row([row.3.as_deref(), row.4.as_deref()]);
+    }
+    ChangeBatch {
+        envelope,
+        ids: rows.iter().map(|row| row.0).collect(),
+        versions: rows.iter().map(|row| row.1).collect(),
+        kinds: rows
+            .iter()
+            .map(|row| {
+                if row.2 {
+                    ChangeKind::Delete
+                } else {
+                    ChangeKind::Upsert
+                }
+            })
+            .collect(),
+        table,
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_change_batch_comes_back_equal(envelope in envelopes(), rows in rows()) {
+        let batch = change_batch(envelope, &rows);
+        prop_assert_eq!(ChangeBatch::decode(&batch.encode()).unwrap(), batch);
+    }
+
+    #[test]
+    fn link_intents_come_back_equal(envelope in envelopes(), rows in rows()) {
+        let batch = change_batch(envelope, &rows);
+        let message = LinkMessage::Intents(LinkIntents {
+            envelope: batch.envelope,
+            deleted: batch.kinds.iter().map(|kind| *kind == ChangeKind::Delete).collect(),
+            children: batch.ids,
+            versions: batch.versions,
+            table: batch.table,
+        });
+        prop_assert_eq!(LinkMessage::decode(&message.encode()).unwrap(), message);
+    }
+
+    #[test]
+    fn no_bytes_make_a_stage_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _change = ChangeBatch::decode(&bytes);
+        let _links = LinkMessage::decode(&bytes);
+        let _report = Report::decode(&bytes);
+    }
+
+    #[test]
+    fn a_damaged_message_is_refused_or_read_but_never_a_panic(
+        envelope in envelopes(), rows in rows(), at in any::<prop::sample::Index>(), byte in any::<u8>(),
+    ) {
+        let mut bytes = change_batch(envelope, &rows).encode();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let _read = ChangeBatch::decode(&bytes);
+    }
+}
+
+fn envelope() -> Envelope {
+    Envelope {
+        tenant: TenantId::new("acme").unwrap(),
+        sync: SyncName::new("vehicles").unwrap(),
+        revision: Revision(3),
+        purpose: Purpose::Apply,
+        source: Source::Import,
+        run: Some(RunId::new("imp-1").unwrap()),
+        force: false,
+    }
+}
+
+#[test]
+fn every_kind_of_former_parent_survives() {
+    let link = |former, parent| LinkWrite {
+        child: id(1),
+        child_hubspot_id: HubSpotId(11),
+        field: "Depot__c".to_owned(),
+        parent,
+        former,
+        version: Version::new(5, 6),
+    };
+    let writes = LinkWrites {
+        envelope: envelope(),
+        links: vec![
+            link(Former::Nothing, Some((id(2), HubSpotId(22)))),
+            link(Former::Record(HubSpotId(9)), None),
+            link(Former::Unknown, Some((id(3), HubSpotId(33)))),
+        ],
+    };
+    assert_eq!(LinkWrites::decode(&writes.encode()).unwrap(), writes);
+}
+
+#[test]
+fn every_outcome_survives_with_its_failure() {
+    let failure = Failure::new(FailureCategory::PicklistOption, "no option for Steam")
+        .property("fuel_type")
+        .field("Fuel__c")
+        .value("");
+    let records = Outcome::ALL
+        .into_iter()
+        .zip(1u32..)
+        .map(|(outcome, number)| RecordOutcome {
+            id: id(number),
+            version: Version::new(i64::from(number), 0),
+            outcome,
+            hubspot_id: (number % 2 == 0).then_some(HubSpotId(u64::from(number))),
+            failure: (outcome == Outcome::Failed).then(|| failure.clone()),
+        })
+        .collect();
+    let links = LinkOutcome::ALL
+        .into_iter()
+        .map(|outcome| LinkVerdict {
+            child: id(1),
+            field: "Depot__c".to_owned(),
+            parent: (outcome != LinkOutcome::Unlinked).then(|| id(2)),
+            version: Version::new(7, 8),
+            outcome,
+            failure: None,
+        })
+        .collect();
+    for body in [ReportBody::Records(records), ReportBody::Links(links)] {
+        let report = Report {
+            envelope: envelope(),
+            stage: StageKind::Loader,
+            at_ms: 5,
+            org_ahead_ms: -3,
+            body,
+        };
+        assert_eq!(Report::decode(&report.encode()).unwrap(), report);
+    }
+}
