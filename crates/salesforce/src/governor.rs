@@ -1,0 +1,221 @@
+//! The keeper of one tenant's budget of Salesforce calls.
+//!
+//! Salesforce allows an org so many API calls in any 24 hours, shared by everything that talks to it. Every call of
+//! the client asks a [`Governor`] first and reports what the answer's `Sforce-Limit-Info` header said.
+
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::calls::Family;
+
+/// The org's use of its daily allocation, as `Sforce-Limit-Info` and the limits call give it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApiUsage {
+    /// Calls used in the rolling day, by everybody.
+    pub used: u64,
+    /// Calls that the org may make.
+    pub allowed: u64,
+}
+
+impl ApiUsage {
+    /// Reads `api-usage=10018/100000`, also with a `per-app-api-usage` behind it.
+    #[must_use]
+    pub fn parse(header: &str) -> Option<Self> {
+        let own = header
+            .split(';')
+            .find_map(|part| part.trim().strip_prefix("api-usage="))?;
+        let (used, allowed) = own.split_once('/')?;
+        Some(Self {
+            used: used.trim().parse().ok()?,
+            allowed: allowed.trim().parse().ok()?,
+        })
+    }
+}
+
+/// Whether a call may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// Go ahead.
+    Go,
+    /// Go ahead after a pause.
+    After(Duration),
+    /// The budget is spent.
+    Stop {
+        /// Calls used.
+        used: u64,
+        /// Calls allowed to us.
+        allowed: u64,
+    },
+}
+
+/// Asked before every call, told after every answer.
+pub trait Governor: Send + Sync + std::fmt::Debug {
+    /// May this call be made now?
+    fn admit(&self, family: Family) -> Admission;
+    /// What an answer said about the org's use.
+    fn observe(&self, usage: ApiUsage);
+    /// Salesforce refused a call because the day's allocation is used up.
+    fn exhausted(&self);
+    /// How much of the budget is used, 0 to 1 and beyond: pollers stretch their pauses by it.
+    fn pressure(&self) -> f64;
+    /// The last usage seen.
+    fn usage(&self) -> Option<ApiUsage>;
+}
+
+/// A share of the org's daily allocation.
+///
+/// Calls stop at the share; one call every [`DailyBudget::PROBE_EVERY`] is let through even then, since the gauge
+/// moves only with answers.
+#[derive(Debug)]
+pub struct DailyBudget {
+    /// The part of the allocation, 0 to 1, at which we stop, counted with everybody's use.
+    share: f64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    usage: Option<ApiUsage>,
+    last_probe: Option<Instant>,
+}
+
+impl DailyBudget {
+    /// How often a call is let through although the budget is spent.
+    pub const PROBE_EVERY: Duration = Duration::from_secs(300);
+
+    /// Stops when the org has used this part of its allocation.
+    #[must_use]
+    pub fn new(share: f64) -> Self {
+        Self {
+            share: share.clamp(0.01, 1.0),
+            state: Mutex::new(State::default()),
+        }
+    }
+
+    fn limit(&self, usage: ApiUsage) -> u64 {
+        // Allocations are far below 2^52, so the product is exact enough.
+        (usage.allowed as f64 * self.share) as u64
+    }
+}
+
+impl Default for DailyBudget {
+    /// Leaves the last twentieth of the allocation to others.
+    fn default() -> Self {
+        Self::new(0.95)
+    }
+}
+
+impl Governor for DailyBudget {
+    fn admit(&self, family: Family) -> Admission {
+        if !family.is_counted() {
+            return Admission::Go;
+        }
+        let mut state = self.state.lock();
+        let Some(usage) = state.usage else {
+            return Admission::Go;
+        };
+        let allowed = self.limit(usage);
+        if usage.used < allowed {
+            return Admission::Go;
+        }
+        let now = Instant::now();
+        if state
+            .last_probe
+            .is_some_and(|last| now.duration_since(last) < Self::PROBE_EVERY)
+        {
+            return Admission::Stop {
+                used: usage.used,
+                allowed,
+            };
+        }
+        let first = state.last_probe.is_none();
+        state.last_probe = Some(now);
+        if first {
+            Admission::Stop {
+                used: usage.used,
+                allowed,
+            }
+        } else {
+            Admission::Go
+        }
+    }
+
+    fn observe(&self, usage: ApiUsage) {
+        let mut state = self.state.lock();
+        if usage.used < self.limit(usage) {
+            state.last_probe = None;
+        }
+        state.usage = Some(usage);
+    }
+
+    fn exhausted(&self) {
+        let mut state = self.state.lock();
+        let allowed = state.usage.map_or(1, |usage| usage.allowed);
+        state.usage = Some(ApiUsage {
+            used: allowed,
+            allowed,
+        });
+    }
+
+    fn pressure(&self) -> f64 {
+        match self.state.lock().usage {
+            Some(usage) => usage.used as f64 / self.limit(usage).max(1) as f64,
+            None => 0.0,
+        }
+    }
+
+    fn usage(&self) -> Option<ApiUsage> {
+        self.state.lock().usage
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_is_read_in_both_forms() {
+        let usage = |used, allowed| Some(ApiUsage { used, allowed });
+        assert_eq!(ApiUsage::parse("api-usage=10018/100000"), usage(10018, 100_000));
+        assert_eq!(
+            ApiUsage::parse("api-usage=25/5000; per-app-api-usage=17/250(appName=x)"),
+            usage(25, 5000)
+        );
+        assert_eq!(ApiUsage::parse("per-app-api-usage=17/250(appName=x)"), None);
+        assert_eq!(ApiUsage::parse("api-usage=x/y"), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_stop_at_the_share_and_a_probe_finds_the_way_back() {
+        let budget = DailyBudget::new(0.5);
+        assert_eq!(budget.admit(Family::Query), Admission::Go);
+        budget.observe(ApiUsage {
+            used: 49,
+            allowed: 100,
+        });
+        assert_eq!(budget.admit(Family::Query), Admission::Go);
+        budget.observe(ApiUsage {
+            used: 50,
+            allowed: 100,
+        });
+        let stop = Admission::Stop {
+            used: 50,
+            allowed: 50,
+        };
+        assert_eq!(budget.admit(Family::Query), stop);
+        assert_eq!(budget.admit(Family::SignIn), Admission::Go);
+        tokio::time::advance(DailyBudget::PROBE_EVERY).await;
+        assert_eq!(budget.admit(Family::Query), Admission::Go);
+        assert_eq!(budget.admit(Family::Query), stop);
+        budget.observe(ApiUsage {
+            used: 10,
+            allowed: 100,
+        });
+        assert_eq!(budget.admit(Family::Query), Admission::Go);
+        budget.exhausted();
+        assert!(matches!(budget.admit(Family::Query), Admission::Stop { .. }));
+        assert!(budget.pressure() >= 1.0);
+    }
+}

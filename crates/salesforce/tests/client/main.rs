@@ -1,0 +1,5 @@
+//! The client against a scripted Salesforce.
+
+mod bulk;
+mod calls;
+mod fake;
