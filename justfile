@@ -1,0 +1,42 @@
+# Recipes for people and for CI. `just` alone lists them.
+
+default:
+    @just --list
+
+# The main job, end to end, against the sandbox.
+demo *arguments:
+    cargo run --release -- demo {{arguments}}
+
+# Everything that must pass before a change lands.
+ci:
+    ./.ci/run
+
+# All tests of the workspace.
+test *arguments:
+    cargo test --workspace {{arguments}}
+
+# Format, lints and docs, with warnings denied.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
+
+# A benchmark; `just bench pipeline` is the one there is.
+bench name='pipeline' *arguments:
+    cargo run --release -p landbridge-bench -- {{name}} {{arguments}}
+
+# A Salesforce org and a HubSpot portal on loopback, to rehearse against.
+sandbox *arguments:
+    cargo run --release -- sandbox {{arguments}}
+
+# Licences, duplicates and sources of dependencies. Needs cargo-deny (`cargo install cargo-deny`, some minutes).
+deny:
+    cargo deny check bans licenses sources
+
+# Parse and validate everything in deploy/.
+deploy-check:
+    ./deploy/check
+
+# Write docs/supported.md anew from the code.
+supported:
+    cargo run -q -p landbridge-model --example supported > docs/supported.md
