@@ -16,10 +16,12 @@ pub mod config;
 pub mod convert;
 pub mod hubspot;
 pub mod ids;
+pub mod names;
 pub mod outcome;
 pub mod salesforce;
 pub mod sync;
 pub mod version;
+pub mod yaml;
 
 #[cfg(test)]
 mod testing;
