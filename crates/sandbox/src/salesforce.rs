@@ -1,5 +1,17 @@
 //! The Salesforce side: an org.
 
+pub mod clock;
+pub mod dml;
+pub mod formula;
+pub mod ids;
+pub mod path;
+pub mod reader;
+pub mod schema;
+pub mod soql;
+pub mod standard;
+pub mod store;
+pub mod value;
+
 use crate::{config::SandboxConfig, stats::Stats};
 use axum::Router;
 use std::sync::Arc;
