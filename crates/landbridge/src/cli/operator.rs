@@ -1,0 +1,422 @@
+//! The operator's commands: each asks a running installation, none talks to Salesforce or HubSpot itself.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use landbridge_model::{FailureCategory, ImportId, SalesforceId, SyncName, TenantId};
+
+/// The operator's commands.
+#[derive(Debug, Subcommand)]
+pub enum OperatorCommand {
+    /// Tenants: one Salesforce org paired with one HubSpot portal each.
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+    /// The two connections of a tenant.
+    #[command(subcommand)]
+    Connection(ConnectionCommand),
+    /// Syncs: one Salesforce object mapped to one HubSpot object type each.
+    #[command(subcommand)]
+    Sync(SyncCommand),
+    /// Imports: one-off runs of a sync over the records that already exist.
+    #[command(subcommand)]
+    Import(ImportCommand),
+    /// Records and links that were refused.
+    #[command(subcommand)]
+    Failures(FailuresCommand),
+    /// Tell the story of one record: what each stage knows of it, in the order of time.
+    Explain(ExplainArgs),
+    /// Compare Salesforce with HubSpot, both read afresh, and list what differs.
+    Verify(VerifyArgs),
+    /// Show how everything stands.
+    Status(StatusArgs),
+}
+
+/// Whose.
+#[derive(Clone, Debug, Args)]
+pub struct TenantArg {
+    /// The tenant; may be left out when there is only one.
+    #[arg(short, long, value_name = "TENANT", env = "LANDBRIDGE_TENANT")]
+    pub tenant: Option<TenantId>,
+}
+
+/// `landbridge tenant`.
+#[derive(Debug, Subcommand)]
+pub enum TenantCommand {
+    /// Add a tenant, or change its connections; credentials are sealed to the workers that use them.
+    Add(Box<TenantAddArgs>),
+    /// List the tenants.
+    #[command(after_help = "Example:\n  landbridge tenant list --output json")]
+    List,
+    /// Remove a tenant with its syncs, imports and credentials. What was written to HubSpot stays.
+    Remove(TenantRemoveArgs),
+}
+
+/// `landbridge tenant add`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Secrets are never arguments. Each is taken from its file, else from its environment variable, else asked for on the
+terminal without being shown:
+  --client-secret-file    LANDBRIDGE_SALESFORCE_CLIENT_SECRET
+  --refresh-token-file    LANDBRIDGE_SALESFORCE_REFRESH_TOKEN   (only with --refresh-token)
+  --hubspot-token-file    LANDBRIDGE_HUBSPOT_TOKEN
+A file named - is standard input, one line a secret in this order.
+
+Examples:
+  landbridge tenant add acme --salesforce-login-url https://acme.my.salesforce.com --client-id 3MVG9
+  landbridge tenant add acme --salesforce-login-url http://127.0.0.1:8081 --client-id id --hubspot-url http://127.0.0.1:8082 --hubspot-token-file token.txt")]
+pub struct TenantAddArgs {
+    /// Its name: lower-case letters, digits, hyphens and underscores.
+    pub name: TenantId,
+    /// The org's My Domain address, such as https://acme.my.salesforce.com.
+    #[arg(long, value_name = "URL")]
+    pub salesforce_login_url: String,
+    /// The consumer key of the org's connected app.
+    #[arg(long, value_name = "KEY")]
+    pub client_id: String,
+    /// A file with the consumer secret.
+    #[arg(long, value_name = "FILE")]
+    pub client_secret_file: Option<PathBuf>,
+    /// Sign in with a refresh token instead of the app's own identity (client credentials).
+    #[arg(long)]
+    pub refresh_token: bool,
+    /// A file with the refresh token.
+    #[arg(long, value_name = "FILE", requires = "refresh_token")]
+    pub refresh_token_file: Option<PathBuf>,
+    /// API calls a day that Landbridge may spend in the org; all but the reserve when left out.
+    #[arg(long, value_name = "N")]
+    pub salesforce_daily_calls: Option<u64>,
+    /// Where HubSpot is.
+    #[arg(long, value_name = "URL", default_value = "https://api.hubapi.com")]
+    pub hubspot_url: String,
+    /// A file with the service key or private app token.
+    #[arg(long, value_name = "FILE")]
+    pub hubspot_token_file: Option<PathBuf>,
+    /// HubSpot calls per ten seconds to start from, until its headers say otherwise; 0 is no limit.
+    #[arg(long, value_name = "N")]
+    pub hubspot_calls_per_ten_seconds: Option<u32>,
+    /// Do not try the connections afterwards.
+    #[arg(long)]
+    pub no_test: bool,
+}
+
+/// `landbridge tenant remove`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  landbridge tenant remove acme --yes")]
+pub struct TenantRemoveArgs {
+    /// Which tenant.
+    pub name: TenantId,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `landbridge connection`.
+#[derive(Debug, Subcommand)]
+pub enum ConnectionCommand {
+    /// Sign in to both sides and show identity, limits, and what is missing with its remedy.
+    #[command(
+        after_help = "Examples:\n  landbridge connection test\n  landbridge connection test --tenant acme --output json"
+    )]
+    Test(TenantArg),
+}
+
+/// `landbridge sync`.
+#[derive(Debug, Subcommand)]
+pub enum SyncCommand {
+    /// Check definitions against themselves and both schemas. Nothing is written.
+    #[command(
+        after_help = "Examples:\n  landbridge sync validate -f fleet.yaml\n  landbridge sync validate -f syncs/ --offline"
+    )]
+    Validate(SyncFilesArgs),
+    /// Make the definitions what the files say. Applying the same again changes nothing.
+    Apply(SyncApplyArgs),
+    /// Print definitions as YAML that `sync apply` takes.
+    Export(SyncExportArgs),
+    /// List the syncs.
+    #[command(
+        after_help = "Examples:\n  landbridge sync list\n  landbridge sync list --tenant acme --output json"
+    )]
+    List(SyncListArgs),
+    /// Turn syncs on: from then on what is created or changed in Salesforce travels.
+    #[command(
+        after_help = "Examples:\n  landbridge sync activate vehicles\n  landbridge sync activate depots vehicles --tenant acme"
+    )]
+    Activate(SyncNamesArgs),
+    /// Stop reading; activate continues where it stopped.
+    #[command(after_help = "Example:\n  landbridge sync pause vehicles --tenant acme")]
+    Pause(SyncNamesArgs),
+    /// Remove syncs. What they wrote to HubSpot stays.
+    Remove(SyncRemoveArgs),
+}
+
+/// `landbridge sync validate`.
+#[derive(Clone, Debug, Args)]
+pub struct SyncFilesArgs {
+    /// YAML files, or folders of them; `-` is standard input. Several definitions in a file are parted by `---`.
+    #[arg(short, long = "file", value_name = "FILE", required = true, num_args = 1..)]
+    pub files: Vec<PathBuf>,
+    /// Check the files alone, without asking Salesforce and HubSpot.
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// `landbridge sync apply`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  landbridge sync apply -f fleet.yaml
+  landbridge sync apply -f syncs/ --dry-run
+  landbridge sync apply -f fleet.yaml --activate")]
+pub struct SyncApplyArgs {
+    /// YAML files, or folders of them; `-` is standard input. Several definitions in a file are parted by `---`.
+    #[arg(short, long = "file", value_name = "FILE", required = true, num_args = 1..)]
+    pub files: Vec<PathBuf>,
+    /// Show what would be done, and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Turn the syncs on as well.
+    #[arg(long)]
+    pub activate: bool,
+}
+
+/// `landbridge sync export`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "Examples:\n  landbridge sync export\n  landbridge sync export vehicles --tenant acme"
+)]
+pub struct SyncExportArgs {
+    /// Which syncs; all when left out.
+    pub names: Vec<SyncName>,
+    /// Whose; of all tenants when left out.
+    #[arg(short, long, value_name = "TENANT", env = "LANDBRIDGE_TENANT")]
+    pub tenant: Option<TenantId>,
+}
+
+/// `landbridge sync list`.
+#[derive(Clone, Debug, Args)]
+pub struct SyncListArgs {
+    /// Whose; of all tenants when left out.
+    #[arg(short, long, value_name = "TENANT", env = "LANDBRIDGE_TENANT")]
+    pub tenant: Option<TenantId>,
+}
+
+/// Some syncs of one tenant.
+#[derive(Clone, Debug, Args)]
+pub struct SyncNamesArgs {
+    /// Which syncs.
+    #[arg(required = true)]
+    pub names: Vec<SyncName>,
+    /// Whose.
+    #[command(flatten)]
+    pub tenant: TenantArg,
+}
+
+/// `landbridge sync remove`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  landbridge sync remove vehicles --tenant acme --yes")]
+pub struct SyncRemoveArgs {
+    /// Which syncs.
+    #[arg(required = true)]
+    pub names: Vec<SyncName>,
+    /// Whose.
+    #[command(flatten)]
+    pub tenant: TenantArg,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `landbridge import`.
+#[derive(Debug, Subcommand)]
+pub enum ImportCommand {
+    /// Start an import of each sync named, in this order.
+    Start(ImportStartArgs),
+    /// Watch imports until they end: outcomes, rate, what remains, and the account of every record.
+    Watch(ImportWatchArgs),
+    /// List the imports.
+    #[command(after_help = "Example:\n  landbridge import list --tenant acme --output json")]
+    List(ImportListArgs),
+    /// Stop an import: nothing more is read, what is on its way still arrives.
+    Cancel(ImportCancelArgs),
+}
+
+/// `landbridge import start`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  landbridge import start vehicles
+  landbridge import start depots vehicles --watch
+  landbridge import start vehicles --overwrite       writes also what HubSpot already has")]
+pub struct ImportStartArgs {
+    /// Which syncs, parents first.
+    #[arg(required = true)]
+    pub names: Vec<SyncName>,
+    /// Whose.
+    #[command(flatten)]
+    pub tenant: TenantArg,
+    /// Write even what HubSpot already has.
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Watch until they end.
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// `landbridge import watch`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "Examples:\n  landbridge import watch\n  landbridge import watch imp-20260301-101500-k3f9 --output json"
+)]
+pub struct ImportWatchArgs {
+    /// Which imports; those that run when left out.
+    pub ids: Vec<ImportId>,
+    /// Whose.
+    #[command(flatten)]
+    pub tenant: TenantArg,
+}
+
+/// `landbridge import list`.
+#[derive(Clone, Debug, Args)]
+pub struct ImportListArgs {
+    /// Whose.
+    #[command(flatten)]
+    pub tenant: TenantArg,
+}
+
+/// `landbridge import cancel`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  landbridge import cancel imp-20260301-101500-k3f9")]
+pub struct ImportCancelArgs {
+    /// Which import.
+    pub id: ImportId,
+    /// Whose.
+    #[command(flatten)]
+    pub tenant: TenantArg,
+}
+
+/// `landbridge failures`.
+#[derive(Debug, Subcommand)]
+pub enum FailuresCommand {
+    /// List what was refused, and why.
+    List(FailuresListArgs),
+    /// Show the failures of one record in full.
+    #[command(after_help = "Example:\n  landbridge failures show a00Hs000001ABCdIAO")]
+    Show(FailuresShowArgs),
+    /// Read refused records again, and try again.
+    Retry(FailuresRetryArgs),
+}
+
+/// `landbridge failures list`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  landbridge failures list
+  landbridge failures list --sync vehicles --category picklist-option --limit 1000")]
+pub struct FailuresListArgs {
+    /// Whose.
+    #[command(flatten)]
+    pub tenant: TenantArg,
+    /// Only of this sync.
+    #[arg(long, value_name = "SYNC")]
+    pub sync: Option<SyncName>,
+    /// Only of this category.
+    #[arg(long, value_name = "CATEGORY", value_parser = category)]
+    pub category: Option<FailureCategory>,
+    /// At most so many; the counts are of all.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: usize,
+}
+
+/// `landbridge failures show`.
+#[derive(Clone, Debug, Args)]
+pub struct FailuresShowArgs {
+    /// The Salesforce record.
+    pub id: SalesforceId,
+    /// Whose.
+    #[command(flatten)]
+    pub tenant: TenantArg,
+}
+
+/// `landbridge failures retry`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  landbridge failures retry a00Hs000001ABCdIAO
+  landbridge failures retry --sync vehicles --category picklist-option
+  landbridge failures retry --all")]
+pub struct FailuresRetryArgs {
+    /// Only these Salesforce records.
+    #[arg(required_unless_present_any = ["sync", "category", "all"])]
+    pub ids: Vec<SalesforceId>,
+    /// Whose.
+    #[command(flatten)]
+    pub tenant: TenantArg,
+    /// Only of this sync.
+    #[arg(long, value_name = "SYNC")]
+    pub sync: Option<SyncName>,
+    /// Only of this category.
+    #[arg(long, value_name = "CATEGORY", value_parser = category)]
+    pub category: Option<FailureCategory>,
+    /// All that the tenant has.
+    #[arg(long, conflicts_with_all = ["ids", "sync", "category"])]
+    pub all: bool,
+}
+
+/// `landbridge explain`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "Examples:\n  landbridge explain a00Hs000001ABCdIAO\n  landbridge explain a00Hs000001ABCd --tenant acme --output json"
+)]
+pub struct ExplainArgs {
+    /// The Salesforce record, by its 15 or 18 characters.
+    pub id: SalesforceId,
+    /// Whose.
+    #[command(flatten)]
+    pub tenant: TenantArg,
+}
+
+/// `landbridge verify`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Both systems are read by themselves: Salesforce by query, HubSpot by listing and association reads. Missing, extra,
+different and wrongly linked records are listed with ids and values; records that the rules keep or hold are listed
+apart. Exit code 3 when something differs.
+
+Examples:
+  landbridge verify
+  landbridge verify vehicles --repair
+  landbridge verify --tenant acme --output json")]
+pub struct VerifyArgs {
+    /// Which syncs; all of the tenant when left out.
+    pub names: Vec<SyncName>,
+    /// Whose.
+    #[command(flatten)]
+    pub tenant: TenantArg,
+    /// Read the differing records again, write them, and verify once more.
+    #[arg(long)]
+    pub repair: bool,
+    /// Print at most so many differences; the counts are of all.
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub limit: usize,
+}
+
+/// `landbridge status`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:\n  landbridge status\n  landbridge status --tenant acme --output json")]
+pub struct StatusArgs {
+    /// Whose; of all tenants when left out.
+    #[arg(short, long, value_name = "TENANT", env = "LANDBRIDGE_TENANT")]
+    pub tenant: Option<TenantId>,
+}
+
+/// A category by the word that lists show.
+fn category(text: &str) -> Result<FailureCategory, String> {
+    let known = FailureCategory::ALL.into_iter();
+    known
+        .clone()
+        .find(|category| category.as_str() == text)
+        .ok_or_else(|| {
+            let words: Vec<&str> = known.map(FailureCategory::as_str).collect();
+            format!("it is none of {}", words.join(", "))
+        })
+}
