@@ -1,0 +1,213 @@
+//! sled, as a cache of the truth: one database a process, one tree a shard.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use landbridge_model::{Shard, StageKind};
+
+use crate::error::StageError;
+
+/// Puts longer than this are applied off the runtime's threads.
+const INLINE_WRITES_MAX: usize = 64;
+
+/// The database of one worker process.
+#[derive(Clone, Debug)]
+pub struct Caches {
+    database: sled::Db,
+    folder: Arc<str>,
+}
+
+impl Caches {
+    /// Opens the database in a folder of its own, with sled's cache bounded to `cache_bytes`.
+    ///
+    /// A snapshot file that a hard stop left empty makes sled refuse to open: it is set aside and the log is read
+    /// instead. What then still cannot be opened is removed: it is a cache.
+    pub fn open(folder: &Path, cache_bytes: u64) -> Result<Self, StageError> {
+        let name: Arc<str> = folder.display().to_string().into();
+        let failed = |source| StageError::Cache {
+            folder: name.to_string(),
+            source,
+        };
+        let open = || {
+            sled::Config::new()
+                .path(folder)
+                .cache_capacity(cache_bytes)
+                .flush_every_ms(Some(500))
+                .mode(sled::Mode::HighThroughput)
+                .open()
+        };
+        let database = match open() {
+            Ok(database) => database,
+            Err(sled::Error::Corruption { .. }) => {
+                tracing::warn!(folder = %name, "the cache is damaged; reading its log instead of its snapshot");
+                set_snapshots_aside(folder);
+                match open() {
+                    Ok(database) => database,
+                    Err(error) => {
+                        tracing::warn!(folder = %name, %error, "the cache cannot be read and starts empty");
+                        std::fs::remove_dir_all(folder).map_err(|error| failed(error.into()))?;
+                        open().map_err(failed)?
+                    }
+                }
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        Ok(Self {
+            database,
+            folder: name,
+        })
+    }
+
+    /// The tree of one shard at one stage.
+    pub fn shard(&self, stage: StageKind, shard: Shard) -> Result<Cache, StageError> {
+        let tree = self
+            .database
+            .open_tree(format!("{stage}.{shard}"))
+            .map_err(|source| StageError::Cache {
+                folder: self.folder.to_string(),
+                source,
+            })?;
+        Ok(Cache {
+            tree,
+            folder: self.folder.clone(),
+        })
+    }
+}
+
+fn set_snapshots_aside(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with("snap.") {
+            let aside = folder.join(format!("aside-{}", entry.file_name().to_string_lossy()));
+            // Best effort: if it cannot be moved, the second opening fails and the cache starts empty.
+            let _moved = std::fs::rename(entry.path(), aside);
+        }
+    }
+}
+
+/// One shard's cache. Cheap to clone. Reads and small writes are memory-speed and may be called from async code.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    tree: sled::Tree,
+    folder: Arc<str>,
+}
+
+/// Changes that become visible together.
+#[derive(Clone, Debug, Default)]
+pub struct CacheBatch {
+    batch: sled::Batch,
+    writes: usize,
+}
+
+impl CacheBatch {
+    /// No changes yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets a key.
+    pub fn put(&mut self, key: &[u8], value: &[u8]) {
+        self.batch.insert(key, value);
+        self.writes += 1;
+    }
+
+    /// Removes a key.
+    pub fn remove(&mut self, key: &[u8]) {
+        self.batch.remove(key);
+        self.writes += 1;
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.writes == 0
+    }
+}
+
+impl Cache {
+    fn failed(&self, source: sled::Error) -> StageError {
+        StageError::Cache {
+            folder: self.folder.to_string(),
+            source,
+        }
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: &[u8]) -> Result<Option<sled::IVec>, StageError> {
+        self.tree.get(key).map_err(|source| self.failed(source))
+    }
+
+    /// Sets one key.
+    pub fn put(&self, key: &[u8], value: &[u8]) -> Result<(), StageError> {
+        self.tree
+            .insert(key, value)
+            .map(drop)
+            .map_err(|source| self.failed(source))
+    }
+
+    /// Removes one key.
+    pub fn remove(&self, key: &[u8]) -> Result<(), StageError> {
+        self.tree
+            .remove(key)
+            .map(drop)
+            .map_err(|source| self.failed(source))
+    }
+
+    /// Applies changes together; large ones off the runtime's threads.
+    pub async fn apply(&self, batch: CacheBatch) -> Result<(), StageError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        if batch.writes <= INLINE_WRITES_MAX {
+            return self
+                .tree
+                .apply_batch(batch.batch)
+                .map_err(|source| self.failed(source));
+        }
+        let tree = self.tree.clone();
+        let applied = tokio::task::spawn_blocking(move || tree.apply_batch(batch.batch)).await;
+        match applied {
+            Ok(result) => result.map_err(|source| self.failed(source)),
+            Err(error) => Err(StageError::caused("the cache's writer stopped", error)),
+        }
+    }
+
+    /// All keys and values under a prefix, in the order of the keys.
+    pub fn scan_prefix(
+        &self,
+        prefix: &[u8],
+    ) -> impl Iterator<Item = Result<(sled::IVec, sled::IVec), StageError>> + use<> {
+        let folder = self.folder.clone();
+        self.tree.scan_prefix(prefix).map(move |entry| {
+            entry.map_err(|source| StageError::Cache {
+                folder: folder.to_string(),
+                source,
+            })
+        })
+    }
+
+    /// Number of keys; counts them, so not for a hot path.
+    pub fn len(&self) -> usize {
+        self.tree.len()
+    }
+
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.tree.is_empty()
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) -> Result<(), StageError> {
+        self.tree.clear().map_err(|source| self.failed(source))
+    }
+
+    /// Waits until everything is on disk.
+    pub async fn flush(&self) -> Result<(), StageError> {
+        self.tree
+            .flush_async()
+            .await
+            .map(drop)
+            .map_err(|source| self.failed(source))
+    }
+}

@@ -1,0 +1,289 @@
+//! `lb_config` as a live view: what control writes, every stage sees.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use landbridge_bus::{Bucket, Bus, Key, KeyFilter, Kv, KvError, KvEvent};
+use landbridge_model::config::{Import, Sync, Tenant};
+use landbridge_model::{ImportId, SyncKey, SyncName, TenantId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+
+use crate::error::StageError;
+
+#[derive(Debug, Default)]
+struct Snapshot {
+    tenants: BTreeMap<TenantId, Arc<Tenant>>,
+    syncs: BTreeMap<SyncKey, Arc<Sync>>,
+    imports: BTreeMap<(TenantId, ImportId), Arc<Import>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    kv: Kv,
+    snapshot: RwLock<Snapshot>,
+    changes: watch::Sender<u64>,
+    follower: std::sync::Mutex<Option<tokio::task::AbortHandle>>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Ok(Some(follower)) = self.follower.get_mut().map(Option::take) {
+            follower.abort();
+        }
+    }
+}
+
+/// Tenants, syncs and imports as they stand, a moment behind the bus. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ConfigView {
+    inner: Arc<Inner>,
+}
+
+impl ConfigView {
+    /// Begins to watch, and returns once everything that is there has been seen.
+    pub async fn open(bus: &Bus) -> Result<Self, StageError> {
+        let kv = bus.kv(Bucket::Config);
+        let mut watch = kv.watch(&KeyFilter::All).await?;
+        let (changes, _) = watch::channel(0);
+        let inner = Arc::new(Inner {
+            kv,
+            snapshot: RwLock::default(),
+            changes,
+            follower: Default::default(),
+        });
+        loop {
+            match watch.next().await {
+                KvEvent::Ready => break,
+                event => inner.take(event),
+            }
+        }
+        let weak = Arc::downgrade(&inner);
+        let follower = tokio::spawn(async move {
+            loop {
+                let event = watch.next().await;
+                let Some(inner) = weak.upgrade() else { return };
+                inner.take(event);
+            }
+        });
+        *inner.follower.lock().unwrap_or_else(PoisonError::into_inner) = Some(follower.abort_handle());
+        Ok(Self { inner })
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Snapshot) -> T) -> T {
+        look(&self.inner.snapshot.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// One tenant.
+    pub fn tenant(&self, tenant: &TenantId) -> Option<Arc<Tenant>> {
+        self.read(|snapshot| snapshot.tenants.get(tenant).cloned())
+    }
+
+    /// All tenants, by name.
+    pub fn tenants(&self) -> Vec<Arc<Tenant>> {
+        self.read(|snapshot| snapshot.tenants.values().cloned().collect())
+    }
+
+    /// One sync.
+    pub fn sync(&self, tenant: &TenantId, name: &SyncName) -> Option<Arc<Sync>> {
+        let key = SyncKey {
+            tenant: tenant.clone(),
+            name: name.clone(),
+        };
+        self.read(|snapshot| snapshot.syncs.get(&key).cloned())
+    }
+
+    /// All syncs of a tenant, by name.
+    pub fn syncs(&self, tenant: &TenantId) -> Vec<Arc<Sync>> {
+        self.read(|snapshot| {
+            snapshot
+                .syncs
+                .iter()
+                .filter(|(key, _)| key.tenant == *tenant)
+                .map(|(_, sync)| sync.clone())
+                .collect()
+        })
+    }
+
+    /// All imports of a tenant, by id.
+    pub fn imports(&self, tenant: &TenantId) -> Vec<Arc<Import>> {
+        self.read(|snapshot| {
+            let of_tenant = snapshot.imports.iter().filter(|((owner, _), _)| owner == tenant);
+            of_tenant.map(|(_, import)| import.clone()).collect()
+        })
+    }
+
+    /// One import.
+    pub fn import(&self, tenant: &TenantId, id: &ImportId) -> Option<Arc<Import>> {
+        self.read(|snapshot| snapshot.imports.get(&(tenant.clone(), id.clone())).cloned())
+    }
+
+    /// Counts the changes; wait on it to see the next one.
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.inner.changes.subscribe()
+    }
+
+    /// Waits until `look` finds what it wants. Bound it with a time-out.
+    pub async fn wait_for<T>(&self, mut look: impl FnMut(&Self) -> Option<T>) -> T {
+        let mut changed = self.changed();
+        loop {
+            changed.mark_unchanged();
+            if let Some(found) = look(self) {
+                return found;
+            }
+            if changed.changed().await.is_err() {
+                // The sender lives in `self`: it cannot be gone while we are here.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Changes a tenant, or makes one; `decide` sees what is stored now, and gives what shall be, or `None` to leave
+    /// it. Repeated when somebody else writes at the same moment.
+    pub async fn change_tenant<E>(
+        &self,
+        tenant: &TenantId,
+        decide: impl FnMut(Option<Tenant>) -> Result<Option<Tenant>, E> + Send,
+    ) -> Result<Result<Option<Tenant>, E>, StageError> {
+        self.change(tenant_key(tenant), format!("tenant {tenant}"), decide)
+            .await
+    }
+
+    /// Changes a sync, or makes one; see [`ConfigView::change_tenant`].
+    pub async fn change_sync<E>(
+        &self,
+        key: &SyncKey,
+        decide: impl FnMut(Option<Sync>) -> Result<Option<Sync>, E> + Send,
+    ) -> Result<Result<Option<Sync>, E>, StageError> {
+        self.change(sync_key(key), format!("sync {key}"), decide).await
+    }
+
+    /// Changes an import, or makes one; see [`ConfigView::change_tenant`].
+    pub async fn change_import<E>(
+        &self,
+        tenant: &TenantId,
+        id: &ImportId,
+        decide: impl FnMut(Option<Import>) -> Result<Option<Import>, E> + Send,
+    ) -> Result<Result<Option<Import>, E>, StageError> {
+        self.change(import_key(tenant, id), format!("import {id} of {tenant}"), decide)
+            .await
+    }
+
+    /// Removes a tenant with its syncs and imports.
+    pub async fn remove_tenant(&self, tenant: &TenantId) -> Result<(), StageError> {
+        for import in self.imports(tenant) {
+            self.inner.kv.delete(&import_key(tenant, &import.id)).await?;
+        }
+        for sync in self.syncs(tenant) {
+            self.inner.kv.delete(&sync_key(&sync.key())).await?;
+        }
+        Ok(self.inner.kv.delete(&tenant_key(tenant)).await?)
+    }
+
+    /// Removes a sync.
+    pub async fn remove_sync(&self, key: &SyncKey) -> Result<(), StageError> {
+        Ok(self.inner.kv.delete(&sync_key(key)).await?)
+    }
+
+    async fn change<T, E>(
+        &self,
+        key: Key,
+        what: String,
+        mut decide: impl FnMut(Option<T>) -> Result<Option<T>, E> + Send,
+    ) -> Result<Result<Option<T>, E>, StageError>
+    where
+        T: Serialize + DeserializeOwned + Clone + Send + std::marker::Sync,
+    {
+        const ATTEMPTS: usize = 8;
+        for _ in 0..ATTEMPTS {
+            let stored = self.inner.kv.get_json::<T>(&key).await?;
+            let revision = stored.as_ref().map(|(_, revision)| *revision);
+            let next = match decide(stored.map(|(value, _)| value)) {
+                Ok(Some(next)) => next,
+                other => return Ok(other),
+            };
+            let written = match revision {
+                Some(revision) => self.inner.kv.update_json(&key, &next, revision).await,
+                None => self.inner.kv.create_json(&key, &next).await,
+            };
+            match written {
+                Ok(_) => {
+                    // What the writer wrote, the writer sees, without waiting for the watch.
+                    let value = serde_json::to_vec(&next)
+                        .map_err(|error| StageError::unreadable(what.clone(), error))?;
+                    self.inner.put(&key, &value);
+                    return Ok(Ok(Some(next)));
+                }
+                Err(KvError::Conflict | KvError::Exists) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StageError::Conflict { what })
+    }
+}
+
+fn tenant_key(tenant: &TenantId) -> Key {
+    Key::new(["tenant", tenant.as_str()])
+}
+
+fn sync_key(key: &SyncKey) -> Key {
+    Key::new(["sync", key.tenant.as_str(), key.name.as_str()])
+}
+
+fn import_key(tenant: &TenantId, id: &ImportId) -> Key {
+    Key::new(["import", tenant.as_str(), id.as_str()])
+}
+
+impl Inner {
+    fn take(&self, event: KvEvent) {
+        match event {
+            KvEvent::Put(entry) => self.put(&entry.key, &entry.value),
+            KvEvent::Gone { key, .. } => self.remove(&key),
+            KvEvent::Ready => {}
+        }
+    }
+
+    fn put(&self, key: &Key, value: &[u8]) {
+        let tokens = key.tokens();
+        let parts: Vec<&str> = tokens.iter().map(String::as_str).collect();
+        let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        let read = match parts.as_slice() {
+            ["tenant", _] => serde_json::from_slice::<Tenant>(value).map(|tenant| {
+                snapshot.tenants.insert(tenant.id.clone(), Arc::new(tenant));
+            }),
+            ["sync", _, _] => serde_json::from_slice::<Sync>(value).map(|sync| {
+                snapshot.syncs.insert(sync.key(), Arc::new(sync));
+            }),
+            ["import", _, _] => serde_json::from_slice::<Import>(value).map(|import| {
+                snapshot
+                    .imports
+                    .insert((import.tenant.clone(), import.id.clone()), Arc::new(import));
+            }),
+            _ => return, // keys, the installation's own record: not part of the view
+        };
+        drop(snapshot);
+        if let Err(error) = read {
+            tracing::error!(%key, %error, "a definition cannot be read; the one before it stays in force");
+        }
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    fn remove(&self, key: &Key) {
+        let tokens = key.tokens();
+        let parts: Vec<&str> = tokens.iter().map(String::as_str).collect();
+        let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        match parts.as_slice() {
+            ["tenant", tenant] => snapshot.tenants.retain(|id, _| id.as_str() != *tenant),
+            ["sync", tenant, name] => snapshot
+                .syncs
+                .retain(|key, _| key.tenant.as_str() != *tenant || key.name.as_str() != *name),
+            ["import", tenant, import] => snapshot
+                .imports
+                .retain(|(owner, id), _| owner.as_str() != *tenant || id.as_str() != *import),
+            _ => return,
+        }
+        drop(snapshot);
+        self.changes.send_modify(|count| *count += 1);
+    }
+}

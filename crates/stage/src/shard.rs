@@ -1,0 +1,101 @@
+//! What runs while a shard is owned: its lanes, its background work, its answers.
+
+use std::sync::Arc;
+
+use landbridge_bus::{Question, Queue};
+use landbridge_wire::{Answer, Ask, AskError, AskErrorCode, Wire};
+use tokio::task::JoinSet;
+
+use crate::error::StageError;
+use crate::lanes::pump;
+use crate::worker::{ShardContext, Worker, WorkerRuntime};
+
+/// Serves until the shard is given up and everything in hand is finished, or something fails.
+pub(crate) async fn serve<W: Worker>(
+    worker: &Arc<W>,
+    state: &Arc<W::Shard>,
+    context: &ShardContext,
+    runtime: &WorkerRuntime,
+) -> Result<(), StageError> {
+    let mut tasks: JoinSet<Result<(), StageError>> = JoinSet::new();
+    tasks.spawn(answer_questions(worker.clone(), state.clone(), context.clone()));
+    {
+        let (worker, state, context) = (worker.clone(), state.clone(), context.clone());
+        tasks.spawn(async move { worker.background(state, context).await });
+    }
+    if let Some(queue) = Queue::read_by(W::KIND) {
+        for lane in queue.lanes() {
+            let (worker, state, context) = (worker.clone(), state.clone(), context.clone());
+            tasks.spawn(pump(worker, state, context, queue, *lane, runtime.lanes));
+        }
+    }
+    loop {
+        let ended = if context.stop.is_cancelled() {
+            // From here on the drain time runs; what is not finished by then is dropped and comes again.
+            match tokio::time::timeout(runtime.drain_timeout, tasks.join_next()).await {
+                Ok(ended) => ended,
+                Err(_) => {
+                    return Err(StageError::worker(
+                        "the drain time is over; what was in hand comes again",
+                    ));
+                }
+            }
+        } else {
+            tokio::select! {
+                ended = tasks.join_next() => ended,
+                () = context.stop.cancelled() => continue,
+            }
+        };
+        match ended {
+            None => return Ok(()),
+            Some(Ok(Ok(()))) if context.stop.is_cancelled() => {}
+            Some(Ok(Ok(()))) => {
+                return Err(StageError::worker(
+                    "a part of the shard ended although it was not asked to",
+                ));
+            }
+            Some(Ok(Err(error))) => return Err(error),
+            Some(Err(error)) => return Err(StageError::caused("a part of the shard did not survive", error)),
+        }
+    }
+}
+
+async fn answer_questions<W: Worker>(
+    worker: Arc<W>,
+    state: Arc<W::Shard>,
+    context: ShardContext,
+) -> Result<(), StageError> {
+    let mut questions = context.hub.bus().respond(W::KIND, context.shard).await?;
+    let mut answers: JoinSet<()> = JoinSet::new();
+    loop {
+        let question = tokio::select! {
+            biased;
+            () = context.stop.cancelled() => return Ok(()),
+            Some(_ended) = answers.join_next(), if !answers.is_empty() => continue,
+            question = questions.next() => question,
+        };
+        let Some(question) = question else {
+            return Err(StageError::worker(
+                "the bus takes no more questions for this shard",
+            ));
+        };
+        let (worker, state) = (worker.clone(), state.clone());
+        answers.spawn(answer_one(worker, state, question));
+    }
+}
+
+/// A question that nobody waits for any more is dropped where it stands.
+async fn answer_one<W: Worker>(worker: Arc<W>, state: Arc<W::Shard>, question: Question) {
+    let deadline = question.deadline;
+    let answering = async {
+        let ask = Ask::decode(&question.payload)
+            .map_err(|error| AskError::new(AskErrorCode::Invalid, error.to_string()))?;
+        worker.answer(state, ask).await
+    };
+    let Ok(result) = tokio::time::timeout_at(deadline, answering).await else {
+        return;
+    };
+    if let Err(error) = question.answer(Answer(result).encode()).await {
+        tracing::debug!(%error, "an answer could not be sent");
+    }
+}
