@@ -19,9 +19,13 @@ pub mod hubspot;
 pub mod ids;
 pub mod names;
 pub mod outcome;
+pub mod plan;
+pub mod propose;
 pub mod salesforce;
 pub mod standard;
+pub mod supported;
 pub mod sync;
+pub mod validate;
 pub mod version;
 pub mod yaml;
 

@@ -349,3 +349,15 @@ pub enum Unmatched {
     /// The option is added to HubSpot.
     AddOption,
 }
+
+impl Rules {
+    /// How long a delete is held before it is written; `None` is at once, and an error says why `grace` is no time.
+    pub fn grace_period(&self) -> Option<Result<std::time::Duration, String>> {
+        let text = self.grace.as_deref()?;
+        let parsed = text
+            .parse::<jiff::SignedDuration>()
+            .ok()
+            .and_then(|duration| std::time::Duration::try_from(duration).ok());
+        Some(parsed.ok_or_else(|| format!("{text:?} is not a length of time")))
+    }
+}
