@@ -1,1 +1,4 @@
-//! Placeholder.
+//! Control.
+
+pub mod latency;
+pub mod ledger;

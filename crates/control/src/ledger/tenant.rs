@@ -1,0 +1,247 @@
+//! The accounts of one tenant.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use landbridge_model::{LinkOutcome, Outcome, Purpose, RecordOutcome, RunId, SyncName};
+use landbridge_wire::{Report, ReportBody};
+use serde::{Deserialize, Serialize};
+
+use super::compare::CompareAccount;
+use super::records::place_of;
+use super::run::{ClosedRun, RunAccount};
+use crate::latency::{Latency, is_sample};
+
+/// One tenant's imports, syncs, compares and latencies.
+#[derive(Debug, Default)]
+pub struct TenantLedger {
+    through: u64,
+    runs: BTreeMap<RunId, RunAccount>,
+    compares: HashMap<RunId, CompareAccount>,
+    syncs: BTreeMap<SyncName, SyncAccount>,
+    latency: Latency,
+    recent: Recent,
+    changed: bool,
+}
+
+/// Changes of one sync by outcome, from all sources, since the account began. A change that is reported twice counts
+/// once as long as the repeat comes soon (a redelivery does).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncAccount {
+    /// In the order of [`Outcome::ALL`].
+    pub changes: [u64; Outcome::ALL.len()],
+    /// In the order of [`LinkOutcome::ALL`].
+    pub links: [u64; LinkOutcome::ALL.len()],
+    /// The same by the hour since 1970, for the last two days.
+    pub hours: BTreeMap<i64, [u64; Outcome::ALL.len()]>,
+    /// The last change's report, in milliseconds since 1970.
+    pub last_ms: Option<i64>,
+}
+
+/// Hours that a sync's account keeps apart.
+const HOURS: i64 = 48;
+
+/// What is stored of a tenant.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct StoredTenant {
+    through: u64,
+    syncs: BTreeMap<SyncName, SyncAccount>,
+    latency: Latency,
+    closed: BTreeMap<RunId, ClosedRun>,
+}
+
+impl TenantLedger {
+    pub(crate) fn restore(stored: StoredTenant) -> Self {
+        let closed = stored.closed.into_iter().map(|(run, closed)| (run, RunAccount::restore(closed)));
+        Self {
+            through: stored.through,
+            runs: closed.collect(),
+            syncs: stored.syncs,
+            latency: stored.latency,
+            ..Self::default()
+        }
+    }
+
+    /// What is to be stored, if anything changed since it was asked for last.
+    pub(crate) fn store(&mut self) -> Option<StoredTenant> {
+        if !std::mem::take(&mut self.changed) {
+            return None;
+        }
+        let closed = self.runs.iter().filter_map(|(run, account)| Some((run.clone(), account.store()?)));
+        Some(StoredTenant {
+            through: self.through,
+            syncs: self.syncs.clone(),
+            latency: self.latency.clone(),
+            closed: closed.collect(),
+        })
+    }
+
+    pub(crate) fn fold(&mut self, sequence: u64, report: &Report) {
+        // An open import is folded anew after a restart; all else was stored up to `through`.
+        let repeated = sequence <= self.through;
+        self.through = self.through.max(sequence);
+        self.changed |= !repeated;
+        match (&report.envelope.run, report.envelope.purpose) {
+            (Some(run), Purpose::Compare) => {
+                if let Some(account) = self.compares.get_mut(run) {
+                    fold_compare(account, report);
+                }
+                return;
+            }
+            (Some(run), Purpose::Apply) => self.fold_run(sequence, run, report, repeated),
+            (None, _) => {}
+        }
+        if !repeated {
+            self.fold_sync(report);
+        }
+    }
+
+    fn fold_run(&mut self, sequence: u64, run: &RunId, report: &Report, repeated: bool) {
+        let account = self
+            .runs
+            .entry(run.clone())
+            .or_insert_with(|| RunAccount::new(report.envelope.sync.clone(), sequence));
+        if repeated && (account.is_closed() || sequence < account.first_sequence) {
+            return;
+        }
+        match &report.body {
+            ReportBody::Records(records) => account.settled(report.at_ms, records),
+            ReportBody::Links(links) => account.linked(report.at_ms, links),
+            ReportBody::Extracted(changes) => account.extracted(changes),
+            ReportBody::Progress(progress) => account.progressed(progress),
+            ReportBody::Compared(_) => {}
+        }
+    }
+
+    fn fold_sync(&mut self, report: &Report) {
+        let (records, links) = match &report.body {
+            ReportBody::Records(records) => (records.as_slice(), [].as_slice()),
+            ReportBody::Links(links) => ([].as_slice(), links.as_slice()),
+            _ => return,
+        };
+        let account = self.syncs.entry(report.envelope.sync.clone()).or_default();
+        account.last_ms = account.last_ms.max(Some(report.at_ms));
+        let hour = report.at_ms.div_euclid(3_600_000);
+        for record in records {
+            if !self.recent.is_new(&change_key(&report.envelope.sync, record)) {
+                continue;
+            }
+            account.changes[place_of(record.outcome)] += 1;
+            account.hours.entry(hour).or_default()[place_of(record.outcome)] += 1;
+            if is_sample(report.stage, report.envelope.source, record.outcome) {
+                self.latency.add(report.at_ms, report.org_ahead_ms, record.version.stamp_ms);
+            }
+        }
+        for link in links {
+            if self.recent.is_new(&(&report.envelope.sync, link.child, &link.field, link.version, link.outcome)) {
+                account.links[link.outcome as usize] += 1;
+            }
+        }
+        let newest = account.hours.last_key_value().map_or(hour, |(newest, _)| *newest);
+        account.hours.retain(|hour, _| *hour > newest - HOURS);
+    }
+
+    /// The place of the oldest report that an open import needs.
+    pub(crate) fn oldest_open(&self) -> Option<u64> {
+        self.runs.values().filter(|run| !run.is_closed()).map(|run| run.first_sequence).min()
+    }
+
+    /// One import's account.
+    pub fn run(&self, run: &RunId) -> Option<&RunAccount> {
+        self.runs.get(run)
+    }
+
+    /// One import's account, to change.
+    pub(crate) fn run_mut(&mut self, run: &RunId) -> Option<&mut RunAccount> {
+        self.changed = true;
+        self.runs.get_mut(run)
+    }
+
+    /// All imports' accounts.
+    pub fn runs(&self) -> impl Iterator<Item = (&RunId, &RunAccount)> {
+        self.runs.iter()
+    }
+
+    /// All imports' accounts, to change.
+    pub(crate) fn runs_mut(&mut self) -> impl Iterator<Item = &mut RunAccount> {
+        self.runs.values_mut()
+    }
+
+    /// Forgets imports that are no longer known.
+    pub(crate) fn retain_runs(&mut self, known: impl Fn(&RunId) -> bool) {
+        let before = self.runs.len();
+        self.runs.retain(|run, _| known(run));
+        self.changed |= self.runs.len() < before;
+    }
+
+    /// From now on this compare's answers are collected; others are passed over.
+    pub(crate) fn open_compare(&mut self, run: RunId) {
+        self.compares.insert(run, CompareAccount::default());
+    }
+
+    /// A compare's answers so far.
+    pub fn compare(&self, run: &RunId) -> Option<&CompareAccount> {
+        self.compares.get(run)
+    }
+
+    /// Takes a compare's answers and forgets it.
+    pub(crate) fn take_compare(&mut self, run: &RunId) -> Option<CompareAccount> {
+        self.compares.remove(run)
+    }
+
+    /// The accounts by sync.
+    pub fn syncs(&self) -> &BTreeMap<SyncName, SyncAccount> {
+        &self.syncs
+    }
+
+    /// How long changes are on their way.
+    pub fn latency(&self) -> &Latency {
+        &self.latency
+    }
+}
+
+/// A delete that was held and then written is one change with two verdicts that both count.
+fn change_key(sync: &SyncName, record: &RecordOutcome) -> impl Hash {
+    (sync.clone(), record.id, record.version, record.outcome == Outcome::Held)
+}
+
+fn fold_compare(account: &mut CompareAccount, report: &Report) {
+    match &report.body {
+        ReportBody::Compared(answer) => account.fold(answer),
+        ReportBody::Progress(progress) => {
+            let ended = account.progress.as_ref().is_some_and(|progress| progress.phase.is_final());
+            if !ended {
+                account.progress = Some(progress.clone());
+            }
+        }
+        _ => {}
+    }
+}
+
+/// How many verdicts back a repeat is recognised.
+const RECENT_MAX: usize = 65_536;
+
+/// What was counted lately, by hash.
+#[derive(Debug, Default)]
+struct Recent {
+    known: HashSet<u64>,
+    order: VecDeque<u64>,
+}
+
+impl Recent {
+    fn is_new(&mut self, key: &impl Hash) -> bool {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let hash = hasher.finish();
+        if !self.known.insert(hash) {
+            return false;
+        }
+        self.order.push_back(hash);
+        if self.order.len() > RECENT_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        true
+    }
+}
