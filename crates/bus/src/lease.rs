@@ -209,13 +209,24 @@ impl Leases {
         })
     }
 
-    /// Renews a lease. Its deadline counts from before the renewal was sent.
+    /// Renews a lease. Its deadline counts from before the renewal was sent; one that is not renewed when its deadline
+    /// comes is lost, whatever the server would say.
     pub async fn renew(&self, lease: &mut Lease) -> Result<(), LeaseError> {
-        let key = lease_key(lease.stage, lease.shard);
         let lost = LeaseError::Lost {
             stage: lease.stage,
             shard: lease.shard,
         };
+        if lease.remaining().is_zero() {
+            return Err(lost);
+        }
+        let deadline = lease.deadline;
+        tokio::time::timeout_at(deadline, self.renew_in_time(lease))
+            .await
+            .unwrap_or(Err(lost))
+    }
+
+    async fn renew_in_time(&self, lease: &mut Lease) -> Result<(), LeaseError> {
+        let key = lease_key(lease.stage, lease.shard);
         let before = Instant::now();
         let bytes = encode(&key, &lease.value).map_err(LeaseError::Unsure)?;
         match self
@@ -235,7 +246,10 @@ impl Leases {
                     lease.revision = revision;
                     Ok(())
                 }
-                Ok(None) => Err(lost),
+                Ok(None) => Err(LeaseError::Lost {
+                    stage: lease.stage,
+                    shard: lease.shard,
+                }),
                 Err(error) => Err(LeaseError::Unsure(error)),
             },
             Err(error) => Err(LeaseError::Unsure(error)),
