@@ -1,8 +1,77 @@
 //! The HubSpot side: a portal.
+//!
+//! Speaks the CRM APIs under their dated paths (2026-03, 2026-09) and their numbered ones (v3, v4), with
+//! what is documented to differ between them. Bodies are read borrowed and written straight into bytes,
+//! and a record's values are one allocation: a batch of upserts costs microseconds a record, so that the
+//! portal never hides its client's speed.
+//!
+//! 1. **All or nothing, unless asked.** A batch is checked whole before any of it is written. Only when
+//!    every input has its own `objectWriteTraceId` does the good part of it go through.
+//! 2. **Order means nothing.** Results of batches are shuffled, repeatably by seed.
+//! 3. **Values are what the property says.** Nothing is guessed into shape but what 2026-09 announces.
+//! 4. **What is not established about HubSpot is a switch** ([`Behaviour`]), set to what hurts a careless
+//!    client most.
+//!
+//! Start at `Inner::handle`: everything behind it is a plain function from a call to an answer.
+
+mod account;
+mod allowances;
+mod association_batches;
+mod association_pairs;
+mod associations;
+mod auth;
+mod backdoor;
+mod batch;
+mod call;
+mod catalog;
+mod clock;
+mod configurations;
+mod definitions;
+mod dice;
+mod errors;
+mod filters;
+mod json;
+mod kinds;
+mod labels;
+mod limits;
+mod merge;
+mod pairs;
+mod properties;
+mod property;
+mod read;
+mod records;
+mod rows;
+mod schema_create;
+mod schemas;
+mod search;
+mod table;
+mod told;
+mod values;
+mod version;
+mod write;
 
 use crate::{config::Limits, stats::Stats};
-use axum::Router;
+use auth::Auth;
+use axum::{
+    Router,
+    body::Body as HttpBody,
+    extract::{Request, State},
+    response::Response,
+};
+use call::{Area, Call, Place, Query};
+use catalog::Catalog;
+use clock::Clock;
+use dice::Dice;
+use errors::{Answer, Body, Reply};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use limits::{Headers, Limiter};
+use parking_lot::RwLock;
 use std::sync::Arc;
+
+/// The longest path and query that gets through, in bytes.
+const URL_MAX: usize = 16_200;
+/// The largest request body, in bytes.
+const BODY_MAX: usize = 64 << 20;
 
 /// What a client needs to get in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,31 +86,348 @@ pub struct PortalCredentials {
     pub refresh_token: String,
 }
 
-/// The portal's state.
+/// How long HubSpot's insides take to notice, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lags {
+    /// Until search shows a write.
+    pub search_index: i64,
+    /// Until reads of a schema settle on its latest version, and lists show a new one.
+    pub schema_reads: i64,
+    /// Until a new property takes values: at least and at most.
+    pub new_property: (i64, i64),
+}
+
+impl Lags {
+    /// Everything at once, for tests of other things.
+    pub const NONE: Lags = Lags {
+        search_index: 0,
+        schema_reads: 0,
+        new_property: (0, 0),
+    };
+}
+
+impl Default for Lags {
+    fn default() -> Self {
+        Lags {
+            search_index: 2000,
+            schema_reads: 1500,
+            new_property: (250, 700),
+        }
+    }
+}
+
+/// What is not established about HubSpot, or differs between observations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Behaviour {
+    /// The status of a batch of 2026-09 that went through in part: 207 or the success status.
+    pub mixed_status_2026_09: Option<u16>,
+    /// Results repeat the input's `objectWriteTraceId`.
+    pub echo_trace_ids: bool,
+    /// An update batch with trace ids goes through in part when values are bad.
+    pub partial_updates: bool,
+    /// A conflict of unique values is a 409 (with an existing id if asked for one by one), else a 400
+    /// with `CONFLICTING_UNIQUE_VALUE`.
+    pub conflicts_are_409: bool,
+    /// Unique values that differ by case only are the same.
+    pub unique_ignores_case: bool,
+    /// A record in the recycle bin keeps its unique values for itself.
+    pub archived_keep_unique_values: bool,
+    /// An upsert that creates fills the property it looked for, even if it is not among the properties.
+    pub upsert_fills_id_property: bool,
+    /// The most labels between two object types.
+    pub labels_max: usize,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Behaviour {
+            mixed_status_2026_09: None,
+            echo_trace_ids: false,
+            partial_updates: false,
+            conflicts_are_409: true,
+            unique_ignores_case: true,
+            archived_keep_unique_values: false,
+            upsert_fills_id_property: false,
+            labels_max: 50,
+        }
+    }
+}
+
+/// Everything that shapes a portal.
+#[derive(Debug, Clone)]
+pub struct PortalConfig {
+    /// What it lets through.
+    pub limits: Limits,
+    /// Makes ids, shuffles and secrets repeatable.
+    pub seed: u64,
+    /// The account's id.
+    pub portal_id: u32,
+    /// The service key; one is made up without it.
+    pub token: Option<String>,
+    /// What the service key grants; `None` grants everything.
+    pub scopes: Option<Vec<String>>,
+    /// How many custom object types the account may have.
+    pub custom_object_types: usize,
+    /// How many records of custom objects the account may have, all types together.
+    pub custom_records: u64,
+    /// How many custom properties an object type may have.
+    pub custom_properties: usize,
+    /// Calls a day, all apps together.
+    pub daily_calls: u64,
+    /// Association calls a day, all apps together.
+    pub daily_association_calls: u64,
+    /// How long things take to show.
+    pub lags: Lags,
+    /// What is not established.
+    pub behaviour: Behaviour,
+}
+
+impl Default for PortalConfig {
+    fn default() -> Self {
+        PortalConfig {
+            limits: Limits::Real,
+            seed: 1,
+            portal_id: 24_681_357,
+            token: None,
+            scopes: None,
+            custom_object_types: 10,
+            custom_records: 50_000_000,
+            custom_properties: 1000,
+            daily_calls: 1_000_000,
+            daily_association_calls: 500_000,
+            lags: Lags::default(),
+            behaviour: Behaviour::default(),
+        }
+    }
+}
+
+/// The portal's state. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Portal {
+    inner: Arc<Inner>,
+}
+
 #[derive(Debug)]
-pub struct Portal {}
+struct Inner {
+    config: PortalConfig,
+    stats: Arc<Stats>,
+    clock: Clock,
+    dice: Dice,
+    auth: Auth,
+    limiter: Limiter,
+    catalog: RwLock<Catalog>,
+}
 
 impl Portal {
-    /// An empty portal.
-    pub fn new(_limits: Limits, _seed: u64, _stats: Arc<Stats>) -> Portal {
-        Portal {}
+    /// An empty portal with HubSpot's habits.
+    pub fn new(limits: Limits, seed: u64, stats: Arc<Stats>) -> Portal {
+        Portal::with_config(
+            PortalConfig {
+                limits,
+                seed,
+                ..PortalConfig::default()
+            },
+            stats,
+        )
+    }
+
+    /// An empty portal with habits of its own.
+    pub fn with_config(config: PortalConfig, stats: Arc<Stats>) -> Portal {
+        let dice = Dice::new(config.seed);
+        let inner = Inner {
+            auth: Auth::new(&dice, config.token.as_deref(), config.scopes.clone()),
+            limiter: Limiter::new(
+                config.limits,
+                config.daily_calls,
+                config.daily_association_calls,
+                account::UTC_OFFSET_MS,
+            ),
+            catalog: RwLock::new(Catalog::new(&dice, config.behaviour.unique_ignores_case)),
+            clock: Clock::default(),
+            dice,
+            stats,
+            config,
+        };
+        Portal {
+            inner: Arc::new(inner),
+        }
     }
 
     /// How to get in.
     pub fn credentials(&self) -> PortalCredentials {
+        let auth = &self.inner.auth;
         PortalCredentials {
-            token: String::new(),
-            client_id: String::new(),
-            client_secret: String::new(),
-            refresh_token: String::new(),
+            token: auth.token.clone(),
+            client_id: auth.client_id.clone(),
+            client_secret: auth.client_secret.clone(),
+            refresh_token: auth.refresh_token.clone(),
         }
     }
 
-    /// Creates or renames the company that stands for an Account.
-    pub fn put_company(&self, _name: &str, _salesforce_account_id: &str) {}
+    /// The account's id.
+    pub fn portal_id(&self) -> u32 {
+        self.inner.config.portal_id
+    }
+
+    /// Creates or renames the company that stands for an Account, as HubSpot's own Salesforce integration
+    /// does: found by `salesforceaccountid`, which is not unique. Gives the company's id.
+    pub fn put_company(&self, name: &str, salesforce_account_id: &str) -> u64 {
+        backdoor::put_company(&self.inner, name, salesforce_account_id)
+    }
+
+    /// Lets time pass for the portal alone.
+    pub fn advance_clock(&self, by: std::time::Duration) {
+        self.inner
+            .clock
+            .advance(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
+    }
+
+    /// All of the portal's paths.
+    pub fn router(&self) -> Router {
+        Router::new().fallback(answer).with_state(self.clone())
+    }
+
+    /// Answers one call in memory: what [`Portal::router`] does once a body has arrived.
+    pub fn answer(&self, method: &str, path_and_query: &str, headers: &HeaderMap, body: &[u8]) -> Response {
+        let (reply, extra) = self.inner.handle(method, path_and_query, headers, body);
+        self.inner.respond(reply, extra)
+    }
 }
 
 /// All of the portal's paths.
-pub fn router(_portal: Arc<Portal>) -> Router {
-    Router::new()
+pub fn router(portal: Arc<Portal>) -> Router {
+    portal.router()
+}
+
+async fn answer(State(portal): State<Portal>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let path_and_query = parts.uri.path_and_query().map_or("/", |whole| whole.as_str());
+    match axum::body::to_bytes(body, BODY_MAX).await {
+        Ok(body) => portal.answer(parts.method.as_str(), path_and_query, &parts.headers, &body),
+        Err(_) => portal
+            .inner
+            .respond(Reply::html(413, "413 Request Entity Too Large"), Headers::new()),
+    }
+}
+
+impl Inner {
+    fn handle(
+        &self,
+        method: &str,
+        path_and_query: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> (Reply, Headers) {
+        if path_and_query.len() > URL_MAX {
+            self.stats.refused("url_too_long");
+            return (Reply::html(414, "414 Request-URI Too Large"), Headers::new());
+        }
+        let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
+        let decoded = call::segments(path);
+        let decoded: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
+        if let ["__sandbox", rest @ ..] = decoded.as_slice() {
+            let reply = backdoor::serve(self, method, rest, body);
+            return (
+                reply.unwrap_or_else(|| Reply::html(404, "404 Not Found")),
+                Headers::new(),
+            );
+        }
+        let Some(place) = Place::of(&decoded) else {
+            self.stats.call("unknown");
+            return (Reply::html(404, "404 Not Found"), Headers::new());
+        };
+        self.stats.call(place.family(method));
+        let now_ms = self.clock.now_ms();
+        let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let grant = if place.area == Area::OAuth {
+            Ok(None)
+        } else {
+            self.auth.check(text(header::AUTHORIZATION), now_ms).map(Some)
+        };
+        let grant = match grant {
+            Ok(grant) => grant.unwrap_or_else(auth::Grant::nobody),
+            Err(error) => {
+                self.stats.refused("unauthorized");
+                return (error.into_reply(&self.dice.uuid()), Headers::new());
+            }
+        };
+        let extra = match self.limiter.admit(place.bucket(), &grant, now_ms, &self.dice) {
+            Ok(extra) => extra,
+            Err(refused) => {
+                self.stats.refused(refused.reason);
+                return (refused.error.into_reply(&self.dice.uuid()), refused.headers);
+            }
+        };
+        if !body.is_empty() && !acceptable(place.area, text(header::CONTENT_TYPE)) {
+            return (Reply::html(415, "415 Unsupported Media Type"), extra);
+        }
+        let base_url = format!("http://{}", text(header::HOST).unwrap_or("api.hubapi.com"));
+        let call = Call {
+            portal: self,
+            method,
+            version: place.version,
+            rest: place.rest,
+            query: Query::parse(query),
+            body,
+            base_url: &base_url,
+            path,
+            grant,
+            now_ms,
+        };
+        let answer: Option<Answer> = match place.area {
+            Area::Objects => records::serve(&call),
+            Area::Schemas => schemas::serve(&call),
+            Area::Properties => properties::serve(&call),
+            Area::Associations => associations::serve(&call),
+            Area::LimitsTracking => allowances::serve(&call),
+            Area::Owners => account::serve_owners(&call),
+            Area::AccountInfo => account::serve(&call),
+            Area::OAuth => auth::serve(&call),
+        };
+        let reply = match answer {
+            None => Reply::html(404, "404 Not Found"),
+            Some(Ok(reply)) => reply,
+            Some(Err(error)) => error.into_reply(&self.dice.uuid()),
+        };
+        (reply, extra)
+    }
+
+    fn respond(&self, reply: Reply, extra: Headers) -> Response {
+        let (kind, body) = match reply.body {
+            Body::Empty => (None, HttpBody::empty()),
+            Body::Json(json) => (Some("application/json;charset=utf-8"), HttpBody::from(json)),
+            Body::Html(page) => (Some("text/html; charset=utf-8"), HttpBody::from(page)),
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() =
+            StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        if let Some(kind) = kind {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        }
+        let more = [
+            ("x-hubspot-correlation-id", self.dice.uuid()),
+            ("x-trace", format!("2B{:030X}", self.dice.draw())),
+        ];
+        for (name, value) in extra.into_iter().chain(more) {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
+        }
+        if let Some(location) = reply
+            .location
+            .and_then(|location| HeaderValue::from_str(&location).ok())
+        {
+            headers.insert(header::LOCATION, location);
+        }
+        response
+    }
+}
+
+fn acceptable(area: Area, content_type: Option<&str>) -> bool {
+    let kind = content_type.unwrap_or_default().to_ascii_lowercase();
+    match area {
+        Area::OAuth => true,
+        _ => kind.starts_with("application/json"),
+    }
 }
