@@ -17,7 +17,9 @@ pub struct OrgClock {
 impl OrgClock {
     /// A clock that is `skew_ms` ahead of this machine's.
     pub fn new(skew_ms: i64) -> OrgClock {
-        OrgClock { skew_ms: AtomicI64::new(skew_ms) }
+        OrgClock {
+            skew_ms: AtomicI64::new(skew_ms),
+        }
     }
 
     /// Milliseconds since 1970 in the org.
@@ -55,7 +57,11 @@ pub fn civil(days: i32) -> (i32, u32, u32) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = (day_of_year - (153 * shifted_month + 2) / 5 + 1) as u32;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 } as u32;
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    } as u32;
     let year = (year_of_era + era * 400 + i64::from(month <= 2)) as i32;
     (year, month, day)
 }
@@ -64,7 +70,11 @@ pub fn civil(days: i32) -> (i32, u32, u32) {
 pub fn days_of(year: i32, month: u32, day: u32) -> Option<i32> {
     let year = i16::try_from(year).ok()?;
     let date = jiff::civil::Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
-    Some(date.duration_since(jiff::civil::Date::constant(1970, 1, 1)).as_hours() as i32 / 24)
+    Some(
+        date.duration_since(jiff::civil::Date::constant(1970, 1, 1))
+            .as_hours() as i32
+            / 24,
+    )
 }
 
 /// The day of a moment, in UTC: the org's and its user's time zone.
@@ -94,7 +104,13 @@ pub fn write_time(out: &mut String, ms: u32) {
 
 fn write_clock(out: &mut String, ms: i64) {
     let (seconds, ms) = (ms / 1000, ms % 1000);
-    let _ = write!(out, "{:02}:{:02}:{:02}.{ms:03}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let _ = write!(
+        out,
+        "{:02}:{:02}:{:02}.{ms:03}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    );
 }
 
 /// A moment as JSON answers show it.
@@ -107,8 +123,9 @@ pub fn json_datetime(ms: i64) -> String {
 /// A moment as an HTTP date: `Mon, 23 Nov 2026 20:45:27 GMT`.
 pub fn http_date(ms: i64) -> String {
     const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
     let days = day_of(ms);
     let (year, month, day) = civil(days);
     let seconds = ms.rem_euclid(DAY_MS) / 1000;
@@ -124,7 +141,9 @@ pub fn http_date(ms: i64) -> String {
 
 /// An HTTP date back to milliseconds.
 pub fn parse_http_date(text: &str) -> Option<i64> {
-    jiff::fmt::rfc2822::parse(text).ok().map(|zoned| zoned.timestamp().as_millisecond())
+    jiff::fmt::rfc2822::parse(text)
+        .ok()
+        .map(|zoned| zoned.timestamp().as_millisecond())
 }
 
 /// `2026-01-31`, within the years that Salesforce stores.
@@ -169,7 +188,9 @@ pub fn parse_time(text: &str) -> Option<u32> {
 
 fn parse_clock(text: &str) -> Option<u32> {
     let (clock, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let mut parts = clock.split(':').map(|part| part.parse::<u32>().ok().filter(|_| part.len() == 2));
+    let mut parts = clock
+        .split(':')
+        .map(|part| part.parse::<u32>().ok().filter(|_| part.len() == 2));
     let (hour, minute) = (parts.next()??, parts.next()??);
     let second = parts.next().unwrap_or(Some(0))?;
     if parts.next().is_some() || hour > 23 || minute > 59 || second > 59 {
@@ -177,7 +198,9 @@ fn parse_clock(text: &str) -> Option<u32> {
     }
     let millis = match fraction {
         "" => 0,
-        digits if digits.bytes().all(|b| b.is_ascii_digit()) => format!("{digits:0<3}")[..3].parse::<u32>().ok()?,
+        digits if digits.bytes().all(|b| b.is_ascii_digit()) => {
+            format!("{digits:0<3}")[..3].parse::<u32>().ok()?
+        }
         _ => return None,
     };
     Some(((hour * 60 + minute) * 60 + second) * 1000 + millis)
@@ -207,7 +230,13 @@ mod tests {
 
     #[test]
     fn nonsense_is_no_moment() {
-        for text in ["", "2026-01-31", "2026-02-30T00:00:00Z", "2026-01-31T25:00:00Z", "1500-01-01T00:00:00Z"] {
+        for text in [
+            "",
+            "2026-01-31",
+            "2026-02-30T00:00:00Z",
+            "2026-01-31T25:00:00Z",
+            "1500-01-01T00:00:00Z",
+        ] {
             assert_eq!(parse_datetime(text), None, "{text}");
         }
         assert_eq!(parse_time("13:45:00.000Z"), Some(49_500_000));

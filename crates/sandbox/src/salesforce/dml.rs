@@ -25,7 +25,11 @@ pub struct DmlError {
 impl DmlError {
     /// A refusal that names no field.
     pub fn new(code: &'static str, message: impl Into<String>) -> DmlError {
-        DmlError { code, message: message.into(), fields: Vec::new() }
+        DmlError {
+            code,
+            message: message.into(),
+            fields: Vec::new(),
+        }
     }
 
     /// A refusal that names fields.
@@ -34,7 +38,11 @@ impl DmlError {
         message: impl Into<String>,
         fields: impl IntoIterator<Item = S>,
     ) -> DmlError {
-        DmlError { code, message: message.into(), fields: fields.into_iter().map(Into::into).collect() }
+        DmlError {
+            code,
+            message: message.into(),
+            fields: fields.into_iter().map(Into::into).collect(),
+        }
     }
 
     fn no_such_record() -> DmlError {
@@ -121,7 +129,10 @@ impl Org {
         for one in doomed {
             self.change(one, |record| {
                 record.stamp = change.stamp.max(record.stamp);
-                record.deleted = Some(Deleted { at: record.stamp, with: id });
+                record.deleted = Some(Deleted {
+                    at: record.stamp,
+                    with: id,
+                });
             });
             let stamp = self.find(one).map_or(change.stamp, |(_, record)| record.stamp);
             self.write_journal(one, ChangeKind::Delete, stamp);
@@ -136,8 +147,15 @@ impl Org {
         let not_there = || DmlError::new("UNDELETE_FAILED", "Entity is not in the recycle bin");
         let (object, record) = self.find(id).ok_or_else(not_there)?;
         let deleted = record.deleted.ok_or_else(not_there)?;
-        if deleted.with != id && self.find(deleted.with).is_some_and(|(_, root)| root.deleted.is_some()) {
-            return Err(DmlError::new("UNDELETE_FAILED", "The parent of this record is in the recycle bin"));
+        if deleted.with != id
+            && self
+                .find(deleted.with)
+                .is_some_and(|(_, root)| root.deleted.is_some())
+        {
+            return Err(DmlError::new(
+                "UNDELETE_FAILED",
+                "The parent of this record is in the recycle bin",
+            ));
         }
         let values = record.values.clone();
         input::check_unique(self, object, &values, Some(id))?;
@@ -249,8 +267,12 @@ impl Org {
     }
 
     fn set_lookup(&mut self, child: RecordId, field: usize, value: Value, change: Change) {
-        let Some((object, _)) = self.find(child) else { return };
-        let Source::Slot(slot) = self.schema().objects[object].fields[field].source else { return };
+        let Some((object, _)) = self.find(child) else {
+            return;
+        };
+        let Source::Slot(slot) = self.schema().objects[object].fields[field].source else {
+            return;
+        };
         self.change(child, |record| {
             record.values[slot] = value;
             record.stamp = change.stamp.max(record.stamp);
@@ -265,7 +287,9 @@ impl Org {
         let schema = self.schema().clone();
         let definition = &schema.objects[object];
         for field in &definition.fields {
-            let Source::Slot(slot) = field.source else { continue };
+            let Source::Slot(slot) = field.source else {
+                continue;
+            };
             if field.name == "OwnerId" && values[slot].is_null() {
                 values[slot] = Value::Id(self.user_id);
             }
@@ -277,7 +301,9 @@ impl Org {
         }
         compose_name(definition, values);
         // A record without a name is named by its id, as the API does for custom objects.
-        let name = definition.field_index("Name").map(|index| &definition.fields[index]);
+        let name = definition
+            .field_index("Name")
+            .map(|index| &definition.fields[index]);
         if let Some(field) = name.filter(|field| !field.required && field.createable)
             && let Source::Slot(slot) = field.source
             && values[slot].is_null()
@@ -290,16 +316,26 @@ impl Org {
     /// Recomputes the roll-ups of a record's masters, the former ones too.
     fn roll_up_around(&mut self, id: RecordId, before: Option<&[Value]>, change: Change) {
         let schema = self.schema().clone();
-        let Some((object, record)) = self.find(id) else { return };
+        let Some((object, record)) = self.find(id) else {
+            return;
+        };
         let definition = &schema.objects[object];
         let mut masters = Vec::new();
         for field in &definition.fields {
-            let is_master = field.reference.as_ref().is_some_and(|reference| reference.master.is_some());
-            let Source::Slot(slot) = field.source else { continue };
+            let is_master = field
+                .reference
+                .as_ref()
+                .is_some_and(|reference| reference.master.is_some());
+            let Source::Slot(slot) = field.source else {
+                continue;
+            };
             if !is_master {
                 continue;
             }
-            for value in [Some(&record.values[slot]), before.map(|before| &before[slot])].into_iter().flatten() {
+            for value in [Some(&record.values[slot]), before.map(|before| &before[slot])]
+                .into_iter()
+                .flatten()
+            {
                 if let Value::Id(master) = value {
                     masters.push((*master, field.name.clone()));
                 }
@@ -313,14 +349,24 @@ impl Org {
 
     fn roll_up(&mut self, master: RecordId, detail: usize, key: &str, change: Change) {
         let schema = self.schema().clone();
-        let Some((object, record)) = self.find(master) else { return };
+        let Some((object, record)) = self.find(master) else {
+            return;
+        };
         let detail_object = &schema.objects[detail];
         let mut fresh = Vec::new();
         for field in &schema.objects[object].fields {
-            let (Some(rollup), Source::Slot(slot)) = (&field.rollup, &field.source) else { continue };
-            let ours = rollup.object.eq_ignore_ascii_case(&detail_object.name) && rollup.key.eq_ignore_ascii_case(key);
-            let Some(key) = detail_object.field_index(key).filter(|_| ours) else { continue };
-            let summarized = rollup.field.as_deref().and_then(|name| detail_object.field_index(name));
+            let (Some(rollup), Source::Slot(slot)) = (&field.rollup, &field.source) else {
+                continue;
+            };
+            let ours = rollup.object.eq_ignore_ascii_case(&detail_object.name)
+                && rollup.key.eq_ignore_ascii_case(key);
+            let Some(key) = detail_object.field_index(key).filter(|_| ours) else {
+                continue;
+            };
+            let summarized = rollup
+                .field
+                .as_deref()
+                .and_then(|name| detail_object.field_index(name));
             let value = self.summary(&rollup.operation, detail, key, summarized, master);
             if record.values[*slot] != value {
                 fresh.push((*slot, value));
@@ -330,7 +376,9 @@ impl Org {
             return;
         }
         self.change(master, |record| {
-            fresh.into_iter().for_each(|(slot, value)| record.values[slot] = value);
+            fresh
+                .into_iter()
+                .for_each(|(slot, value)| record.values[slot] = value);
             record.stamp = change.stamp.max(record.stamp);
         });
         let stamp = self.find(master).map_or(change.stamp, |(_, record)| record.stamp);
@@ -348,14 +396,29 @@ impl Org {
         let table = self.table(detail);
         let reader = Reader::new(self, 0);
         let rows = table.children(key, master).unwrap_or_default();
-        let live = rows.into_iter().filter_map(|row| table.row(row)).filter(|row| row.deleted.is_none());
-        let Some(field) = summarized else { return Value::Number(live.count() as f64) };
-        let values = live.map(|record| reader.own(detail, record, field).into_owned()).filter(|value| !value.is_null());
+        let live = rows
+            .into_iter()
+            .filter_map(|row| table.row(row))
+            .filter(|row| row.deleted.is_none());
+        let Some(field) = summarized else {
+            return Value::Number(live.count() as f64);
+        };
+        let values = live
+            .map(|record| reader.own(detail, record, field).into_owned())
+            .filter(|value| !value.is_null());
         match operation {
             "min" => values.min_by(Value::order).unwrap_or(Value::Null),
             "max" => values.max_by(Value::order).unwrap_or(Value::Null),
             _ => Value::Number(
-                values.map(|value| if let Value::Number(number) = value { number } else { 0.0 }).sum(),
+                values
+                    .map(|value| {
+                        if let Value::Number(number) = value {
+                            number
+                        } else {
+                            0.0
+                        }
+                    })
+                    .sum(),
             ),
         }
     }

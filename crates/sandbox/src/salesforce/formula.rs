@@ -7,7 +7,7 @@ mod eval;
 mod lexer;
 mod parser;
 
-pub(super) use eval::round;
+pub(in crate::salesforce) use eval::round;
 pub use eval::{Scope, evaluate};
 pub use parser::{Binary, Call, Expr, Unary};
 
@@ -53,7 +53,11 @@ pub enum FormulaError {
 impl Formula {
     /// A formula that is not bound yet.
     pub fn new(text: impl Into<String>, blank_as_zero: bool) -> Formula {
-        Formula { text: text.into(), blank_as_zero, expr: None }
+        Formula {
+            text: text.into(),
+            blank_as_zero,
+            expr: None,
+        }
     }
 
     /// Parses the text and resolves its names against an object.

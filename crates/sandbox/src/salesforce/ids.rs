@@ -59,8 +59,10 @@ impl RecordId {
     fn check(&self) -> [u8; 3] {
         let mut check = [0; 3];
         for (group, letter) in self.0.chunks(5).zip(&mut check) {
-            let bits =
-                group.iter().enumerate().fold(0, |bits, (k, c)| bits | usize::from(c.is_ascii_uppercase()) << k);
+            let bits = group
+                .iter()
+                .enumerate()
+                .fold(0, |bits, (k, c)| bits | usize::from(c.is_ascii_uppercase()) << k);
             *letter = CHECKS[bits];
         }
         check
@@ -123,7 +125,14 @@ mod tests {
 
     #[test]
     fn wrong_ids_are_refused() {
-        for wrong in ["", "a00", "001ZM000001n4n5YAB", "001zm000001n4n5YAA", "001ZM000001n4n5YA", "001ZM000001n4n-"] {
+        for wrong in [
+            "",
+            "a00",
+            "001ZM000001n4n5YAB",
+            "001zm000001n4n5YAA",
+            "001ZM000001n4n5YA",
+            "001ZM000001n4n-",
+        ] {
             assert_eq!(RecordId::parse(wrong), None, "{wrong:?}");
         }
     }

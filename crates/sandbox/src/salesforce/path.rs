@@ -52,7 +52,9 @@ impl FieldPath {
     ) -> Result<FieldPath, PathError> {
         let mut at = object;
         let mut hops = Vec::new();
-        let (last, ways) = names.split_last().unwrap_or_else(|| unreachable!("a path has a name"));
+        let (last, ways) = names
+            .split_last()
+            .unwrap_or_else(|| unreachable!("a path has a name"));
         for way in ways {
             let here = &schema.objects[at];
             let missing = || PathError::NoRelationship {
@@ -66,14 +68,24 @@ impl FieldPath {
                 .as_ref()
                 .and_then(|reference| reference.to.iter().rev().find_map(|name| schema.index(name)))
                 .ok_or_else(missing)?;
-            hops.push(Hop { field, object: target });
+            hops.push(Hop {
+                field,
+                object: target,
+            });
             at = target;
         }
         let here = &schema.objects[at];
         let field = here
             .field_index(last.as_ref())
-            .ok_or_else(|| PathError::NoField { name: last.as_ref().to_owned(), object: here.name.clone() })?;
-        Ok(FieldPath { hops, object: at, field })
+            .ok_or_else(|| PathError::NoField {
+                name: last.as_ref().to_owned(),
+                object: here.name.clone(),
+            })?;
+        Ok(FieldPath {
+            hops,
+            object: at,
+            field,
+        })
     }
 
     /// The field at the end.

@@ -25,21 +25,37 @@ pub struct Reader<'o> {
 impl<'o> Reader<'o> {
     /// A look at `org` at its time `now_ms`.
     pub fn new(org: &'o Org, now_ms: i64) -> Reader<'o> {
-        Reader { org, now_ms, depth: 0 }
+        Reader {
+            org,
+            now_ms,
+            depth: 0,
+        }
     }
 
     /// The value of one of the record's own fields.
     pub fn own<'r>(&self, object: usize, record: &'r Record, field: usize) -> Cow<'r, Value> {
         let field = &self.org.schema().objects[object].fields[field];
         match &field.source {
-            Source::Slot(slot) => record.values.get(*slot).map_or(Cow::Owned(Value::Null), Cow::Borrowed),
+            Source::Slot(slot) => record
+                .values
+                .get(*slot)
+                .map_or(Cow::Owned(Value::Null), Cow::Borrowed),
             Source::System(which) => Cow::Owned(record.system(*which)),
             Source::Formula(formula) => {
                 let Some(expr) = formula.expr.as_ref().filter(|_| self.depth < DEEPEST) else {
                     return Cow::Owned(Value::Null);
                 };
-                let scope = RecordScope { reader: Reader { depth: self.depth + 1, ..*self }, record };
-                Cow::Owned(as_kind(formula::evaluate(expr, formula.blank_as_zero, &scope), field))
+                let scope = RecordScope {
+                    reader: Reader {
+                        depth: self.depth + 1,
+                        ..*self
+                    },
+                    record,
+                };
+                Cow::Owned(as_kind(
+                    formula::evaluate(expr, formula.blank_as_zero, &scope),
+                    field,
+                ))
             }
             Source::Compound | Source::Nothing => Cow::Owned(Value::Null),
         }
@@ -67,7 +83,9 @@ impl<'o> Reader<'o> {
         let mut at = record;
         let mut object_at = object;
         for hop in &path.hops {
-            let Value::Id(id) = *self.own(object_at, at, hop.field) else { return None };
+            let Value::Id(id) = *self.own(object_at, at, hop.field) else {
+                return None;
+            };
             let (object, next) = self.org.find(id)?;
             if object != hop.object {
                 return None;
@@ -88,7 +106,11 @@ impl<'o> Reader<'o> {
         let mut parts: Vec<(String, Cow<'_, Value>, Kind)> = fields
             .filter(|(_, part)| part.part_of.as_deref() == Some(&definition.name))
             .map(|(index, part)| {
-                (part_name(&part.name, &definition.name), self.own(object, record, index), part.kind)
+                (
+                    part_name(&part.name, &definition.name),
+                    self.own(object, record, index),
+                    part.kind,
+                )
             })
             .collect();
         if parts.iter().all(|(_, value, _)| value.is_null()) {
@@ -113,10 +135,15 @@ impl<'o> Reader<'o> {
 fn part_name(part: &str, whole: &str) -> String {
     let name = match whole.strip_suffix("Address") {
         Some(stem) => part.strip_prefix(stem).unwrap_or(part),
-        None => part.strip_suffix("__s").and_then(|name| name.rsplit("__").next()).unwrap_or(part),
+        None => part
+            .strip_suffix("__s")
+            .and_then(|name| name.rsplit("__").next())
+            .unwrap_or(part),
     };
     let mut chars = name.chars();
-    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+    chars
+        .next()
+        .map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
 struct RecordScope<'r> {
@@ -126,7 +153,12 @@ struct RecordScope<'r> {
 
 impl Scope for RecordScope<'_> {
     fn field(&self, path: &FieldPath) -> (Value, bool) {
-        let object = self.reader.org.schema().by_prefix(self.record.id.prefix()).unwrap_or_default();
+        let object = self
+            .reader
+            .org
+            .schema()
+            .by_prefix(self.record.id.prefix())
+            .unwrap_or_default();
         let value = self.reader.value(object, self.record, path).into_owned();
         (value, path.leaf(self.reader.org.schema()).kind.is_number())
     }

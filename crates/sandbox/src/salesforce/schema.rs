@@ -202,7 +202,10 @@ impl Picklist {
             active: true,
             default: false,
         };
-        Picklist { restricted, values: values.iter().map(value).collect() }
+        Picklist {
+            restricted,
+            values: values.iter().map(value).collect(),
+        }
     }
 }
 
@@ -285,7 +288,11 @@ impl Field {
             name: name.to_owned(),
             label: label.to_owned(),
             kind,
-            source: if kind.is_compound() { Source::Compound } else { Source::Slot(0) },
+            source: if kind.is_compound() {
+                Source::Compound
+            } else {
+                Source::Slot(0)
+            },
             length,
             precision,
             scale: 0,
@@ -381,7 +388,10 @@ impl Object {
 
     /// A field's position by its name in any case.
     pub fn field_index(&self, name: &str) -> Option<usize> {
-        self.by_name.get(name).or_else(|| self.by_name.get(&name.to_ascii_lowercase())).copied()
+        self.by_name
+            .get(name)
+            .or_else(|| self.by_name.get(&name.to_ascii_lowercase()))
+            .copied()
     }
 
     /// A field by its name in any case.
@@ -392,19 +402,28 @@ impl Object {
     /// The reference field behind a way up, such as `Broker__r`.
     pub fn relationship(&self, name: &str) -> Option<usize> {
         self.fields.iter().position(|field| {
-            let up = field.reference.as_ref().and_then(|reference| reference.relationship.as_deref());
+            let up = field
+                .reference
+                .as_ref()
+                .and_then(|reference| reference.relationship.as_deref());
             up.is_some_and(|up| up.eq_ignore_ascii_case(name))
         })
     }
 
     /// Whether records belong to a master and have no owner of their own.
     pub fn is_detail(&self) -> bool {
-        self.fields.iter().any(|field| field.reference.as_ref().is_some_and(|to| to.master.is_some()))
+        self.fields
+            .iter()
+            .any(|field| field.reference.as_ref().is_some_and(|to| to.master.is_some()))
     }
 
     /// Adds a field; a second one of the same name replaces the first.
     pub fn push(&mut self, field: Field) {
-        match self.fields.iter().position(|known| known.name.eq_ignore_ascii_case(&field.name)) {
+        match self
+            .fields
+            .iter()
+            .position(|known| known.name.eq_ignore_ascii_case(&field.name))
+        {
             Some(position) => self.fields[position] = field,
             None => self.fields.push(field),
         }
@@ -439,7 +458,8 @@ pub struct Schema {
 impl Schema {
     /// Adds an object.
     pub fn push(&mut self, object: Object) -> usize {
-        self.by_name.insert(object.name.to_ascii_lowercase(), self.objects.len());
+        self.by_name
+            .insert(object.name.to_ascii_lowercase(), self.objects.len());
         self.by_prefix.insert(object.prefix, self.objects.len());
         self.objects.push(object);
         self.objects.len() - 1
@@ -471,7 +491,9 @@ impl Schema {
         let mut links = Vec::new();
         for (child, object) in self.objects.iter().enumerate() {
             for (index, field) in object.fields.iter().enumerate() {
-                let Some(reference) = &field.reference else { continue };
+                let Some(reference) = &field.reference else {
+                    continue;
+                };
                 for parent in reference.to.iter().filter_map(|name| self.index(name)) {
                     let link = ChildLink {
                         object: child,

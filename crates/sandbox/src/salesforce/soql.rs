@@ -32,7 +32,10 @@ pub struct SoqlError {
 impl SoqlError {
     /// A refusal of the query as a whole.
     pub fn new(code: &'static str, message: impl Into<String>) -> SoqlError {
-        SoqlError { code, message: message.into() }
+        SoqlError {
+            code,
+            message: message.into(),
+        }
     }
 
     /// A refusal at a byte of the query: shows the place as Salesforce does, with a caret below it.
@@ -41,7 +44,9 @@ impl SoqlError {
         let before = &query[..place.min(query.len())];
         let row = before.matches('\n').count() + 1;
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let line_end = query[line_start..].find('\n').map_or(query.len(), |at| line_start + at);
+        let line_end = query[line_start..]
+            .find('\n')
+            .map_or(query.len(), |at| line_start + at);
         let line: Vec<char> = query[line_start..line_end].chars().collect();
         let column = query[line_start..place.min(line_end)].chars().count();
         let from = column.saturating_sub(AROUND);
@@ -50,7 +55,10 @@ impl SoqlError {
         let message = message.into();
         SoqlError {
             code,
-            message: format!("\n{shown}\n{caret}^\nERROR at Row:{row}:Column:{}\n{message}", column + 1),
+            message: format!(
+                "\n{shown}\n{caret}^\nERROR at Row:{row}:Column:{}\n{message}",
+                column + 1
+            ),
         }
     }
 }

@@ -53,14 +53,21 @@ pub fn plain_standard(name: &str) -> Option<Object> {
 /// there before.
 pub fn add_system_fields(object: &mut Object, auto_number: Option<&str>) {
     let own = std::mem::take(&mut object.fields);
-    let is_detail = own.iter().any(|field| field.reference.as_ref().is_some_and(|to| to.master.is_some()));
+    let is_detail = own
+        .iter()
+        .any(|field| field.reference.as_ref().is_some_and(|to| to.master.is_some()));
     object.push(system("Id", "Record ID", Kind::Id, SystemField::Id));
     if !is_detail {
         let mut owner = reference("OwnerId", "Owner ID", &["Group", "User"], "Owner");
         owner.updateable = true;
         object.push(owner);
     }
-    object.push(system("IsDeleted", "Deleted", Kind::Boolean, SystemField::IsDeleted));
+    object.push(system(
+        "IsDeleted",
+        "Deleted",
+        Kind::Boolean,
+        SystemField::IsDeleted,
+    ));
     let mut name = Field::new("Name", &format!("{} Name", object.label), Kind::Text);
     name.length = 80;
     if let Some(format) = auto_number {
@@ -70,8 +77,18 @@ pub fn add_system_fields(object: &mut Object, auto_number: Option<&str>) {
         name.required = true;
     }
     object.push(name);
-    object.push(system("CreatedDate", "Created Date", Kind::DateTime, SystemField::CreatedDate));
-    object.push(user_stamp("CreatedById", "Created By ID", "CreatedBy", SystemField::CreatedById));
+    object.push(system(
+        "CreatedDate",
+        "Created Date",
+        Kind::DateTime,
+        SystemField::CreatedDate,
+    ));
+    object.push(user_stamp(
+        "CreatedById",
+        "Created By ID",
+        "CreatedBy",
+        SystemField::CreatedById,
+    ));
     object.push(system(
         "LastModifiedDate",
         "Last Modified Date",
@@ -84,10 +101,19 @@ pub fn add_system_fields(object: &mut Object, auto_number: Option<&str>) {
         "LastModifiedBy",
         SystemField::LastModifiedById,
     ));
-    object.push(system("SystemModstamp", "System Modstamp", Kind::DateTime, SystemField::SystemModstamp));
+    object.push(system(
+        "SystemModstamp",
+        "System Modstamp",
+        Kind::DateTime,
+        SystemField::SystemModstamp,
+    ));
     object.push(nothing("LastActivityDate", "Last Activity Date", Kind::Date));
     object.push(nothing("LastViewedDate", "Last Viewed Date", Kind::DateTime));
-    object.push(nothing("LastReferencedDate", "Last Referenced Date", Kind::DateTime));
+    object.push(nothing(
+        "LastReferencedDate",
+        "Last Referenced Date",
+        Kind::DateTime,
+    ));
     own.into_iter().for_each(|field| object.push(field));
 }
 
@@ -95,14 +121,21 @@ pub fn add_system_fields(object: &mut Object, auto_number: Option<&str>) {
 pub fn location(name: &str, label: &str, scale: u32) -> [Field; 3] {
     let stem = name.strip_suffix("__c").unwrap_or(name);
     let part = |which: &str| {
-        let mut field =
-            Field::new(&format!("{stem}__{which}__s"), &format!("{label} ({which})"), Kind::Double);
+        let mut field = Field::new(
+            &format!("{stem}__{which}__s"),
+            &format!("{label} ({which})"),
+            Kind::Double,
+        );
         field.scale = scale;
         field.precision = scale + 3;
         field.part_of = Some(name.to_owned());
         field
     };
-    [part("Latitude"), part("Longitude"), Field::new(name, label, Kind::Location)]
+    [
+        part("Latitude"),
+        part("Longitude"),
+        Field::new(name, label, Kind::Location),
+    ]
 }
 
 /// A reference that standard objects have.
@@ -192,12 +225,20 @@ fn account() -> Object {
         reference.children = Some("ChildAccounts".to_owned());
     }
     object.push(parent);
-    object.push(picklist("Type", "Account Type", &["Prospect", "Customer", "Partner", "Other"]));
+    object.push(picklist(
+        "Type",
+        "Account Type",
+        &["Prospect", "Customer", "Partner", "Other"],
+    ));
     address(&mut object, "Billing");
     object.push(Field::new("Phone", "Account Phone", Kind::Phone));
     object.push(text("AccountNumber", "Account Number", 40));
     object.push(Field::new("Website", "Website", Kind::Url));
-    object.push(picklist("Industry", "Industry", &["Energy", "Finance", "Logistics", "Retail", "Technology"]));
+    object.push(picklist(
+        "Industry",
+        "Industry",
+        &["Energy", "Finance", "Logistics", "Retail", "Technology"],
+    ));
     let mut revenue = Field::new("AnnualRevenue", "Annual Revenue", Kind::Currency);
     revenue.scale = 0;
     object.push(revenue);

@@ -141,9 +141,10 @@ impl Table {
             }
             (std::cmp::Ordering::Greater, _) => self.rows.len() as u32,
             // An id of the right object that this org never gave: by its place among those that it did.
-            (std::cmp::Ordering::Equal, None) => {
-                self.rows.partition_point(|row| row.as_ref().is_none_or(|record| record.id < id)) as u32
-            }
+            (std::cmp::Ordering::Equal, None) => self
+                .rows
+                .partition_point(|row| row.as_ref().is_none_or(|record| record.id < id))
+                as u32,
             (std::cmp::Ordering::Less, _) => 0,
         }
     }
@@ -157,7 +158,12 @@ impl Table {
     /// Rows whose reference field names a parent; `None` if the field has no index.
     pub fn children(&self, field: usize, parent: RecordId) -> Option<Vec<u32>> {
         let index = self.by_parent.get(&field)?;
-        Some(index.get(&parent).map(|rows| rows.iter().copied().collect()).unwrap_or_default())
+        Some(
+            index
+                .get(&parent)
+                .map(|rows| rows.iter().copied().collect())
+                .unwrap_or_default(),
+        )
     }
 
     /// Rows with a value in an external-id or unique field; `None` if the field has no index.
@@ -167,7 +173,9 @@ impl Table {
     }
 
     fn index(&mut self, schema: &Schema, object: usize, row: u32, add: bool) {
-        let Some(record) = self.rows[row as usize].clone() else { return };
+        let Some(record) = self.rows[row as usize].clone() else {
+            return;
+        };
         if add {
             self.by_stamp.insert((record.stamp, row));
         } else {
@@ -224,12 +232,24 @@ pub struct Org {
     /// Lookups that a delete cleared, by the deleted record: child, field. An undelete restores those
     /// that nobody has filled since.
     pub(super) cleared: HashMap<RecordId, Vec<(RecordId, usize)>>,
+    /// While all must go well or nothing: what to put back.
+    undo: Option<Undo>,
+}
+
+/// How things were before a change that may have to be taken back.
+#[derive(Debug, Default)]
+struct Undo {
+    /// Object, row and its record before; `None` for a row that was added.
+    steps: Vec<(usize, u32, Option<Arc<Record>>)>,
+    journal: usize,
 }
 
 impl Org {
     /// An org without records. The ids of the org and of its user follow from the seed.
     pub fn new(schema: Schema, seed: u64) -> Org {
-        let tables = (0..schema.objects.len()).map(|object| Table::new(&schema, object)).collect();
+        let tables = (0..schema.objects.len())
+            .map(|object| Table::new(&schema, object))
+            .collect();
         Org {
             schema: Arc::new(schema),
             tables,
@@ -238,6 +258,7 @@ impl Org {
             journal: Vec::new(),
             journaling: false,
             cleared: HashMap::new(),
+            undo: None,
         }
     }
 
@@ -290,15 +311,23 @@ impl Org {
             values,
         })));
         table.index(&self.schema, object, row, true);
+        if let Some(undo) = &mut self.undo {
+            undo.steps.push((object, row, None));
+        }
         self.write_journal(id, ChangeKind::Create, stamp);
         id
     }
 
     /// Changes a record and keeps the indexes right. Nothing happens if it is not there.
     pub fn change(&mut self, id: RecordId, change: impl FnOnce(&mut Record)) {
-        let Some(object) = self.schema.by_prefix(id.prefix()) else { return };
+        let Some(object) = self.schema.by_prefix(id.prefix()) else {
+            return;
+        };
         let table = &mut self.tables[object];
         let Some(row) = table.row_of(id) else { return };
+        if let (Some(undo), Some(before)) = (&mut self.undo, table.row(row)) {
+            undo.steps.push((object, row, Some(before.clone())));
+        }
         table.index(&self.schema, object, row, false);
         if let Some(record) = &mut table.rows[row as usize] {
             change(Arc::make_mut(record));
@@ -306,9 +335,37 @@ impl Org {
         table.index(&self.schema, object, row, true);
     }
 
+    /// Runs a change of several records: if `keep` refuses its result, everything is put back.
+    pub fn attempt<R>(&mut self, change: impl FnOnce(&mut Org) -> R, keep: impl FnOnce(&R) -> bool) -> R {
+        self.undo = Some(Undo {
+            steps: Vec::new(),
+            journal: self.journal.len(),
+        });
+        let result = change(self);
+        let undo = self.undo.take().unwrap_or_default();
+        if keep(&result) {
+            return result;
+        }
+        for (object, row, before) in undo.steps.into_iter().rev() {
+            let table = &mut self.tables[object];
+            table.index(&self.schema, object, row, false);
+            match before {
+                Some(record) => {
+                    table.rows[row as usize] = Some(record);
+                    table.index(&self.schema, object, row, true);
+                }
+                None => table.rows.truncate(row as usize),
+            }
+        }
+        self.journal.truncate(undo.journal);
+        result
+    }
+
     /// Takes a record away for good.
     pub fn purge(&mut self, id: RecordId) {
-        let Some(object) = self.schema.by_prefix(id.prefix()) else { return };
+        let Some(object) = self.schema.by_prefix(id.prefix()) else {
+            return;
+        };
         let table = &mut self.tables[object];
         let Some(row) = table.row_of(id) else { return };
         table.index(&self.schema, object, row, false);

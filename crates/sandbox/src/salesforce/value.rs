@@ -32,7 +32,11 @@ impl Value {
     /// Text, or null if there is none.
     pub fn text(text: impl Into<Box<str>>) -> Value {
         let text = text.into();
-        if text.is_empty() { Value::Null } else { Value::Text(text) }
+        if text.is_empty() {
+            Value::Null
+        } else {
+            Value::Text(text)
+        }
     }
 
     /// Whether there is nothing.
@@ -196,7 +200,10 @@ mod tests {
     fn json_text_is_escaped() {
         let mut out = String::new();
         write_json_text(&mut out, "a\"b\\c\r\nd\u{1}é😀");
-        assert_eq!(serde_json::from_str::<String>(&out).expect("valid JSON"), "a\"b\\c\r\nd\u{1}é😀");
+        assert_eq!(
+            serde_json::from_str::<String>(&out).expect("valid JSON"),
+            "a\"b\\c\r\nd\u{1}é😀"
+        );
     }
 
     #[test]

@@ -18,7 +18,9 @@ pub(super) fn defaults(org: &Org, object: usize, now_ms: i64) -> Vec<Value> {
     let object = &org.schema().objects[object];
     let mut values = vec![Value::Null; object.slots];
     for field in &object.fields {
-        let Source::Slot(slot) = field.source else { continue };
+        let Source::Slot(slot) = field.source else {
+            continue;
+        };
         values[slot] = default_of(field, now_ms);
     }
     values
@@ -29,7 +31,10 @@ fn default_of(field: &Field, now_ms: i64) -> Value {
     if let Some(expr) = expr {
         return formula::evaluate(expr, false, &NoRecord(now_ms));
     }
-    let chosen = field.picklist.as_ref().and_then(|list| list.values.iter().find(|value| value.default));
+    let chosen = field
+        .picklist
+        .as_ref()
+        .and_then(|list| list.values.iter().find(|value| value.default));
     match (chosen, field.kind, &field.rollup) {
         (Some(value), ..) => Value::text(value.value.as_str()),
         (None, Kind::Boolean, _) => Value::Bool(false),
@@ -77,9 +82,16 @@ pub(super) fn read(
         if field.kind == Kind::Id && before.is_some() {
             continue;
         }
-        let master = field.reference.as_ref().filter(|reference| reference.master.is_some());
+        let master = field
+            .reference
+            .as_ref()
+            .filter(|reference| reference.master.is_some());
         let fixed = before.is_some() && master.is_some_and(|reference| !reference.reparentable);
-        let allowed = if before.is_some() { field.updateable && !fixed } else { field.createable };
+        let allowed = if before.is_some() {
+            field.updateable && !fixed
+        } else {
+            field.createable
+        };
         let Source::Slot(slot) = field.source else {
             read_only.push(field.name.clone());
             continue;
@@ -102,7 +114,11 @@ pub(super) fn read(
         "Unable to create/update fields: {}. Please check the security settings of this field and verify that it is read/write for your profile or permission set.",
         read_only.join(", ")
     );
-    Err(DmlError::of("INVALID_FIELD_FOR_INSERT_UPDATE", message, read_only))
+    Err(DmlError::of(
+        "INVALID_FIELD_FOR_INSERT_UPDATE",
+        message,
+        read_only,
+    ))
 }
 
 /// `"Depot__r": {"Code__c": "D-7"}` names a parent by an external id.
@@ -112,28 +128,45 @@ fn by_external_id(
     name: &str,
     json: &Json,
 ) -> Result<Option<(usize, Value)>, DmlError> {
-    let (Some(index), Json::Object(key)) = (object.relationship(name), json) else { return Ok(None) };
+    let (Some(index), Json::Object(key)) = (object.relationship(name), json) else {
+        return Ok(None);
+    };
     let field = &object.fields[index];
-    let Source::Slot(slot) = field.source else { return Ok(None) };
+    let Source::Slot(slot) = field.source else {
+        return Ok(None);
+    };
     let parents = field.reference.iter().flat_map(|reference| &reference.to);
-    let Some(parent) = parents.filter_map(|name| org.schema().index(name)).next() else { return Ok(None) };
+    let Some(parent) = parents.filter_map(|name| org.schema().index(name)).next() else {
+        return Ok(None);
+    };
     let parent_object = &org.schema().objects[parent];
-    let Some((key_name, key_value)) = key.iter().find(|(name, _)| *name != "attributes") else { return Ok(None) };
+    let Some((key_name, key_value)) = key.iter().find(|(name, _)| *name != "attributes") else {
+        return Ok(None);
+    };
     let refused = |message: String| DmlError::new("INVALID_FIELD", message);
-    let key_index = parent_object.field_index(key_name).filter(|index| parent_object.fields[*index].external_id);
+    let key_index = parent_object
+        .field_index(key_name)
+        .filter(|index| parent_object.fields[*index].external_id);
     let Some(key_index) = key_index else {
-        let message = format!("Field name {key_name} is not an external ID or indexed field for {}", parent_object.name);
+        let message = format!(
+            "Field name {key_name} is not an external ID or indexed field for {}",
+            parent_object.name
+        );
         return Err(refused(message));
     };
     let wanted = read_value(org, &parent_object.fields[key_index], key_value)?;
     let table = org.table(parent);
     let rows = table.keyed(key_index, &wanted).unwrap_or_default();
-    let mut found = rows.iter().filter_map(|row| table.row(*row)).filter(|record| record.deleted.is_none());
+    let mut found = rows
+        .iter()
+        .filter_map(|row| table.row(*row))
+        .filter(|record| record.deleted.is_none());
     match (found.next(), found.next()) {
         (Some(record), None) => Ok(Some((slot, Value::Id(record.id)))),
-        (Some(_), Some(_)) => {
-            Err(DmlError::new("INVALID_FIELD", format!("More than one record found for external id field: {key_name}")))
-        }
+        (Some(_), Some(_)) => Err(DmlError::new(
+            "INVALID_FIELD",
+            format!("More than one record found for external id field: {key_name}"),
+        )),
         (None, _) => {
             let shown = wanted.as_text();
             let message = format!(
@@ -184,7 +217,9 @@ pub(super) fn read_value(org: &Org, field: &Field, json: &Json) -> Result<Value,
     match field.kind {
         Kind::Reference | Kind::Id => read_reference(org, field, &text),
         kind if kind.is_number() => {
-            let number: f64 = text.parse().map_err(|_| refused(if kind == Kind::Int { "int" } else { "double" }))?;
+            let number: f64 = text
+                .parse()
+                .map_err(|_| refused(if kind == Kind::Int { "int" } else { "double" }))?;
             if !number.is_finite() {
                 return Err(refused("double"));
             }
@@ -196,10 +231,14 @@ pub(super) fn read_value(org: &Org, field: &Field, json: &Json) -> Result<Value,
         }
         Kind::DateTime => {
             let midnight = || clock::parse_date(&text).map(|days| i64::from(days) * clock::DAY_MS);
-            let ms = clock::parse_datetime(&text).or_else(midnight).ok_or_else(|| refused("datetime"))?;
+            let ms = clock::parse_datetime(&text)
+                .or_else(midnight)
+                .ok_or_else(|| refused("datetime"))?;
             Ok(Value::DateTime(clock::whole_second(ms)))
         }
-        Kind::Time => clock::parse_time(&text).map(Value::Time).ok_or_else(|| refused("time")),
+        Kind::Time => clock::parse_time(&text)
+            .map(Value::Time)
+            .ok_or_else(|| refused("time")),
         _ => Ok(Value::text(text)),
     }
 }
@@ -207,17 +246,27 @@ pub(super) fn read_value(org: &Org, field: &Field, json: &Json) -> Result<Value,
 fn read_reference(org: &Org, field: &Field, text: &str) -> Result<Value, DmlError> {
     let wrong = |code, message: String| Err(DmlError::of(code, message, [field.name.as_str()]));
     let Some(id) = RecordId::parse(text) else {
-        return wrong("MALFORMED_ID", format!("{}: id value of incorrect type: {text}", field.label));
+        return wrong(
+            "MALFORMED_ID",
+            format!("{}: id value of incorrect type: {text}", field.label),
+        );
     };
     let targets = field.reference.iter().flat_map(|reference| &reference.to);
-    let fits = targets.filter_map(|name| org.schema().object(name)).any(|object| object.prefix == id.prefix());
+    let fits = targets
+        .filter_map(|name| org.schema().object(name))
+        .any(|object| object.prefix == id.prefix());
     if !fits {
         let message = format!("{}: id value of incorrect type: {text}", field.label);
         return wrong("FIELD_INTEGRITY_EXCEPTION", message);
     }
     match org.find(id) {
-        None => wrong("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id".to_owned()),
-        Some((_, record)) if record.deleted.is_some() => wrong("ENTITY_IS_DELETED", "entity is deleted".to_owned()),
+        None => wrong(
+            "INVALID_CROSS_REFERENCE_KEY",
+            "invalid cross reference id".to_owned(),
+        ),
+        Some((_, record)) if record.deleted.is_some() => {
+            wrong("ENTITY_IS_DELETED", "entity is deleted".to_owned())
+        }
         Some(_) => Ok(Value::Id(id)),
     }
 }
@@ -229,7 +278,10 @@ fn check_value(field: &Field, value: &Value) -> Result<(), DmlError> {
         Value::Number(number) if field.precision > 0 => {
             let whole_digits = field.precision.saturating_sub(field.scale) as i32;
             if number.abs() >= 10f64.powi(whole_digits) {
-                let message = format!("{}: value outside of valid range on numeric field: {number:E}", field.label);
+                let message = format!(
+                    "{}: value outside of valid range on numeric field: {number:E}",
+                    field.label
+                );
                 return refuse("NUMBER_OUTSIDE_VALID_RANGE", message);
             }
             Ok(())
@@ -243,12 +295,21 @@ fn check_value(field: &Field, value: &Value) -> Result<(), DmlError> {
             }
             if field.length > 0 && text.chars().count() > field.length as usize {
                 let start: String = text.chars().take(70).collect();
-                let message = format!("{}: data value too large: {start} (max length={})", field.label, field.length);
+                let message = format!(
+                    "{}: data value too large: {start} (max length={})",
+                    field.label, field.length
+                );
                 return refuse("STRING_TOO_LONG", message);
             }
-            let is_email = || text.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'));
+            let is_email = || {
+                text.split_once('@')
+                    .is_some_and(|(name, host)| !name.is_empty() && host.contains('.'))
+            };
             if field.kind == Kind::Email && !is_email() {
-                return refuse("INVALID_EMAIL_ADDRESS", format!("{}: invalid email address: {text}", field.label));
+                return refuse(
+                    "INVALID_EMAIL_ADDRESS",
+                    format!("{}: invalid email address: {text}", field.label),
+                );
             }
             Ok(())
         }
@@ -290,7 +351,9 @@ pub(super) fn check_unique(
     let table = org.table(object);
     let reader = Reader::new(org, 0);
     for (index, field) in org.schema().objects[object].fields.iter().enumerate() {
-        let Source::Slot(slot) = field.source else { continue };
+        let Source::Slot(slot) = field.source else {
+            continue;
+        };
         if !field.unique || values[slot].is_null() {
             continue;
         }

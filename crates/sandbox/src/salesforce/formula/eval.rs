@@ -82,19 +82,12 @@ impl Evaluation<'_> {
             Call::Case => self.case(arguments),
             Call::Now => Value::DateTime(clock::whole_second(self.scope.now_ms())),
             Call::Today => Value::Date(day_of(self.scope.now_ms())),
-            Call::Date
-            | Call::DateValue
-            | Call::AddMonths
-            | Call::Day
-            | Call::Month
-            | Call::Year => self.date_call(call, arguments).unwrap_or(Value::Null),
-            Call::Abs
-            | Call::Ceiling
-            | Call::Floor
-            | Call::Max
-            | Call::Min
-            | Call::Mod
-            | Call::Round => self.number_call(call, arguments).map_or(Value::Null, Value::Number),
+            Call::Date | Call::DateValue | Call::AddMonths | Call::Day | Call::Month | Call::Year => {
+                self.date_call(call, arguments).unwrap_or(Value::Null)
+            }
+            Call::Abs | Call::Ceiling | Call::Floor | Call::Max | Call::Min | Call::Mod | Call::Round => self
+                .number_call(call, arguments)
+                .map_or(Value::Null, Value::Number),
             _ => self.text_call(call, arguments).unwrap_or(Value::Null),
         }
     }
@@ -114,7 +107,8 @@ impl Evaluation<'_> {
         if call == Call::Date {
             let part = |at: usize| self.number(&arguments[at]).map(|number| number as i64);
             let (year, month, day) = (part(0)?, part(1)?, part(2)?);
-            return days_of(year as i32, u32::try_from(month).ok()?, u32::try_from(day).ok()?).map(Value::Date);
+            return days_of(year as i32, u32::try_from(month).ok()?, u32::try_from(day).ok()?)
+                .map(Value::Date);
         }
         let days = match self.value(&arguments[0]) {
             Value::Date(days) => days,
@@ -155,7 +149,10 @@ impl Evaluation<'_> {
 
     fn text_call(&self, call: Call, arguments: &[Expr]) -> Option<Value> {
         let count = |at: usize| self.number(&arguments[at]).map(|number| number.max(0.0) as usize);
-        let text = arguments.first().map(|first| self.text(first)).unwrap_or_default();
+        let text = arguments
+            .first()
+            .map(|first| self.text(first))
+            .unwrap_or_default();
         Some(match call {
             Call::Text => Value::text(text),
             Call::Trim => Value::text(text.trim()),
@@ -195,7 +192,9 @@ impl Evaluation<'_> {
             }
             Call::Hyperlink => {
                 let label = self.text(&arguments[1]);
-                let target = arguments.get(2).map_or_else(|| "_blank".to_owned(), |target| self.text(target));
+                let target = arguments
+                    .get(2)
+                    .map_or_else(|| "_blank".to_owned(), |target| self.text(target));
                 Value::text(format!("<a href=\"{text}\" target=\"{target}\">{label}</a>"))
             }
             _ => return None,
@@ -205,7 +204,10 @@ impl Evaluation<'_> {
     /// The place of text in text, from 1; 0 if it is not there.
     fn find(&self, wanted: &str, arguments: &[Expr]) -> f64 {
         let within = self.text(&arguments[1]);
-        let from = arguments.get(2).and_then(|from| self.number(from)).map_or(0, |from| from.max(1.0) as usize - 1);
+        let from = arguments
+            .get(2)
+            .and_then(|from| self.number(from))
+            .map_or(0, |from| from.max(1.0) as usize - 1);
         let start = within.char_indices().nth(from).map_or(within.len(), |(at, _)| at);
         match within[start..].find(wanted) {
             Some(at) if !wanted.is_empty() => (within[..start + at].chars().count() + 1) as f64,
@@ -215,7 +217,7 @@ impl Evaluation<'_> {
 }
 
 /// Rounds half away from zero, as Salesforce does, to so many digits after the point.
-pub(in super::super) fn round(number: f64, digits: i32) -> f64 {
+pub(in crate::salesforce) fn round(number: f64, digits: i32) -> f64 {
     // Fifteen digits are what a double surely holds; the small push keeps 1.005 from becoming 1.00.
     let scale = 10f64.powi(digits.clamp(-18, 18));
     let scaled = number * scale;
@@ -253,7 +255,9 @@ fn arithmetic(operator: Binary, left: Value, right: Value) -> Value {
         (Binary::Subtract, Number(a), Number(b)) => Number(a - b),
         (Binary::Multiply, Number(a), Number(b)) => Number(a * b),
         (Binary::Divide, Number(a), Number(b)) if b != 0.0 => Number(a / b),
-        (Binary::Power, Number(a), Number(b)) => Some(a.powf(b)).filter(|n| n.is_finite()).map_or(Null, Number),
+        (Binary::Power, Number(a), Number(b)) => {
+            Some(a.powf(b)).filter(|n| n.is_finite()).map_or(Null, Number)
+        }
         (Binary::Subtract, Date(a), Date(b)) => Number(f64::from(a - b)),
         (Binary::Subtract, DateTime(a), DateTime(b)) => Number((a - b) as f64 / DAY_MS as f64),
         (Binary::Add, Date(a), Number(b)) | (Binary::Add, Number(b), Date(a)) => Date(a + b.floor() as i32),
@@ -340,7 +344,9 @@ mod tests {
         let schema = schema();
         let object = schema.index("Car__c").expect("just added");
         let mut formula = Formula::new(text, blank_as_zero);
-        formula.bind(&schema, object).unwrap_or_else(|error| panic!("{text}: {error}"));
+        formula
+            .bind(&schema, object)
+            .unwrap_or_else(|error| panic!("{text}: {error}"));
         let expr = formula.expr.expect("bound");
         evaluate(&expr, blank_as_zero, &Car(schema))
     }
@@ -357,12 +363,24 @@ mod tests {
             ("Bought__c + 10 = TODAY()", Value::Bool(true)),
             ("Name & \" / \" & Owner.Name", text("Truck 7 / Jane")),
             ("Name + ' #' + TEXT(Price__c)", text("Truck 7 #1200.5")),
-            ("if(ISBLANK(Picture__c), '', IMAGE(Picture__c, \"Picture\"))", Value::Null),
-            ("IMAGE('u', 'picture', 150, 150)", text("<img src=\"u\" alt=\"picture\" style=\"height:150px; width:150px;\" border=\"0\"/>")),
+            (
+                "if(ISBLANK(Picture__c), '', IMAGE(Picture__c, \"Picture\"))",
+                Value::Null,
+            ),
+            (
+                "IMAGE('u', 'picture', 150, 150)",
+                text("<img src=\"u\" alt=\"picture\" style=\"height:150px; width:150px;\" border=\"0\"/>"),
+            ),
             ("IMAGE('u', 'p')", text("<img src=\"u\" alt=\"p\" border=\"0\"/>")),
-            ("HYPERLINK('u', 'l')", text("<a href=\"u\" target=\"_blank\">l</a>")),
+            (
+                "HYPERLINK('u', 'l')",
+                text("<a href=\"u\" target=\"_blank\">l</a>"),
+            ),
             ("BLANKVALUE(Empty__c, 7)", number(7.0)),
-            ("IF(AND(Price__c > 1000, NOT(ISBLANK(Name))), 'dear', 'cheap')", text("dear")),
+            (
+                "IF(AND(Price__c > 1000, NOT(ISBLANK(Name))), 'dear', 'cheap')",
+                text("dear"),
+            ),
             ("OR(FALSE, Price__c <> 1200.5)", Value::Bool(false)),
             ("LEFT(Name, 5) & RIGHT(Name, 1) & LEN(Name)", text("Truck77")),
             ("CASE(Name, 'x', 1, 'Truck 7', 2, 3)", number(2.0)),
@@ -371,7 +389,10 @@ mod tests {
             ("MOD(-7, 3)", number(2.0)),
             ("1 / 0", Value::Null),
             ("YEAR(TODAY()) * 100 + MONTH(Bought__c)", number(202601.0)),
-            ("ADDMONTHS(DATE(2026, 1, 31), 1)", Value::Date(days_of(2026, 2, 28).expect("a date"))),
+            (
+                "ADDMONTHS(DATE(2026, 1, 31), 1)",
+                Value::Date(days_of(2026, 2, 28).expect("a date")),
+            ),
             ("/* none */ UPPER('é')", text("É")),
         ];
         for (formula, expected) in table {
@@ -390,9 +411,17 @@ mod tests {
     fn what_is_not_understood_is_told() {
         let schema = schema();
         let object = schema.index("Car__c").expect("just added");
-        let refused = |text: &str| Formula::new(text, false).bind(&schema, object).expect_err(text).to_string();
+        let refused = |text: &str| {
+            Formula::new(text, false)
+                .bind(&schema, object)
+                .expect_err(text)
+                .to_string()
+        };
         assert_eq!(refused("VLOOKUP(Name, 1)"), "function VLOOKUP is not supported");
-        assert_eq!(refused("$Api.Partner_Server_URL_260 & Id"), "`$Api.Partner_Server_URL_260` is not supported");
+        assert_eq!(
+            refused("$Api.Partner_Server_URL_260 & Id"),
+            "`$Api.Partner_Server_URL_260` is not supported"
+        );
         assert_eq!(refused("IF(1)"), "function IF does not take 1 arguments");
         assert_eq!(refused("'open"), "text without an end");
         assert_eq!(refused("1 +"), "the formula ends too early");

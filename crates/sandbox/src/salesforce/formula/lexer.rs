@@ -29,9 +29,15 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, FormulaError> {
             let (text, after) = quoted(&rest[1..], first)?;
             tokens.push(Token::Text(text));
             rest = after;
-        } else if first.is_ascii_digit() || (first == '.' && rest[1..].starts_with(|c: char| c.is_ascii_digit())) {
-            let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-            let number = rest[..end].parse().map_err(|_| FormulaError::Unexpected(rest[..end].to_owned()))?;
+        } else if first.is_ascii_digit()
+            || (first == '.' && rest[1..].starts_with(|c: char| c.is_ascii_digit()))
+        {
+            let end = rest
+                .find(|c: char| !c.is_ascii_digit() && c != '.')
+                .unwrap_or(rest.len());
+            let number = rest[..end]
+                .parse()
+                .map_err(|_| FormulaError::Unexpected(rest[..end].to_owned()))?;
             tokens.push(Token::Number(number));
             rest = &rest[end..];
         } else if first.is_alphabetic() || first == '_' || first == '$' {

@@ -79,7 +79,12 @@ calls! {
 
 /// Parses a formula of an object.
 pub(super) fn parse(text: &str, schema: &Schema, object: usize) -> Result<Expr, FormulaError> {
-    let mut parser = Parser { tokens: tokens(text)?, at: 0, schema, object };
+    let mut parser = Parser {
+        tokens: tokens(text)?,
+        at: 0,
+        schema,
+        object,
+    };
     let expr = parser.level(0)?;
     match parser.next() {
         None => Ok(expr),
@@ -101,7 +106,11 @@ const LEVELS: [&[(&str, Binary)]; 6] = [
         (">", Binary::Greater),
         (">=", Binary::GreaterOrEqual),
     ],
-    &[("+", Binary::Add), ("-", Binary::Subtract), ("&", Binary::Concatenate)],
+    &[
+        ("+", Binary::Add),
+        ("-", Binary::Subtract),
+        ("&", Binary::Concatenate),
+    ],
     &[("*", Binary::Multiply), ("/", Binary::Divide)],
     &[("^", Binary::Power)],
 ];
@@ -134,7 +143,9 @@ impl Parser<'_> {
     }
 
     fn level(&mut self, level: usize) -> Result<Expr, FormulaError> {
-        let Some(operators) = LEVELS.get(level) else { return self.unary() };
+        let Some(operators) = LEVELS.get(level) else {
+            return self.unary();
+        };
         let mut left = self.level(level + 1)?;
         while let Some((_, operator)) = operators.iter().find(|(sign, _)| self.take(sign)) {
             let right = self.level(level + 1)?;
@@ -199,7 +210,10 @@ impl Parser<'_> {
             }
         }
         if !(*least..=*most).contains(&arguments.len()) {
-            return Err(FormulaError::Arguments(name.to_ascii_uppercase(), arguments.len()));
+            return Err(FormulaError::Arguments(
+                name.to_ascii_uppercase(),
+                arguments.len(),
+            ));
         }
         Ok(Expr::Call(*call, arguments))
     }

@@ -108,10 +108,17 @@ fn bind_to(schema: &Schema, query: &Query, object: usize, now_ms: i64) -> Result
         is_count: false,
         aggregates: Vec::new(),
         group: query.group.iter().map(resolve).collect::<Result<_, _>>()?,
-        traits: Traits { offset: query.offset.is_some(), ..Traits::default() },
+        traits: Traits {
+            offset: query.offset.is_some(),
+            ..Traits::default()
+        },
     };
     let grouped = !query.group.is_empty();
-    let aggregated = grouped || query.select.iter().any(|one| matches!(one, Select::Aggregate(..)));
+    let aggregated = grouped
+        || query
+            .select
+            .iter()
+            .any(|one| matches!(one, Select::Aggregate(..)));
     bound.traits.aggregate = aggregated;
     for (position, selected) in query.select.iter().enumerate() {
         match selected {
@@ -121,7 +128,9 @@ fn bind_to(schema: &Schema, query: &Query, object: usize, now_ms: i64) -> Result
                 bound.is_count = true;
             }
             Select::Aggregate(function, argument, alias) => {
-                let name = alias.clone().unwrap_or_else(|| format!("expr{}", count_unnamed(&query.select[..position])));
+                let name = alias
+                    .clone()
+                    .unwrap_or_else(|| format!("expr{}", count_unnamed(&query.select[..position])));
                 let path = argument.as_ref().map(resolve).transpose()?;
                 let function = Some(function.text.to_ascii_uppercase());
                 bound.aggregates.push(Aggregate { name, function, path });
@@ -133,40 +142,68 @@ fn bind_to(schema: &Schema, query: &Query, object: usize, now_ms: i64) -> Result
                     return Err(SoqlError::at("MALFORMED_QUERY", &query.text, name.at, message));
                 }
                 let field = path.leaf(schema).name.clone();
-                bound.aggregates.push(Aggregate { name: field, function: None, path: Some(path) });
+                bound.aggregates.push(Aggregate {
+                    name: field,
+                    function: None,
+                    path: Some(path),
+                });
             }
             Select::Field(name) => add_field(schema, &mut bound, resolve(name)?, name, query)?,
             Select::Fields(which) => add_all(schema, &mut bound, which, query)?,
             Select::Children(children) => add_children(schema, &mut bound, children, now_ms)?,
         }
     }
-    let binder = Binder { schema, query: &query.text, now_ms, resolve: &resolve };
-    bound.filter = query.filter.as_ref().map(|filter| binder.bind(filter)).transpose()?;
+    let binder = Binder {
+        schema,
+        query: &query.text,
+        now_ms,
+        resolve: &resolve,
+    };
+    bound.filter = query
+        .filter
+        .as_ref()
+        .map(|filter| binder.bind(filter))
+        .transpose()?;
     for order in &query.order {
         let path = resolve(&order.field)?;
         let field = path.leaf(schema);
         if !field.kind.is_sortable() {
             let message = format!("field '{}' can not be sorted in a query call", field.name);
-            return Err(SoqlError::at("MALFORMED_QUERY", &query.text, order.field.at, message));
+            return Err(SoqlError::at(
+                "MALFORMED_QUERY",
+                &query.text,
+                order.field.at,
+                message,
+            ));
         }
         bound.order.push((path, order.descending, order.nulls_last));
     }
     if bound.offset > 2000 {
-        return Err(SoqlError::new("NUMBER_OUTSIDE_VALID_RANGE", "Maximum SOQL offset allowed is 2000"));
+        return Err(SoqlError::new(
+            "NUMBER_OUTSIDE_VALID_RANGE",
+            "Maximum SOQL offset allowed is 2000",
+        ));
     }
     Ok(bound)
 }
 
 fn count_unnamed(before: &[Select]) -> usize {
-    before.iter().filter(|one| matches!(one, Select::Aggregate(_, _, None))).count()
+    before
+        .iter()
+        .filter(|one| matches!(one, Select::Aggregate(_, _, None)))
+        .count()
 }
 
 fn resolve(schema: &Schema, query: &Query, object: usize, name: &Name) -> Result<FieldPath, SoqlError> {
     let mut names: Vec<&str> = name.text.split('.').collect();
     let object_name = &schema.objects[object].name;
     let is_prefix = |first: &str| {
-        query.alias.as_deref().is_some_and(|alias| alias.eq_ignore_ascii_case(first))
-            || (first.eq_ignore_ascii_case(object_name) && schema.objects[object].relationship(first).is_none())
+        query
+            .alias
+            .as_deref()
+            .is_some_and(|alias| alias.eq_ignore_ascii_case(first))
+            || (first.eq_ignore_ascii_case(object_name)
+                && schema.objects[object].relationship(first).is_none())
     };
     if names.len() > 1 && is_prefix(names[0]) {
         names.remove(0);
@@ -195,23 +232,34 @@ fn add_field(
         let message = format!("duplicate field selected: {}", name.text);
         return Err(SoqlError::at("INVALID_FIELD", &query.text, name.at, message));
     }
-    push_column(schema, bound, path);
+    push_column(schema, bound, path, Some(&name.text));
     Ok(())
 }
 
-fn push_column(schema: &Schema, bound: &mut Bound, path: FieldPath) {
+/// Adds a column under the name that the query gives it: the header's spelling follows the query.
+fn push_column(schema: &Schema, bound: &mut Bound, path: FieldPath, written: Option<&str>) {
     bound.traits.compound |= path.leaf(schema).source == Source::Compound;
     let mut names = Vec::new();
     let mut at = bound.object;
     let mut shape = &mut bound.shape;
     for hop in &path.hops {
         let field = &schema.objects[at].fields[hop.field];
-        let way = field.reference.as_ref().and_then(|to| to.relationship.clone()).unwrap_or_default();
-        let known = shape.0.iter().position(
-            |item| matches!(item, ShapeItem::Parent(_, reference, ..) if *reference == hop.field),
-        );
+        let way = field
+            .reference
+            .as_ref()
+            .and_then(|to| to.relationship.clone())
+            .unwrap_or_default();
+        let known = shape
+            .0
+            .iter()
+            .position(|item| matches!(item, ShapeItem::Parent(_, reference, ..) if *reference == hop.field));
         let position = known.unwrap_or_else(|| {
-            shape.0.push(ShapeItem::Parent(way.clone(), hop.field, hop.object, Shape::default()));
+            shape.0.push(ShapeItem::Parent(
+                way.clone(),
+                hop.field,
+                hop.object,
+                Shape::default(),
+            ));
             shape.0.len() - 1
         });
         match &mut shape.0[position] {
@@ -224,7 +272,11 @@ fn push_column(schema: &Schema, bound: &mut Bound, path: FieldPath) {
     let leaf = path.leaf(schema).name.clone();
     shape.0.push(ShapeItem::Field(leaf.clone(), path.field));
     names.push(leaf);
-    bound.columns.push(Column { name: names.join("."), path });
+    let full = names.join(".");
+    let name = written
+        .filter(|written| written.eq_ignore_ascii_case(&full))
+        .map_or(full, str::to_owned);
+    bound.columns.push(Column { name, path });
 }
 
 fn add_all(schema: &Schema, bound: &mut Bound, which: &Name, query: &Query) -> Result<(), SoqlError> {
@@ -244,9 +296,13 @@ fn add_all(schema: &Schema, bound: &mut Bound, which: &Name, query: &Query) -> R
     }
     bound.traits.fields_all |= !standard;
     for (index, field) in schema.objects[bound.object].fields.iter().enumerate() {
-        let path = FieldPath { hops: Vec::new(), object: bound.object, field: index };
+        let path = FieldPath {
+            hops: Vec::new(),
+            object: bound.object,
+            field: index,
+        };
         if wanted(field.custom) && !bound.columns.iter().any(|column| column.path == path) {
-            push_column(schema, bound, path);
+            push_column(schema, bound, path, None);
         }
     }
     Ok(())
@@ -255,7 +311,11 @@ fn add_all(schema: &Schema, bound: &mut Bound, which: &Name, query: &Query) -> R
 fn add_children(schema: &Schema, bound: &mut Bound, query: &Query, now_ms: i64) -> Result<(), SoqlError> {
     bound.traits.children = true;
     let links = &schema.objects[bound.object].children;
-    let named = |link: &&ChildLink| link.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(&query.from.text));
+    let named = |link: &&ChildLink| {
+        link.name
+            .as_deref()
+            .is_some_and(|name| name.eq_ignore_ascii_case(&query.from.text))
+    };
     let Some(link) = links.iter().find(named) else {
         let message = format!(
             "Didn't understand relationship '{}' in FROM part of query call. If you are attempting to use a custom relationship, be sure to append the '__r' after the custom relationship name. Please reference your WSDL or the describe call for the appropriate names.",
@@ -265,6 +325,9 @@ fn add_children(schema: &Schema, bound: &mut Bound, query: &Query, now_ms: i64) 
     };
     let children = bind_to(schema, query, link.object, now_ms)?;
     let name = link.name.clone().unwrap_or_default();
-    bound.shape.0.push(ShapeItem::Children(name, link.clone(), Box::new(children)));
+    bound
+        .shape
+        .0
+        .push(ShapeItem::Children(name, link.clone(), Box::new(children)));
     Ok(())
 }

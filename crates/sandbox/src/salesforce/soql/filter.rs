@@ -57,7 +57,11 @@ impl Binder<'_> {
             Filter::And(parts) => Test::And(self.all(parts)?),
             Filter::Or(parts) => Test::Or(self.all(parts)?),
             Filter::Not(inner) => Test::Not(Box::new(self.bind(inner)?)),
-            Filter::Compare { field, operator, values } => self.compare(field, *operator, values)?,
+            Filter::Compare {
+                field,
+                operator,
+                values,
+            } => self.compare(field, *operator, values)?,
         })
     }
 
@@ -85,9 +89,10 @@ impl Binder<'_> {
             let (from, to) = period(period_name, *number, self.now_ms).unwrap_or_default();
             let (from, to) = match field.kind {
                 Kind::Date => (Value::Date(from), Value::Date(to)),
-                Kind::DateTime => {
-                    (Value::DateTime(i64::from(from) * DAY_MS), Value::DateTime(i64::from(to) * DAY_MS))
-                }
+                Kind::DateTime => (
+                    Value::DateTime(i64::from(from) * DAY_MS),
+                    Value::DateTime(i64::from(to) * DAY_MS),
+                ),
                 _ => return Err(self.wrong_type(name, field)),
             };
             return Ok(Test::Within(path, operator, from, to));
@@ -132,7 +137,11 @@ impl Binder<'_> {
                     return Ok(Value::Null);
                 }
                 let id = RecordId::parse(text).ok_or_else(|| {
-                    self.refuse("INVALID_QUERY_FILTER_OPERATOR", name, format!("invalid ID field: {text}"))
+                    self.refuse(
+                        "INVALID_QUERY_FILTER_OPERATOR",
+                        name,
+                        format!("invalid ID field: {text}"),
+                    )
                 })?;
                 Value::Id(id)
             }
@@ -150,7 +159,9 @@ impl Binder<'_> {
 
     fn like(&self, name: &Name, path: FieldPath, literal: &Literal) -> Result<Test, SoqlError> {
         let field = path.leaf(self.schema);
-        let Literal::Text(text) = literal else { return Err(self.wrong_type(name, field)) };
+        let Literal::Text(text) = literal else {
+            return Err(self.wrong_type(name, field));
+        };
         if !field.kind.is_text() || field.kind == Kind::MultiPicklist {
             let message = format!("invalid operator on {} field", field.kind.describe_type());
             return Err(self.refuse("INVALID_QUERY_FILTER_OPERATOR", name, message));
@@ -230,7 +241,9 @@ impl Test {
                 let value = reader.value(object, record, path);
                 let chosen = value.as_text().to_lowercase();
                 let chosen: Vec<&str> = chosen.split(';').collect();
-                let any = sets.iter().any(|set| set.iter().all(|one| chosen.contains(&one.as_str())));
+                let any = sets
+                    .iter()
+                    .any(|set| set.iter().all(|one| chosen.contains(&one.as_str())));
                 any == *holds
             }
         }

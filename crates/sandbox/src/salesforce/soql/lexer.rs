@@ -46,10 +46,18 @@ pub(super) fn tokens(query: &str) -> Result<Vec<Token>, SoqlError> {
                 }
             },
         };
-        tokens.push(Token { kind, at, text: rest[..length].to_owned() });
+        tokens.push(Token {
+            kind,
+            at,
+            text: rest[..length].to_owned(),
+        });
         at += length;
     }
-    tokens.push(Token { kind: TokenKind::End, at: query.len(), text: "<EOF>".to_owned() });
+    tokens.push(Token {
+        kind: TokenKind::End,
+        at: query.len(),
+        text: "<EOF>".to_owned(),
+    });
     Ok(tokens)
 }
 

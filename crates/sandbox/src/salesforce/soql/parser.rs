@@ -60,7 +60,11 @@ pub enum Filter {
     And(Vec<Filter>),
     Or(Vec<Filter>),
     Not(Box<Filter>),
-    Compare { field: Name, operator: Operator, values: Vec<Literal> },
+    Compare {
+        field: Name,
+        operator: Operator,
+        values: Vec<Literal>,
+    },
 }
 
 /// How a field is compared.
@@ -108,9 +112,16 @@ pub struct Order {
 /// Reads a query.
 pub fn parse(text: &str) -> Result<Query, SoqlError> {
     if text.chars().count() > LONGEST {
-        return Err(SoqlError::new("MALFORMED_QUERY", "SOQL statements cannot be longer than 100000 characters."));
+        return Err(SoqlError::new(
+            "MALFORMED_QUERY",
+            "SOQL statements cannot be longer than 100000 characters.",
+        ));
     }
-    let mut parser = Parser { query: text, tokens: tokens(text)?, at: 0 };
+    let mut parser = Parser {
+        query: text,
+        tokens: tokens(text)?,
+        at: 0,
+    };
     let query = parser.query(false)?;
     match parser.peek().kind {
         TokenKind::End => Ok(query),
@@ -136,7 +147,12 @@ impl Parser<'_> {
 
     fn unexpected(&self) -> SoqlError {
         let token = self.peek();
-        SoqlError::at("MALFORMED_QUERY", self.query, token.at, format!("unexpected token: '{}'", token.text))
+        SoqlError::at(
+            "MALFORMED_QUERY",
+            self.query,
+            token.at,
+            format!("unexpected token: '{}'", token.text),
+        )
     }
 
     fn is_word(&self, ahead: usize, word: &str) -> bool {
@@ -157,11 +173,19 @@ impl Parser<'_> {
     }
 
     fn expect_word(&mut self, word: &str) -> Result<(), SoqlError> {
-        if self.take_word(word) { Ok(()) } else { Err(self.unexpected()) }
+        if self.take_word(word) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     fn expect_sign(&mut self, sign: &str) -> Result<(), SoqlError> {
-        if self.take_sign(sign) { Ok(()) } else { Err(self.unexpected()) }
+        if self.take_sign(sign) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     fn name(&mut self) -> Result<Name, SoqlError> {
@@ -172,7 +196,10 @@ impl Parser<'_> {
             return Err(self.unexpected());
         }
         self.at += 1;
-        Ok(Name { text: token.text, at: token.at })
+        Ok(Name {
+            text: token.text,
+            at: token.at,
+        })
     }
 
     fn query(&mut self, nested: bool) -> Result<Query, SoqlError> {
@@ -185,23 +212,60 @@ impl Parser<'_> {
         let from = self.name()?;
         self.take_word("AS");
         let alias_follows = self.peek().kind == TokenKind::Name
-            && !RESERVED.iter().chain(&["FOR", "WITH", "ALL"]).any(|word| self.is_word(0, word));
-        let alias = if alias_follows { Some(self.name()?.text) } else { None };
-        let filter = if self.take_word("WHERE") { Some(self.any_of()?) } else { None };
+            && !RESERVED
+                .iter()
+                .chain(&["FOR", "WITH", "ALL"])
+                .any(|word| self.is_word(0, word));
+        let alias = if alias_follows {
+            Some(self.name()?.text)
+        } else {
+            None
+        };
+        let filter = if self.take_word("WHERE") {
+            Some(self.any_of()?)
+        } else {
+            None
+        };
         if self.is_word(0, "ALL") {
             let at = self.peek().at;
             let message = "ALL ROWS not allowed in this context";
             return Err(SoqlError::at("MALFORMED_QUERY", self.query, at, message));
         }
-        let group = if self.take_word("GROUP") { self.grouped()? } else { Vec::new() };
-        let order = if self.take_word("ORDER") { self.ordered()? } else { Vec::new() };
-        let limit = if self.take_word("LIMIT") { Some(self.whole_number()?) } else { None };
-        let offset = if self.take_word("OFFSET") { Some(self.whole_number()?) } else { None };
+        let group = if self.take_word("GROUP") {
+            self.grouped()?
+        } else {
+            Vec::new()
+        };
+        let order = if self.take_word("ORDER") {
+            self.ordered()?
+        } else {
+            Vec::new()
+        };
+        let limit = if self.take_word("LIMIT") {
+            Some(self.whole_number()?)
+        } else {
+            None
+        };
+        let offset = if self.take_word("OFFSET") {
+            Some(self.whole_number()?)
+        } else {
+            None
+        };
         if self.take_word("FOR") {
             // FOR VIEW, FOR REFERENCE: they only touch what this sandbox does not keep.
             self.name()?;
         }
-        Ok(Query { text: self.query.to_owned(), select, from, alias, filter, group, order, limit, offset })
+        Ok(Query {
+            text: self.query.to_owned(),
+            select,
+            from,
+            alias,
+            filter,
+            group,
+            order,
+            limit,
+            offset,
+        })
     }
 
     fn selected(&mut self, nested: bool) -> Result<Select, SoqlError> {
@@ -221,7 +285,10 @@ impl Parser<'_> {
             return Ok(Select::Fields(which));
         }
         let known = ["COUNT", "COUNT_DISTINCT", "MIN", "MAX", "SUM", "AVG"];
-        if !known.iter().any(|function| function.eq_ignore_ascii_case(&name.text)) {
+        if !known
+            .iter()
+            .any(|function| function.eq_ignore_ascii_case(&name.text))
+        {
             self.at -= 1;
             return Err(self.unexpected());
         }
@@ -233,7 +300,11 @@ impl Parser<'_> {
             Some(argument)
         };
         let alias_follows = self.peek().kind == TokenKind::Name && !self.is_word(0, "FROM");
-        let alias = if alias_follows { Some(self.name()?.text) } else { None };
+        let alias = if alias_follows {
+            Some(self.name()?.text)
+        } else {
+            None
+        };
         Ok(Select::Aggregate(name, argument, alias))
     }
 
@@ -262,7 +333,11 @@ impl Parser<'_> {
                 }
                 last
             };
-            fields.push(Order { field, descending, nulls_last });
+            fields.push(Order {
+                field,
+                descending,
+                nulls_last,
+            });
             if !self.take_sign(",") {
                 return Ok(fields);
             }
@@ -334,7 +409,11 @@ impl Parser<'_> {
         } else {
             values.push(self.literal()?);
         }
-        Ok(Filter::Compare { field, operator, values })
+        Ok(Filter::Compare {
+            field,
+            operator,
+            values,
+        })
     }
 
     fn operator(&mut self) -> Result<Operator, SoqlError> {

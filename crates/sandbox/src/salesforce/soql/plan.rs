@@ -50,7 +50,9 @@ pub fn access(org: &Org, object: usize, test: Option<&Test>) -> Access {
         {
             best = Access::These(rows);
         }
-        let Test::Compare(path, operator, value) = part else { continue };
+        let Test::Compare(path, operator, value) = part else {
+            continue;
+        };
         match (system_of(org, object, path), value) {
             (Some(SystemField::Id), Value::Id(id)) => {
                 let row = org.table(object).rows_from(*id);

@@ -1,9 +1,6 @@
 //! Records as JSON.
 
-use super::{
-    Bound, Shape, ShapeItem,
-    run::matching_among,
-};
+use super::{Bound, Shape, ShapeItem, run::matching_among};
 use crate::salesforce::{
     reader::Reader,
     schema::Kind,

@@ -1,26 +1,24 @@
 //! Runs a bound query: which rows, in which order.
 
-use super::{
-    Access, Bound, access,
-    bind::Aggregate,
-    plan::system_of,
-};
-use crate::salesforce::{
-    path::FieldPath,
-    reader::Reader,
-    schema::SystemField,
-    store::Record,
-    value::Value,
-};
+use super::{Access, Bound, access, bind::Aggregate, plan::system_of};
+use crate::salesforce::{path::FieldPath, reader::Reader, schema::SystemField, store::Record, value::Value};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The rows that a query selects, in its order, after OFFSET and LIMIT.
 pub fn matching(reader: &Reader<'_>, query: &Bound, with_deleted: bool) -> Vec<u32> {
     if let Some(way) = &way_in_order(reader, query) {
         let rows = rows(reader, query, way, with_deleted).map(|(row, _)| row);
-        return rows.skip(query.offset).take(query.limit.unwrap_or(usize::MAX)).collect();
+        return rows
+            .skip(query.offset)
+            .take(query.limit.unwrap_or(usize::MAX))
+            .collect();
     }
-    sorted(reader, query, &access(reader.org, query.object, query.filter.as_ref()), with_deleted)
+    sorted(
+        reader,
+        query,
+        &access(reader.org, query.object, query.filter.as_ref()),
+        with_deleted,
+    )
 }
 
 /// Those of the given rows that a query selects, in its order: for children of one record.
@@ -33,7 +31,8 @@ fn sorted(reader: &Reader<'_>, query: &Bound, way: &Access, with_deleted: bool) 
     let most = query.limit.unwrap_or(usize::MAX);
     let mut keyed: Vec<(Vec<Value>, u32)> = rows(reader, query, way, with_deleted)
         .map(|(row, record)| {
-            let key = |(path, ..): &(FieldPath, bool, bool)| reader.value(query.object, record, path).into_owned();
+            let key =
+                |(path, ..): &(FieldPath, bool, bool)| reader.value(query.object, record, path).into_owned();
             (query.order.iter().map(key).collect(), row)
         })
         .collect();
@@ -41,7 +40,11 @@ fn sorted(reader: &Reader<'_>, query: &Bound, way: &Access, with_deleted: bool) 
         for ((x, y), (_, descending, nulls_last)) in a.iter().zip(b).zip(&query.order) {
             let order = if x.is_null() != y.is_null() {
                 // True sorts after false: nothing comes first unless it is asked to come last.
-                if *nulls_last { x.is_null().cmp(&y.is_null()) } else { y.is_null().cmp(&x.is_null()) }
+                if *nulls_last {
+                    x.is_null().cmp(&y.is_null())
+                } else {
+                    y.is_null().cmp(&x.is_null())
+                }
             } else if *descending {
                 y.order(x)
             } else {
@@ -53,7 +56,12 @@ fn sorted(reader: &Reader<'_>, query: &Bound, way: &Access, with_deleted: bool) 
         }
         row_a.cmp(row_b)
     });
-    keyed.into_iter().map(|(_, row)| row).skip(skip).take(most).collect()
+    keyed
+        .into_iter()
+        .map(|(_, row)| row)
+        .skip(skip)
+        .take(most)
+        .collect()
 }
 
 /// How many records a query selects.
@@ -72,23 +80,22 @@ fn way_in_order(reader: &Reader<'_>, query: &Bound) -> Option<Access> {
     let systems: Vec<_> = query
         .order
         .iter()
-        .map(|(path, descending, _)| {
-            system_of(reader.org, query.object, path).filter(|_| !descending)
-        })
+        .map(|(path, descending, _)| system_of(reader.org, query.object, path).filter(|_| !descending))
         .collect();
     match (systems.as_slice(), &way) {
         ([], Access::Stamps(..)) => None,
         ([], _) => Some(way),
         ([Some(SystemField::Id), ..], Access::Rows(..) | Access::These(_)) => Some(way),
-        ([Some(SystemField::SystemModstamp)] | [Some(SystemField::SystemModstamp), Some(SystemField::Id)], way) => {
-            match way {
-                Access::Stamps(..) => Some(way.clone()),
-                Access::Rows(0, to) if *to as usize == reader.org.table(query.object).len() => {
-                    Some(Access::Stamps(i64::MIN, i64::MAX))
-                }
-                _ => None,
+        (
+            [Some(SystemField::SystemModstamp)] | [Some(SystemField::SystemModstamp), Some(SystemField::Id)],
+            way,
+        ) => match way {
+            Access::Stamps(..) => Some(way.clone()),
+            Access::Rows(0, to) if *to as usize == reader.org.table(query.object).len() => {
+                Some(Access::Stamps(i64::MIN, i64::MAX))
             }
-        }
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -111,7 +118,10 @@ fn rows<'r>(
             .filter_map(move |row| Some((row, table.row(row)?)))
             .filter(move |(_, record)| with_deleted || record.deleted.is_none())
             .filter(move |(_, record)| {
-                query.filter.as_ref().is_none_or(|test| test.passes(reader, query.object, record))
+                query
+                    .filter
+                    .as_ref()
+                    .is_none_or(|test| test.passes(reader, query.object, record))
             }),
     )
 }
@@ -128,8 +138,9 @@ pub fn aggregate(reader: &Reader<'_>, query: &Bound, with_deleted: bool) -> Vec<
         let read = |path: &FieldPath| reader.value(query.object, record, path).into_owned();
         let key: Vec<Value> = query.group.iter().map(read).collect();
         let name: Vec<String> = key.iter().map(|value| value.as_text().to_lowercase()).collect();
-        let (_, columns) =
-            groups.entry(name.join("\u{0}")).or_insert_with(|| (key, vec![Vec::new(); columns]));
+        let (_, columns) = groups
+            .entry(name.join("\u{0}"))
+            .or_insert_with(|| (key, vec![Vec::new(); columns]));
         for (column, aggregate) in columns.iter_mut().zip(&query.aggregates) {
             if aggregate.function.is_some() {
                 column.push(aggregate.path.as_ref().map_or(Value::Bool(true), read));
@@ -140,18 +151,34 @@ pub fn aggregate(reader: &Reader<'_>, query: &Bound, with_deleted: bool) -> Vec<
         let value = |(aggregate, values): (&Aggregate, Vec<Value>)| match &aggregate.function {
             Some(function) => summarize(function, values),
             None => {
-                let position = query.group.iter().position(|path| Some(path) == aggregate.path.as_ref());
+                let position = query
+                    .group
+                    .iter()
+                    .position(|path| Some(path) == aggregate.path.as_ref());
                 position.map_or(Value::Null, |position| key[position].clone())
             }
         };
         query.aggregates.iter().zip(columns).map(value).collect()
     });
-    rows.skip(query.offset).take(query.limit.unwrap_or(2000)).collect()
+    rows.skip(query.offset)
+        .take(query.limit.unwrap_or(2000))
+        .collect()
 }
 
 fn summarize(function: &str, values: Vec<Value>) -> Value {
     let known: Vec<Value> = values.into_iter().filter(|value| !value.is_null()).collect();
-    let sum = || known.iter().map(|value| if let Value::Number(number) = value { *number } else { 0.0 }).sum::<f64>();
+    let sum = || {
+        known
+            .iter()
+            .map(|value| {
+                if let Value::Number(number) = value {
+                    *number
+                } else {
+                    0.0
+                }
+            })
+            .sum::<f64>()
+    };
     match function {
         "COUNT" => Value::Number(known.len() as f64),
         "COUNT_DISTINCT" => {
@@ -162,7 +189,19 @@ fn summarize(function: &str, values: Vec<Value>) -> Value {
         }
         "MIN" => known.into_iter().min_by(Value::order).unwrap_or(Value::Null),
         "MAX" => known.into_iter().max_by(Value::order).unwrap_or(Value::Null),
-        "SUM" => if known.is_empty() { Value::Null } else { Value::Number(sum()) },
-        _ => if known.is_empty() { Value::Null } else { Value::Number(sum() / known.len() as f64) },
+        "SUM" => {
+            if known.is_empty() {
+                Value::Null
+            } else {
+                Value::Number(sum())
+            }
+        }
+        _ => {
+            if known.is_empty() {
+                Value::Null
+            } else {
+                Value::Number(sum() / known.len() as f64)
+            }
+        }
     }
 }

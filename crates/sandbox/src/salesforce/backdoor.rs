@@ -1,0 +1,87 @@
+//! `/__sandbox/…`: what no real org has, for tests and for whoever tries things out. No token is needed.
+//!
+//! | path | does |
+//! |---|---|
+//! | `GET journal` | every change since the start: id, change, stamp |
+//! | `POST expire-sessions` | ends all sessions, as an admin can |
+//! | `POST settings` | sets `commit_delay_ms`, `bulk_queue_ms`, `bulk_page_rows`, `daily_requests`, `clock_skew_ms` |
+//! | `POST purge` `{"ids": []}` | empties the recycle bin of these records |
+
+use crate::salesforce::{
+    call::nothing,
+    errors::{ApiError, json_ok},
+    handle::OrgHandle,
+    ids::RecordId,
+};
+use axum::response::Response;
+use http::Method;
+use serde::Deserialize;
+use serde_json::json;
+use std::sync::{Arc, atomic::Ordering};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewSettings {
+    commit_delay_ms: Option<u64>,
+    bulk_queue_ms: Option<u64>,
+    bulk_page_rows: Option<usize>,
+    daily_requests: Option<u64>,
+    clock_skew_ms: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Ids {
+    ids: Vec<String>,
+}
+
+pub(super) async fn serve(
+    handle: &Arc<OrgHandle>,
+    method: &Method,
+    path: &[&str],
+    body: &[u8],
+) -> Result<Response, ApiError> {
+    match (method.as_str(), path) {
+        ("GET", ["journal"]) => Ok(json_ok(&json!(handle.journal()))),
+        ("POST", ["expire-sessions"]) => {
+            handle.sessions.lock().expire_all();
+            Ok(nothing())
+        }
+        ("POST", ["settings"]) => {
+            let given: NewSettings = parse(body)?;
+            apply(handle, &given);
+            Ok(nothing())
+        }
+        ("POST", ["purge"]) => {
+            let given: Ids = parse(body)?;
+            for text in &given.ids {
+                let id = RecordId::parse(text).ok_or_else(ApiError::not_found)?;
+                handle.commit(|org, _| org.hard_delete(id)).await?;
+            }
+            Ok(nothing())
+        }
+        _ => Err(ApiError::not_found()),
+    }
+}
+
+fn parse<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(body).map_err(|error| ApiError::body(error.to_string()))
+}
+
+fn apply(handle: &OrgHandle, given: &NewSettings) {
+    let settings = &handle.settings;
+    if let Some(ms) = given.commit_delay_ms {
+        settings.commit_delay_ms.store(ms, Ordering::Relaxed);
+    }
+    if let Some(ms) = given.bulk_queue_ms {
+        settings.bulk_queue_ms.store(ms, Ordering::Relaxed);
+    }
+    if let Some(rows) = given.bulk_page_rows {
+        settings.bulk_page_rows.store(rows.max(1), Ordering::Relaxed);
+    }
+    if let Some(calls) = given.daily_requests {
+        settings.daily_requests.store(calls, Ordering::Relaxed);
+    }
+    if let Some(ms) = given.clock_skew_ms {
+        handle.clock.set_skew_ms(ms);
+    }
+}

@@ -1,0 +1,317 @@
+//! One call: from its path to the part of the API that answers it.
+
+use crate::salesforce::{
+    backdoor, bulk, clock, composite, describe,
+    errors::{ApiError, json_ok},
+    handle::OrgHandle,
+    limits, query, replication, rows, session,
+};
+use axum::{
+    body::{Body, Bytes},
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value as Json, json};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+};
+
+/// The longest URI, and the longest URI with its headers.
+const LONGEST_URI: usize = 16_384;
+/// The largest body: an ingest upload.
+const LARGEST_BODY: usize = 150 * 1024 * 1024;
+/// The oldest API version that is served.
+const OLDEST_VERSION: u32 = 50;
+/// The newest one that is named.
+const NEWEST_VERSION: u32 = 67;
+
+/// A call of the data API, with a good session.
+pub(super) struct Call {
+    pub(super) handle: Arc<OrgHandle>,
+    /// As in the path: `v66.0`.
+    pub(super) version: String,
+    pub(super) method: Method,
+    /// The path after the version, decoded.
+    pub(super) path: Vec<String>,
+    pub(super) parameters: HashMap<String, String>,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    /// The session's token.
+    pub(super) token: String,
+}
+
+impl Call {
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.get(name).map(String::as_str)
+    }
+
+    /// The body as a JSON object.
+    pub(super) fn object(&self) -> Result<Map<String, Json>, ApiError> {
+        match serde_json::from_slice(&self.body) {
+            Ok(Json::Object(object)) => Ok(object),
+            Ok(_) => Err(ApiError::body(
+                "The HTTP entity body is required to be a JSON object at [line:1, column:1]",
+            )),
+            Err(error) => {
+                let (line, column) = (error.line(), error.column());
+                Err(ApiError::body(format!(
+                    "Unexpected character in the request body at [line:{line}, column:{column}]"
+                )))
+            }
+        }
+    }
+
+    pub(super) fn url(&self, rest: &str) -> String {
+        format!("/services/data/{}/{rest}", self.version)
+    }
+}
+
+/// Answers every path of the Salesforce side.
+pub(super) async fn answer(State(handle): State<Arc<OrgHandle>>, request: Request) -> Response {
+    let clock_header = HeaderValue::try_from(clock::http_date(handle.clock.now_ms()));
+    let mut response = match serve(&handle, request).await {
+        Ok(response) => response,
+        Err(refusal) => refusal.into_response(),
+    };
+    if let Ok(date) = clock_header {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
+}
+
+async fn serve(handle: &Arc<OrgHandle>, request: Request) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let uri = parts.uri.path_and_query().map_or(0, |uri| uri.as_str().len());
+    let headers: usize = parts
+        .headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if uri > LONGEST_URI {
+        handle.stats.refused("uri_too_long");
+        return Ok((StatusCode::URI_TOO_LONG, "URI Too Long").into_response());
+    }
+    if uri + headers > LONGEST_URI {
+        handle.stats.refused("headers_too_long");
+        let page = "<h1>Bad Message 431</h1><pre>reason: Request Header Fields Too Large</pre>";
+        let html = [(header::CONTENT_TYPE, "text/html;charset=iso-8859-1")];
+        return Ok((StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, html, page).into_response());
+    }
+    let path = parts.uri.path();
+    if path.contains("//") {
+        return Err(ApiError::not_found());
+    }
+    let segments: Vec<String> = path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
+        .collect();
+    let parameters = form(parts.uri.query().unwrap_or_default().as_bytes());
+    let body = axum::body::to_bytes(body, LARGEST_BODY)
+        .await
+        .map_err(|_| ApiError::bad("INVALID_REQUEST", "the body is too large or broke off"))?;
+    let names: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match names.as_slice() {
+        ["services", "oauth2", rest @ ..] => {
+            oauth(handle, &parts.method, rest, &parts.headers, parameters, &body)
+        }
+        ["services", "Soap", "u", version, ..] => {
+            handle.stats.call("login");
+            Ok(session::soap_login(
+                handle,
+                version,
+                &String::from_utf8_lossy(&body),
+            ))
+        }
+        ["id", ..] => {
+            session::authenticate(handle, &parts.headers)?;
+            Ok(session::userinfo(handle))
+        }
+        ["services", "data"] => Ok(versions()),
+        ["services", "data", version, rest @ ..] => {
+            check_version(version)?;
+            let token = session::authenticate(handle, &parts.headers)?;
+            let call = Call {
+                handle: handle.clone(),
+                version: (*version).to_owned(),
+                method: parts.method,
+                path: rest.iter().map(|segment| (*segment).to_owned()).collect(),
+                parameters,
+                headers: parts.headers,
+                body,
+                token,
+            };
+            counted(call).await
+        }
+        ["__sandbox", rest @ ..] => backdoor::serve(handle, &parts.method, rest, &body).await,
+        _ => Err(ApiError::not_found()),
+    }
+}
+
+fn oauth(
+    handle: &Arc<OrgHandle>,
+    method: &Method,
+    rest: &[&str],
+    headers: &HeaderMap,
+    parameters: HashMap<String, String>,
+    body: &[u8],
+) -> Result<Response, ApiError> {
+    let mut fields = parameters;
+    fields.extend(form(body));
+    match rest {
+        ["token"] if method == Method::POST => {
+            handle.stats.call("login");
+            Ok(session::token(handle, headers, &fields))
+        }
+        ["revoke"] => Ok(session::revoke(handle, &fields)),
+        ["userinfo"] => {
+            session::authenticate(handle, headers)?;
+            Ok(session::userinfo(handle))
+        }
+        _ => Err(ApiError::not_found()),
+    }
+}
+
+/// A form or a query string, decoded.
+pub(super) fn form(text: &[u8]) -> HashMap<String, String> {
+    url::form_urlencoded::parse(text).into_owned().collect()
+}
+
+fn check_version(version: &str) -> Result<(), ApiError> {
+    let number = version
+        .strip_prefix('v')
+        .and_then(|number| number.strip_suffix(".0"));
+    match number.and_then(|number| number.parse::<u32>().ok()) {
+        Some(number) if number >= OLDEST_VERSION => Ok(()),
+        Some(_) => {
+            let message = "The requested API version is no longer supported";
+            Err(ApiError::new(
+                StatusCode::GONE,
+                "UNSUPPORTED_API_VERSION",
+                message,
+            ))
+        }
+        None => Err(ApiError::not_found()),
+    }
+}
+
+fn versions() -> Response {
+    let seasons = ["Spring", "Summer", "Winter"];
+    let list: Vec<Json> = (OLDEST_VERSION..=NEWEST_VERSION)
+        .map(|number| {
+            // Three releases a year; v60 was the first of 2024, and a winter release bears the next year.
+            let release = number as i32 - 60;
+            let season = release.rem_euclid(3);
+            let year = 24 + release.div_euclid(3) + i32::from(season == 2);
+            json!({
+                "label": format!("{} '{year}", seasons[season as usize]),
+                "url": format!("/services/data/v{number}.0"),
+                "version": format!("{number}.0"),
+            })
+        })
+        .collect();
+    json_ok(&Json::Array(list))
+}
+
+/// Serves a call that counts against the org's allowance.
+async fn counted(call: Call) -> Result<Response, ApiError> {
+    let handle = call.handle.clone();
+    let most = handle.settings.daily_requests.load(Ordering::Relaxed);
+    let used = handle.usage.lock().count(handle.clock.now_ms(), most);
+    let (used, outcome) = match used {
+        Ok(used) => (used, route(call).await),
+        Err(used) => {
+            handle.stats.refused("daily_limit");
+            let message = "TotalRequests Limit exceeded.";
+            (
+                used,
+                Err(ApiError::new(
+                    StatusCode::FORBIDDEN,
+                    "REQUEST_LIMIT_EXCEEDED",
+                    message,
+                )),
+            )
+        }
+    };
+    let mut response = outcome.unwrap_or_else(IntoResponse::into_response);
+    if let Ok(usage) = HeaderValue::try_from(format!("api-usage={used}/{most}")) {
+        response.headers_mut().insert("Sforce-Limit-Info", usage);
+    }
+    Ok(response)
+}
+
+async fn route(call: Call) -> Result<Response, ApiError> {
+    let path: Vec<String> = call.path.clone();
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let stats = call.handle.stats.clone();
+    let family = |name: &'static str| stats.call(name);
+    match path.as_slice() {
+        [] => {
+            family("resources");
+            Ok(resources(&call))
+        }
+        ["limits"] => {
+            family("limits");
+            Ok(limits::limits(&call))
+        }
+        ["limits", "recordCount"] => {
+            family("record_count");
+            limits::record_count(&call)
+        }
+        ["query" | "queryAll"] | ["query" | "queryAll", _] => {
+            family("query");
+            query::serve(&call, path[0] == "queryAll", path.get(1).copied())
+        }
+        ["sobjects"] => {
+            family("describe_global");
+            describe::global(&call)
+        }
+        ["sobjects", object, "describe"] => {
+            family("describe");
+            describe::object(&call, object)
+        }
+        ["sobjects", object, "updated"] => {
+            family("updated");
+            replication::updated(&call, object)
+        }
+        ["sobjects", object, "deleted"] => {
+            family("deleted");
+            replication::deleted(&call, object)
+        }
+        ["sobjects", object, rest @ ..] => {
+            family("rows");
+            rows::serve(&call, object, rest).await
+        }
+        ["composite", rest @ ..] => {
+            family("composite");
+            composite::serve(&call, rest).await
+        }
+        ["jobs", "query", rest @ ..] => bulk::serve(&call, rest),
+        ["__sandbox", "undelete"] => {
+            family("undelete");
+            rows::undelete(&call).await
+        }
+        _ => Err(ApiError::not_found()),
+    }
+}
+
+fn resources(call: &Call) -> Response {
+    let url = |rest: &str| call.url(rest);
+    json_ok(&json!({
+        "composite": url("composite"),
+        "jobs": url("jobs"),
+        "limits": url("limits"),
+        "query": url("query"),
+        "queryAll": url("queryAll"),
+        "sobjects": url("sobjects"),
+        "identity": format!("{}/id/", call.handle.instance_url),
+    }))
+}
+
+/// An empty answer.
+pub(super) fn nothing() -> Response {
+    (StatusCode::NO_CONTENT, Body::empty()).into_response()
+}

@@ -1,0 +1,284 @@
+//! The org and everything that calls share: clock, sessions, cursors, jobs, allowance.
+
+use crate::{
+    config::{OrgSource, SandboxConfig},
+    salesforce::{
+        builtin_org,
+        bulk::Jobs,
+        clock::OrgClock,
+        dml::Change,
+        org_folder::{self, FolderError},
+        query::Cursors,
+        reader::Reader,
+        session::{OrgCredentials, Sessions},
+        store::{JournalEntry, Org},
+    },
+    stats::Stats,
+};
+use parking_lot::{Mutex, RwLock};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+/// Why an org could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum OrgError {
+    /// The folder's definitions or its data.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+}
+
+/// What was loaded, and what of it is not served as the real thing would.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct OrgReport {
+    /// The objects that hold records.
+    pub objects: Vec<ObjectReport>,
+    /// Formula fields that are served null.
+    pub unsupported_formulas: Vec<UnsupportedFormula>,
+    /// Anything else that was left out.
+    pub notes: Vec<String>,
+}
+
+/// One loaded object.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ObjectReport {
+    /// The API name.
+    pub name: String,
+    /// How many fields it has.
+    pub fields: usize,
+    /// How many records, without those in the recycle bin.
+    pub records: usize,
+}
+
+/// A formula that is served null.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct UnsupportedFormula {
+    /// The object.
+    pub object: String,
+    /// The field.
+    pub field: String,
+    /// What in it is not supported.
+    pub reason: String,
+}
+
+/// What HubSpot's own integration sees of an Account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountRow {
+    /// 18 characters.
+    pub id: String,
+    /// The Account's name.
+    pub name: String,
+    /// SystemModstamp, milliseconds.
+    pub stamp: i64,
+}
+
+/// What can be changed while the org runs, through `/__sandbox/settings`.
+#[derive(Debug)]
+pub struct Settings {
+    /// The longest wait between a change's stamp and its commit, milliseconds.
+    pub commit_delay_ms: AtomicU64,
+    /// How long Bulk jobs queue, milliseconds.
+    pub bulk_queue_ms: AtomicU64,
+    /// The most rows of a Bulk result page.
+    pub bulk_page_rows: AtomicUsize,
+    /// Daily API calls.
+    pub daily_requests: AtomicU64,
+}
+
+/// The org and all that is shared between calls.
+#[derive(Debug)]
+pub struct OrgHandle {
+    /// The records.
+    pub org: RwLock<Org>,
+    /// The org's time.
+    pub clock: OrgClock,
+    /// Where clients are sent after login.
+    pub instance_url: String,
+    /// What may be turned while it runs.
+    pub settings: Settings,
+    pub(super) credentials: OrgCredentials,
+    pub(super) sessions: Mutex<Sessions>,
+    pub(super) cursors: Mutex<Cursors>,
+    pub(super) jobs: Jobs,
+    pub(super) usage: Mutex<Usage>,
+    pub(super) stats: Arc<Stats>,
+    pub(super) schema_since: i64,
+    open: Mutex<BTreeMap<u64, i64>>,
+    ticket: AtomicU64,
+}
+
+/// Calls of the last 24 hours, counted by the hour.
+#[derive(Debug, Default)]
+pub struct Usage {
+    hours: VecDeque<(i64, u64)>,
+}
+
+impl Usage {
+    /// Counts a call at `now_ms` unless `most` were made already. Gives the calls so far.
+    pub fn count(&mut self, now_ms: i64, most: u64) -> Result<u64, u64> {
+        let hour = now_ms.div_euclid(3_600_000);
+        let used = self.used(now_ms);
+        if used >= most {
+            return Err(used);
+        }
+        match self.hours.back_mut() {
+            Some((last, calls)) if *last == hour => *calls += 1,
+            _ => self.hours.push_back((hour, 1)),
+        }
+        Ok(used + 1)
+    }
+
+    /// Calls of the last 24 hours.
+    pub fn used(&mut self, now_ms: i64) -> u64 {
+        let hour = now_ms.div_euclid(3_600_000);
+        while self.hours.front().is_some_and(|(first, _)| *first <= hour - 24) {
+            self.hours.pop_front();
+        }
+        self.hours.iter().map(|(_, calls)| calls).sum()
+    }
+}
+
+impl OrgHandle {
+    /// Loads the org that the configuration names.
+    pub fn load(
+        config: &SandboxConfig,
+        url: String,
+        stats: Arc<Stats>,
+    ) -> Result<(OrgHandle, OrgReport), OrgError> {
+        let clock = OrgClock::new(config.clock_skew_ms);
+        let now = clock.stamp();
+        let mut report = OrgReport::default();
+        let mut org = match &config.org {
+            OrgSource::BuiltIn => builtin_org::load(config.records, config.seed, now, &mut report),
+            OrgSource::Folder(folder) => {
+                org_folder::load(folder, config.records, config.seed, now, &mut report)?
+            }
+        };
+        org.journaling = true;
+        for (index, object) in org.schema().objects.iter().enumerate() {
+            let records = org.table(index).live;
+            if records > 0 || object.custom {
+                let fields = object.fields.len();
+                report.objects.push(ObjectReport {
+                    name: object.name.clone(),
+                    fields,
+                    records,
+                });
+            }
+        }
+        let handle = OrgHandle {
+            credentials: OrgCredentials::of_seed(config.seed),
+            sessions: Mutex::new(Sessions::new(config.seed)),
+            cursors: Mutex::default(),
+            jobs: Jobs::default(),
+            usage: Mutex::default(),
+            stats,
+            schema_since: now,
+            settings: Settings {
+                commit_delay_ms: AtomicU64::new(config.commit_delay.as_millis() as u64),
+                bulk_queue_ms: AtomicU64::new(config.bulk_queue_delay.as_millis() as u64),
+                bulk_page_rows: AtomicUsize::new(config.bulk_page_rows.max(1)),
+                daily_requests: AtomicU64::new(config.daily_api_requests),
+            },
+            org: RwLock::new(org),
+            clock,
+            instance_url: url,
+            open: Mutex::default(),
+            ticket: AtomicU64::new(0),
+        };
+        Ok((handle, report))
+    }
+
+    /// How to get in.
+    pub fn credentials(&self) -> &OrgCredentials {
+        &self.credentials
+    }
+
+    /// All live Accounts.
+    pub fn accounts(&self) -> Vec<AccountRow> {
+        let org = self.org.read();
+        let Some(object) = org.schema().index("Account") else {
+            return Vec::new();
+        };
+        let Some(name) = org.schema().objects[object].field_index("Name") else {
+            return Vec::new();
+        };
+        let (table, reader) = (org.table(object), Reader::new(&org, 0));
+        (0..table.len() as u32)
+            .filter_map(|row| table.row(row))
+            .filter(|record| record.deleted.is_none())
+            .map(|record| AccountRow {
+                id: record.id.to_string(),
+                name: reader.own(object, record, name).as_text().into_owned(),
+                stamp: record.stamp,
+            })
+            .collect()
+    }
+
+    /// What happened since the sample data was loaded: the truth that a reader's account is held against.
+    pub fn journal(&self) -> Vec<JournalEntry> {
+        self.org.read().journal().to_vec()
+    }
+
+    /// Runs a change: its stamp is taken now, others see it once it is committed, which may be later.
+    pub async fn commit<R>(&self, change: impl FnOnce(&mut Org, Change) -> R) -> R {
+        let stamp = self.clock.stamp();
+        let longest = self.settings.commit_delay_ms.load(Ordering::Relaxed);
+        let ticket = self.ticket.fetch_add(1, Ordering::Relaxed);
+        let _open = (longest > 0).then(|| OpenChange::begin(self, ticket, stamp));
+        if longest > 0 {
+            tokio::time::sleep(Duration::from_millis(commit_share(ticket, longest))).await;
+        }
+        change(&mut self.org.write(), Change { stamp })
+    }
+
+    /// The stamp of the oldest change that is not committed yet.
+    pub fn oldest_open(&self) -> Option<i64> {
+        self.open.lock().values().min().copied()
+    }
+}
+
+/// Commits come out of order: every change waits another share of the longest wait.
+fn commit_share(ticket: u64, longest: u64) -> u64 {
+    ticket.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) % (longest + 1)
+}
+
+/// A change between its stamp and its commit.
+struct OpenChange<'h> {
+    handle: &'h OrgHandle,
+    ticket: u64,
+}
+
+impl<'h> OpenChange<'h> {
+    fn begin(handle: &'h OrgHandle, ticket: u64, stamp: i64) -> OpenChange<'h> {
+        handle.open.lock().insert(ticket, stamp);
+        OpenChange { handle, ticket }
+    }
+}
+
+impl Drop for OpenChange<'_> {
+    fn drop(&mut self) {
+        self.handle.open.lock().remove(&self.ticket);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_allowance_rolls_over_a_day() {
+        let mut usage = Usage::default();
+        let hour = 3_600_000;
+        assert_eq!(usage.count(0, 2), Ok(1));
+        assert_eq!(usage.count(hour, 2), Ok(2));
+        assert_eq!(usage.count(hour * 23, 2), Err(2));
+        assert_eq!(usage.count(hour * 24, 2), Ok(2));
+        assert_eq!(usage.used(hour * 60), 0);
+    }
+}
