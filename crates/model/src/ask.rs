@@ -321,6 +321,9 @@ pub struct FoundIdentities {
     pub found: Vec<(SalesforceId, HubSpotId)>,
     /// Salesforce records that two or more HubSpot records claim to be: a failure to show, never a guess.
     pub ambiguous: Vec<(SalesforceId, Vec<HubSpotId>)>,
+    /// What `landbridge_version` says of those found, where it was read: an older link intent than that is stale.
+    #[serde(default)]
+    pub versions: Vec<(SalesforceId, Version)>,
 }
 
 /// A page of what the portal holds of a type.
