@@ -157,7 +157,7 @@ impl Sessions {
         &self,
         http: &reqwest::Client,
         stale: Option<&Arc<Session>>,
-        on_call: impl Fn(),
+        on_answer: impl Fn(&reqwest::Response),
     ) -> Result<Arc<Session>, SalesforceError> {
         let usable = || {
             self.current()
@@ -170,13 +170,16 @@ impl Sessions {
         if let Some(current) = usable() {
             return Ok(current);
         }
-        on_call();
-        let session = Arc::new(self.fetch(http).await?);
+        let session = Arc::new(self.fetch(http, on_answer).await?);
         *self.current.write() = Some(session.clone());
         Ok(session)
     }
 
-    async fn fetch(&self, http: &reqwest::Client) -> Result<Session, SalesforceError> {
+    async fn fetch(
+        &self,
+        http: &reqwest::Client,
+        on_answer: impl Fn(&reqwest::Response),
+    ) -> Result<Session, SalesforceError> {
         const WHAT: &str = "the sign-in";
         let transport = |source| SalesforceError::transport(WHAT, source);
         let form = self.flow.form(self.rotated.read().as_ref());
@@ -185,6 +188,7 @@ impl Sessions {
             .timeout(self.timeout)
             .form(&form);
         let answer = request.send().await.map_err(transport)?;
+        on_answer(&answer);
         let status = answer.status().as_u16();
         let body = answer.bytes().await.map_err(transport)?;
         if status != 200 {

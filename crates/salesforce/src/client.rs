@@ -213,6 +213,17 @@ impl Client {
         self.session_other_than(None).await
     }
 
+    /// The org's time now. Asks, without cost, when no answer has told it yet.
+    pub async fn org_now(&self) -> Result<jiff::Timestamp, SalesforceError> {
+        if let Some(now) = self.0.clock.now() {
+            return Ok(now);
+        }
+        self.versions().await?;
+        self.0.clock.now().ok_or_else(|| {
+            SalesforceError::Setting("the answers of this address carry no Date header".to_owned())
+        })
+    }
+
     /// The org's id, `00D…`, signing in if need be.
     pub async fn org_id(&self) -> Result<SalesforceId, SalesforceError> {
         Ok(self.session().await?.org_id)
@@ -225,7 +236,10 @@ impl Client {
         let policy = &self.0.config.retry;
         let mut next = 2;
         loop {
-            let count = || self.0.calls.count(Family::SignIn);
+            let count = |answer: &Response| {
+                self.0.calls.count(Family::SignIn);
+                self.observe(answer);
+            };
             let error = match self.0.sessions.other_than(&self.0.http, stale, count).await {
                 Ok(session) => return Ok(session),
                 Err(error) => error,

@@ -3,6 +3,7 @@
 //! Salesforce allows an org so many API calls in any 24 hours, shared by everything that talks to it. Every call of
 //! the client asks a [`Governor`] first and reports what the answer's `Sforce-Limit-Info` header said.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -72,6 +73,8 @@ pub trait Governor: Send + Sync + std::fmt::Debug {
 pub struct DailyBudget {
     /// The part of the allocation, 0 to 1, at which we stop, counted with everybody's use.
     share: f64,
+    /// Calls of our own that are allowed in a day.
+    own_allowed: Option<u64>,
     state: Mutex<State>,
 }
 
@@ -79,7 +82,43 @@ pub struct DailyBudget {
 struct State {
     usage: Option<ApiUsage>,
     last_probe: Option<Instant>,
+    /// Our own calls of the last day by hours, oldest first.
+    own: VecDeque<(Instant, u64)>,
 }
+
+impl State {
+    /// Whether a call is let through although the budget is spent: not at first, then once in a while.
+    fn may_probe(&mut self, now: Instant) -> bool {
+        let due = self
+            .last_probe
+            .map(|last| now.duration_since(last) >= DailyBudget::PROBE_EVERY);
+        if due != Some(false) {
+            self.last_probe = Some(now);
+        }
+        due == Some(true)
+    }
+
+    fn count_own(&mut self, now: Instant) {
+        match self.own.back_mut() {
+            Some((since, calls)) if now.duration_since(*since) < HOUR => *calls += 1,
+            _ => self.own.push_back((now, 1)),
+        }
+    }
+
+    fn own_used(&mut self, now: Instant) -> u64 {
+        while self
+            .own
+            .front()
+            .is_some_and(|(since, _)| now.duration_since(*since) >= DAY)
+        {
+            self.own.pop_front();
+        }
+        self.own.iter().map(|(_, calls)| calls).sum()
+    }
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 impl DailyBudget {
     /// How often a call is let through although the budget is spent.
@@ -90,8 +129,16 @@ impl DailyBudget {
     pub fn new(share: f64) -> Self {
         Self {
             share: share.clamp(0.01, 1.0),
+            own_allowed: None,
             state: Mutex::new(State::default()),
         }
+    }
+
+    /// Stops also when we have made so many calls in a day ourselves, since this process knows us.
+    #[must_use]
+    pub fn with_own_calls(mut self, allowed: Option<u64>) -> Self {
+        self.own_allowed = allowed;
+        self
     }
 
     fn limit(&self, usage: ApiUsage) -> u64 {
@@ -113,33 +160,24 @@ impl Governor for DailyBudget {
             return Admission::Go;
         }
         let mut state = self.state.lock();
-        let Some(usage) = state.usage else {
-            return Admission::Go;
-        };
-        let allowed = self.limit(usage);
-        if usage.used < allowed {
-            return Admission::Go;
-        }
         let now = Instant::now();
-        if state
-            .last_probe
-            .is_some_and(|last| now.duration_since(last) < Self::PROBE_EVERY)
-        {
-            return Admission::Stop {
-                used: usage.used,
-                allowed,
-            };
-        }
-        let first = state.last_probe.is_none();
-        state.last_probe = Some(now);
-        if first {
-            Admission::Stop {
-                used: usage.used,
-                allowed,
+        if let Some(allowed) = self.own_allowed {
+            let used = state.own_used(now);
+            if used >= allowed {
+                return Admission::Stop { used, allowed };
             }
-        } else {
-            Admission::Go
         }
+        if let Some(usage) = state.usage {
+            let allowed = self.limit(usage);
+            if usage.used >= allowed && !state.may_probe(now) {
+                return Admission::Stop {
+                    used: usage.used,
+                    allowed,
+                };
+            }
+        }
+        state.count_own(now);
+        Admission::Go
     }
 
     fn observe(&self, usage: ApiUsage) {
@@ -160,10 +198,15 @@ impl Governor for DailyBudget {
     }
 
     fn pressure(&self) -> f64 {
-        match self.state.lock().usage {
-            Some(usage) => usage.used as f64 / self.limit(usage).max(1) as f64,
-            None => 0.0,
-        }
+        let mut state = self.state.lock();
+        let orgs = state
+            .usage
+            .map_or(0.0, |usage| usage.used as f64 / self.limit(usage).max(1) as f64);
+        let used = state.own_used(Instant::now());
+        let own = self
+            .own_allowed
+            .map_or(0.0, |allowed| used as f64 / allowed.max(1) as f64);
+        orgs.max(own)
     }
 
     fn usage(&self) -> Option<ApiUsage> {
@@ -217,5 +260,23 @@ mod tests {
         budget.exhausted();
         assert!(matches!(budget.admit(Family::Query), Admission::Stop { .. }));
         assert!(budget.pressure() >= 1.0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_allowance_of_our_own_frees_itself_by_the_hour() {
+        let budget = DailyBudget::new(1.0).with_own_calls(Some(2));
+        assert_eq!(budget.admit(Family::Query), Admission::Go);
+        tokio::time::advance(HOUR).await;
+        assert_eq!(budget.admit(Family::Query), Admission::Go);
+        assert_eq!(
+            budget.admit(Family::Query),
+            Admission::Stop { used: 2, allowed: 2 }
+        );
+        tokio::time::advance(DAY - HOUR).await;
+        assert_eq!(budget.admit(Family::Query), Admission::Go);
+        assert_eq!(
+            budget.admit(Family::Query),
+            Admission::Stop { used: 2, allowed: 2 }
+        );
     }
 }

@@ -1,0 +1,231 @@
+//! How far reading has come, in `lb_checkpoints`: it moves only after what it covers is on the bus.
+
+use jiff::Timestamp;
+use landbridge_bus::{Bucket, Key, Kv};
+use landbridge_model::{ImportId, Revision, SalesforceId, SyncKey, SyncName, TenantId};
+use landbridge_salesforce::Position;
+use landbridge_stage::{Hub, StageError};
+use serde::{Deserialize, Serialize};
+
+/// Where a sync's live reading stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveCheckpoint {
+    /// The org that was read.
+    pub org_id: SalesforceId,
+    /// The activation that it belongs to; another one begins anew.
+    pub activation: u32,
+    /// Nothing before this is read.
+    pub begin: Timestamp,
+    /// Everything before this is on the bus.
+    pub covered: Timestamp,
+}
+
+/// Where an import stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportCheckpoint {
+    /// The org that is read.
+    pub org_id: SalesforceId,
+    /// Of which sync.
+    pub sync: SyncName,
+    /// The revision that rows are read for.
+    pub revision: Revision,
+    /// The org's clock before anything was read: all that changes from here on is read again at the end.
+    pub fence: Timestamp,
+    /// The Bulk job, once there is one.
+    pub job: Option<JobPoint>,
+    /// Rows of jobs that were given up; they are on the bus too.
+    pub rows_before: u64,
+    /// Jobs that were given up.
+    pub given_up: u32,
+    /// Rows of the catch-up on the bus.
+    pub rows_caught_up: u64,
+    /// How it ended.
+    pub end: Option<ImportEnd>,
+}
+
+/// A Bulk job and how far its rows have been put on the bus.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobPoint {
+    /// Salesforce's id of it.
+    pub id: String,
+    /// When it was created: the time as of which its rows count as read.
+    pub created: Timestamp,
+    /// Its rows, once it is complete.
+    pub total: Option<u64>,
+    /// How far its rows are on the bus.
+    pub position: Position,
+}
+
+/// How an import ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImportEnd {
+    /// Everything is on the bus.
+    Complete,
+    /// Stopped by a person.
+    Canceled,
+    /// Stopped by trouble that waiting does not cure.
+    Failed(String),
+}
+
+/// What an import does next. Decided from its checkpoint alone, so that any worker can take it over at any moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportStep {
+    /// Ask Salesforce to collect the rows.
+    CreateJob,
+    /// Wait until it has.
+    AwaitJob,
+    /// Put the rows on the bus.
+    Download,
+    /// Read what has changed since the fence.
+    CatchUp,
+    /// Nothing.
+    Ended,
+}
+
+impl ImportCheckpoint {
+    /// The next step.
+    #[must_use]
+    pub fn step(&self) -> ImportStep {
+        match (&self.end, &self.job) {
+            (Some(_), _) => ImportStep::Ended,
+            (None, None) => ImportStep::CreateJob,
+            (None, Some(JobPoint { total: None, .. })) => ImportStep::AwaitJob,
+            (None, Some(job)) if !job.position.finished => ImportStep::Download,
+            (None, Some(_)) => ImportStep::CatchUp,
+        }
+    }
+
+    /// Rows on the bus.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        let job = self.job.as_ref().map_or(0, |job| job.position.rows);
+        self.rows_before + job + self.rows_caught_up
+    }
+
+    /// Salesforce's own number of rows, once known.
+    #[must_use]
+    pub fn total(&self) -> Option<u64> {
+        self.job.as_ref().and_then(|job| job.total)
+    }
+
+    /// Gives the job up: its results are gone, or not what was announced. Its rows on the bus stay valid; another
+    /// job reads all rows once more.
+    pub fn give_job_up(&mut self) {
+        if let Some(job) = self.job.take() {
+            self.rows_before += job.position.rows;
+            self.given_up += 1;
+        }
+    }
+}
+
+/// The bucket, typed.
+#[derive(Clone, Debug)]
+pub struct Checkpoints {
+    kv: Kv,
+}
+
+impl Checkpoints {
+    /// Over the bus.
+    #[must_use]
+    pub fn new(hub: &Hub) -> Self {
+        Self {
+            kv: hub.bus().kv(Bucket::Checkpoints),
+        }
+    }
+
+    /// Where a sync's live reading stands.
+    pub async fn live(&self, key: &SyncKey) -> Result<Option<LiveCheckpoint>, StageError> {
+        Ok(self
+            .kv
+            .get_json(&live_key(key))
+            .await?
+            .map(|(checkpoint, _)| checkpoint))
+    }
+
+    /// Stores where it stands.
+    pub async fn put_live(&self, key: &SyncKey, checkpoint: &LiveCheckpoint) -> Result<(), StageError> {
+        self.kv.put_json(&live_key(key), checkpoint).await?;
+        Ok(())
+    }
+
+    /// Where an import stands.
+    pub async fn import(
+        &self,
+        tenant: &TenantId,
+        id: &ImportId,
+    ) -> Result<Option<ImportCheckpoint>, StageError> {
+        Ok(self
+            .kv
+            .get_json(&import_key(tenant, id))
+            .await?
+            .map(|(checkpoint, _)| checkpoint))
+    }
+
+    /// Stores where it stands.
+    pub async fn put_import(
+        &self,
+        tenant: &TenantId,
+        id: &ImportId,
+        checkpoint: &ImportCheckpoint,
+    ) -> Result<(), StageError> {
+        self.kv.put_json(&import_key(tenant, id), checkpoint).await?;
+        Ok(())
+    }
+}
+
+fn live_key(key: &SyncKey) -> Key {
+    Key::new(["live", key.tenant.as_str(), key.name.as_str()])
+}
+
+fn import_key(tenant: &TenantId, id: &ImportId) -> Key {
+    Key::new(["import", tenant.as_str(), id.as_str()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checkpoint() -> ImportCheckpoint {
+        ImportCheckpoint {
+            org_id: SalesforceId::parse("00D000000000000").unwrap(),
+            sync: SyncName::new("vehicles").unwrap(),
+            revision: Revision(1),
+            fence: Timestamp::UNIX_EPOCH,
+            job: None,
+            rows_before: 0,
+            given_up: 0,
+            rows_caught_up: 0,
+            end: None,
+        }
+    }
+
+    #[test]
+    fn the_steps_follow_from_the_checkpoint_alone() {
+        let mut import = checkpoint();
+        assert_eq!(import.step(), ImportStep::CreateJob);
+        let position = Position::default();
+        import.job = Some(JobPoint {
+            id: "750".into(),
+            created: Timestamp::UNIX_EPOCH,
+            total: None,
+            position,
+        });
+        assert_eq!(import.step(), ImportStep::AwaitJob);
+        let job = import.job.as_mut().unwrap();
+        job.total = Some(10);
+        job.position.rows = 4;
+        assert_eq!(import.step(), ImportStep::Download);
+        let again: ImportCheckpoint = serde_json::from_str(&serde_json::to_string(&import).unwrap()).unwrap();
+        assert_eq!(again, import);
+
+        let mut given_up = import.clone();
+        given_up.give_job_up();
+        assert_eq!((given_up.step(), given_up.rows()), (ImportStep::CreateJob, 4));
+
+        import.job.as_mut().unwrap().position.finished = true;
+        assert_eq!(import.step(), ImportStep::CatchUp);
+        import.end = Some(ImportEnd::Failed("x".into()));
+        assert_eq!(import.step(), ImportStep::Ended);
+    }
+}

@@ -1,0 +1,209 @@
+//! Reading for a compare: the same rows as an import, into the check lane. Nothing is remembered: a compare that is
+//! cut off is started again by whoever wants it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use landbridge_model::ask::StartCompare;
+use landbridge_model::{RunId, SalesforceId, Source, SyncKey};
+use landbridge_salesforce::{DownloadOptions, Position, Room, Scope, query, soql};
+use landbridge_wire::RunPhase;
+
+use crate::outlet::Outlet;
+use crate::plan::{ID, ReadPlan};
+use crate::reader::Reader;
+use crate::rows;
+use crate::shard::Shard;
+use crate::trouble::Trouble;
+
+/// Tries of a whole compare.
+const ATTEMPTS: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// One compare's reading.
+struct Compare {
+    shard: Arc<Shard>,
+    reader: Reader,
+    outlet: Outlet,
+    rows: u64,
+}
+
+/// Starts a compare's reading. It ends by a report, whatever comes of it.
+pub async fn start(
+    shard: &Arc<Shard>,
+    tenant: &landbridge_model::TenantId,
+    ask: StartCompare,
+) -> Result<(), Trouble> {
+    let key = SyncKey {
+        tenant: tenant.clone(),
+        name: ask.sync,
+    };
+    // Made once here, so that what cannot be read is answered and not only reported.
+    let compare = prepare(shard, &key, &ask.run).await?;
+    let task = tokio::spawn(run(compare, ask.ids));
+    let mut running = shard.compares.lock();
+    running.retain(|task| !task.is_finished());
+    running.push(tokio_util::task::AbortOnDropHandle::new(task));
+    Ok(())
+}
+
+async fn prepare(shard: &Arc<Shard>, key: &SyncKey, run: &RunId) -> Result<Compare, Trouble> {
+    let sync = shard.sync(key)?;
+    let plan = Arc::new(ReadPlan::new(&sync)?);
+    let client = shard.orgs.client(&key.tenant).await?;
+    let context = &shard.context;
+    let outlet = Outlet::new(
+        &context.hub,
+        &context.lease,
+        &client,
+        &plan,
+        Source::Compare,
+        Some(run.clone()),
+    );
+    let reader = shard.reader(client, plan);
+    Ok(Compare {
+        shard: shard.clone(),
+        reader,
+        outlet,
+        rows: 0,
+    })
+}
+
+async fn run(mut compare: Compare, ids: Vec<SalesforceId>) {
+    let mut trouble = None;
+    for attempt in 1..=ATTEMPTS {
+        compare.rows = 0;
+        match compare.read(&ids).await {
+            Ok(total) => {
+                compare.tell(RunPhase::Ended, Some(total), None).await;
+                return;
+            }
+            Err(error) => {
+                tracing::warn!(attempt, trouble = %error.chain(), "a compare's reading broke off");
+                trouble = Some(error.chain());
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    compare.tell(RunPhase::Failed, None, trouble).await;
+}
+
+impl Compare {
+    async fn tell(&self, phase: RunPhase, total: Option<u64>, reason: Option<String>) {
+        if let Err(error) = self.outlet.progress(phase, total, self.rows, reason).await {
+            tracing::error!(error = %error.chain(), "a compare's end could not be told");
+        }
+    }
+
+    /// Reads all rows; returns how many there are.
+    async fn read(&mut self, ids: &[SalesforceId]) -> Result<u64, Trouble> {
+        if !ids.is_empty() {
+            return self.by_ids(ids).await;
+        }
+        let plan = self.reader.plan.clone();
+        let total = self
+            .reader
+            .client
+            .count(Scope::Live, &plan.object, plan.filter.as_deref())
+            .await?;
+        self.outlet
+            .progress(RunPhase::Reading, Some(total), 0, None)
+            .await?;
+        let fits = query::fits_an_address(&self.scan_query(&plan, Some(&longest_id())));
+        if total > self.shard.settings.bulk_from || !fits {
+            self.by_bulk(&plan).await
+        } else {
+            self.by_scan(&plan).await
+        }
+    }
+
+    fn scan_query(&self, plan: &ReadPlan, after: Option<&SalesforceId>) -> String {
+        soql::by_id(
+            &plan.object,
+            &plan.columns,
+            plan.filter.as_deref(),
+            after,
+            soql::PAGE_ROWS_MAX,
+        )
+    }
+
+    async fn by_ids(&mut self, ids: &[SalesforceId]) -> Result<u64, Trouble> {
+        let (found, _absent) = self.reader.by_ids(ids).await?;
+        let limit = self.shard.settings.batch_rows;
+        let all = 0..found.keys.len();
+        let envelope = &self.outlet.envelope;
+        let split = rows::split(&self.reader.plan, envelope, &found.table, &found.keys, all, limit);
+        self.rows += self.outlet.send(&split).await?;
+        Ok(self.rows)
+    }
+
+    async fn by_scan(&mut self, plan: &ReadPlan) -> Result<u64, Trouble> {
+        let mut after = None;
+        loop {
+            let read_ms = self.reader.org_now().await?.as_millisecond();
+            let text = self.scan_query(plan, after.as_ref());
+            let mut page = self
+                .reader
+                .client
+                .query(Scope::Live, &text, &plan.columns)
+                .await?;
+            let mut seen = 0;
+            loop {
+                seen += page.rows.rows();
+                let last = page
+                    .rows
+                    .rows()
+                    .checked_sub(1)
+                    .and_then(|row| page.rows.at(ID).get(row));
+                after = last.and_then(|id| SalesforceId::parse(id).ok()).or(after);
+                self.hand_on(plan, &page.rows, read_ms).await?;
+                let Some(next) = page.next else { break };
+                page = self.reader.client.query_next(&next, &plan.columns).await?;
+            }
+            if seen < soql::PAGE_ROWS_MAX as usize {
+                return Ok(self.rows);
+            }
+        }
+    }
+
+    async fn by_bulk(&mut self, plan: &ReadPlan) -> Result<u64, Trouble> {
+        let client = self.reader.client.clone();
+        let text = soql::select(&plan.object, &plan.columns, plan.filter.as_deref());
+        let job = client.create_job(Scope::Live, &text).await?;
+        let job = client.wait_for_job(&job.id, |_| {}).await?;
+        let settings = self.shard.settings.clone();
+        let options = DownloadOptions {
+            room: Room {
+                rows: settings.batch_rows,
+                ..DownloadOptions::default().room
+            },
+            parallel: settings.parallel_pages,
+            page_rows: settings.page_rows,
+        };
+        let (id, read_ms) = (job.id.clone(), job.created_date.as_millisecond());
+        let mut download = client.download(job, plan.columns.clone(), Position::default(), options);
+        while let Some(chunk) = download.next().await? {
+            self.hand_on(plan, &chunk.rows, read_ms).await?;
+        }
+        let _best_effort = client.delete_job(&id).await;
+        Ok(self.rows)
+    }
+
+    async fn hand_on(
+        &mut self,
+        plan: &ReadPlan,
+        table: &landbridge_model::Table,
+        read_ms: i64,
+    ) -> Result<(), Trouble> {
+        let keys = rows::keys(plan, table, read_ms)?;
+        let limit = self.shard.settings.batch_rows;
+        let split = rows::split(plan, &self.outlet.envelope, table, &keys, 0..keys.len(), limit);
+        self.rows += self.outlet.send(&split).await?;
+        Ok(())
+    }
+}
+
+/// Stands for any id when the length of a query is asked.
+fn longest_id() -> SalesforceId {
+    SalesforceId::parse("000000000000000AAA").expect("a documented example of an id")
+}

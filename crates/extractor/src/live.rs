@@ -1,0 +1,262 @@
+//! The increment of one sync: windows of SystemModstamp, one after the other, for as long as the sync is active.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use landbridge_model::ask::LiveStatus;
+use landbridge_model::config::{Sync, SyncStatus};
+use landbridge_model::{Source, SyncKey};
+use tracing::Instrument;
+
+use crate::checkpoint::LiveCheckpoint;
+use crate::emitted::Emitted;
+use crate::outlet::Outlet;
+use crate::plan::ReadPlan;
+use crate::reader::{Page, Reader};
+use crate::rows;
+use crate::shard::Shard;
+use crate::trouble::{Remedy, Trouble};
+use crate::window::{Stretch, WindowRule};
+
+/// Longest pause after trouble that may pass by itself.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Pause after trouble that somebody or the next day must cure.
+const RARELY: Duration = Duration::from_secs(60);
+/// Above this share of the budget, polls become rarer.
+const EASY_PRESSURE: f64 = 0.6;
+/// The rarest that a poll becomes for the budget's sake, as a multiple of its usual pause.
+const MOST_STRETCHED: f64 = 20.0;
+
+/// How much longer than usual to wait between polls: 1 up to 60 % of the budget, then growing.
+#[must_use]
+pub fn stretched(pressure: f64) -> f64 {
+    let above = ((pressure - EASY_PRESSURE) / (1.0 - EASY_PRESSURE)).clamp(0.0, 1.0);
+    1.0 + above * above * (MOST_STRETCHED - 1.0)
+}
+
+/// Reads one sync's increment until it is told to stop from outside.
+#[derive(Debug)]
+pub struct LiveReader {
+    shard: Arc<Shard>,
+    key: SyncKey,
+    rule: WindowRule,
+    emitted: Emitted,
+    checkpoint: Option<LiveCheckpoint>,
+}
+
+impl LiveReader {
+    /// For one sync. Nothing is read yet.
+    #[must_use]
+    pub fn new(shard: Arc<Shard>, key: SyncKey) -> Self {
+        let rule = WindowRule {
+            lag: shard.settings.lag,
+            overlap: shard.settings.overlap,
+        };
+        let emitted = Emitted::of(&shard.context.cache, &key);
+        Self {
+            shard,
+            key,
+            rule,
+            emitted,
+            checkpoint: None,
+        }
+    }
+
+    /// Polls for ever; dropped when the sync is no longer to be read.
+    pub async fn run(mut self) {
+        let mut pause_after_trouble = self.shard.settings.poll_interval.min(LONGEST_PAUSE);
+        loop {
+            let span = tracing::info_span!("poll", tenant = %self.key.tenant, sync = %self.key.name);
+            let polled = self.poll().instrument(span).await;
+            let pause = match polled {
+                Ok(()) => {
+                    self.note_trouble(None);
+                    pause_after_trouble = self.shard.settings.poll_interval.min(LONGEST_PAUSE);
+                    let pressure = self
+                        .shard
+                        .orgs
+                        .made(&self.key.tenant)
+                        .map_or(0.0, |org| org.governor().pressure());
+                    self.shard.settings.poll_interval.mul_f64(stretched(pressure))
+                }
+                Err(trouble) => {
+                    tracing::warn!(sync = %self.key, trouble = %trouble.chain(), "the increment cannot be read");
+                    self.note_trouble(Some(trouble.chain()));
+                    match trouble.remedy() {
+                        Remedy::TryAgain | Remedy::NewJob => {
+                            pause_after_trouble = (pause_after_trouble * 2).min(LONGEST_PAUSE);
+                            pause_after_trouble
+                        }
+                        Remedy::TryRarely => RARELY,
+                        Remedy::Stop => {
+                            self.shard.suspend_sync(&self.key, &trouble.chain()).await;
+                            RARELY
+                        }
+                        Remedy::StopTenant => {
+                            self.shard
+                                .suspend_tenant(&self.key.tenant, &trouble.chain())
+                                .await;
+                            RARELY
+                        }
+                    }
+                }
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Reads one window, if a new one is over.
+    async fn poll(&mut self) -> Result<(), Trouble> {
+        let sync = self.shard.sync(&self.key)?;
+        let plan = Arc::new(ReadPlan::new(&sync)?);
+        let client = self.shard.orgs.client(&self.key.tenant).await?;
+        let reader = self.shard.reader(client, plan.clone());
+        let org_now = reader.org_now().await?;
+        let checkpoint = self.position(&sync, &reader, org_now).await?;
+        let Some(stretch) = self.rule.next(checkpoint.begin, checkpoint.covered, org_now) else {
+            return Ok(());
+        };
+        self.read(&reader, stretch, checkpoint).await?;
+        let keep_from = self.rule.next_start(stretch.hi);
+        self.emitted.forget_before(keep_from).await?;
+        Ok(())
+    }
+
+    /// Where reading goes on: from the checkpoint, or anew when the sync was activated since.
+    async fn position(
+        &mut self,
+        sync: &Sync,
+        reader: &Reader,
+        org_now: Timestamp,
+    ) -> Result<LiveCheckpoint, Trouble> {
+        if self.checkpoint.is_none() {
+            self.checkpoint = self.shard.checkpoints.live(&self.key).await?;
+        }
+        let org_id = reader.client.org_id().await?;
+        if let Some(known) = &self.checkpoint {
+            if known.org_id != org_id {
+                let (expected, found) = (known.org_id.to_string(), org_id.to_string());
+                return Err(Trouble::OtherOrg { expected, found });
+            }
+            if known.activation == sync.activation {
+                return Ok(known.clone());
+            }
+        }
+        let begin = self
+            .rule
+            .begin(self.shard.latest_fence(&self.key).await?, org_now);
+        let checkpoint = LiveCheckpoint {
+            org_id,
+            activation: sync.activation,
+            begin,
+            covered: begin,
+        };
+        self.emitted.clear().await?;
+        self.store(checkpoint.clone()).await?;
+        tracing::info!(sync = %self.key, %begin, "the increment begins");
+        Ok(checkpoint)
+    }
+
+    async fn read(
+        &mut self,
+        reader: &Reader,
+        stretch: Stretch,
+        mut checkpoint: LiveCheckpoint,
+    ) -> Result<(), Trouble> {
+        let context = &self.shard.context;
+        let outlet = Outlet::new(
+            &context.hub,
+            &context.lease,
+            &reader.client,
+            &reader.plan,
+            Source::Increment,
+            None,
+        );
+        let mut after = None;
+        loop {
+            let page = reader.window_page(stretch, after).await?;
+            self.hand_on(reader, &outlet, &page).await?;
+            let Some(point) = page.next else { break };
+            // Rows come in the order of their stamps: all before this one are on the bus.
+            if point.stamp > checkpoint.covered {
+                checkpoint.covered = point.stamp;
+                self.store(checkpoint.clone()).await?;
+            }
+            after = Some(point);
+        }
+        checkpoint.covered = stretch.hi;
+        self.store(checkpoint).await
+    }
+
+    async fn hand_on(&self, reader: &Reader, outlet: &Outlet, page: &Page) -> Result<(), Trouble> {
+        let (table, keys) = (&page.rows.table, &page.rows.keys);
+        let plan = &reader.plan;
+        let fresh = self
+            .emitted
+            .fresh(keys, |row| rows::fingerprint(plan, table, row, keys[row].kind))?;
+        if fresh.rows.is_empty() {
+            return Ok(());
+        }
+        let count = fresh.rows.len();
+        let split = rows::split(
+            plan,
+            &outlet.envelope,
+            table,
+            keys,
+            fresh.rows,
+            self.shard.settings.batch_rows,
+        );
+        outlet.send(&split).await?;
+        self.emitted.remember(fresh.remember).await?;
+        tracing::debug!(sync = %self.key, rows = count, read = keys.len(), "changes are on the bus");
+        Ok(())
+    }
+
+    async fn store(&mut self, checkpoint: LiveCheckpoint) -> Result<(), Trouble> {
+        self.shard.checkpoints.put_live(&self.key, &checkpoint).await?;
+        let covered_ms = checkpoint.covered.as_millisecond();
+        let lag_ms = u64::try_from(self.rule.lag.as_millis()).unwrap_or(u64::MAX);
+        self.checkpoint = Some(checkpoint);
+        let status = LiveStatus {
+            sync: self.key.name.clone(),
+            covered_ms,
+            lag_ms,
+            trouble: None,
+        };
+        self.shard.live.lock().insert(self.key.clone(), status);
+        Ok(())
+    }
+
+    fn note_trouble(&self, trouble: Option<String>) {
+        let lag_ms = u64::try_from(self.rule.lag.as_millis()).unwrap_or(u64::MAX);
+        let mut live = self.shard.live.lock();
+        let status = live.entry(self.key.clone()).or_insert_with(|| LiveStatus {
+            sync: self.key.name.clone(),
+            covered_ms: 0,
+            lag_ms,
+            trouble: None,
+        });
+        status.trouble = trouble;
+    }
+}
+
+/// Whether a sync's increment is to be read.
+#[must_use]
+pub fn is_live(sync: &Sync) -> bool {
+    sync.status == SyncStatus::Active && sync.resolved.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn polls_become_rarer_before_the_budget_ends() {
+        assert_eq!(stretched(0.0), 1.0);
+        assert_eq!(stretched(0.6), 1.0);
+        assert!(stretched(0.8) > 2.0 && stretched(0.8) < 10.0);
+        assert_eq!(stretched(1.0), MOST_STRETCHED);
+        assert_eq!(stretched(7.0), MOST_STRETCHED);
+    }
+}

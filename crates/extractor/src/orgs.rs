@@ -1,0 +1,168 @@
+//! The clients of a shard's tenants, made when first needed and made anew when credentials or addresses change.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use landbridge_model::TenantId;
+use landbridge_model::config::{SalesforceCredentials, Tenant};
+use landbridge_salesforce::{Client, ClientConfig, DailyBudget, Flow, SalesforceError, Secret};
+use landbridge_stage::{ConfigView, SecretOpener, Side};
+use parking_lot::Mutex;
+
+use crate::settings::ExtractorSettings;
+use crate::trouble::Trouble;
+
+/// For so long a client is used without looking whether its credentials were replaced.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(10);
+/// The part of the org's daily allocation that is left to others.
+const RESERVE: f64 = 0.05;
+
+/// The clients of a shard's tenants.
+#[derive(Debug)]
+pub struct Orgs {
+    secrets: SecretOpener,
+    config: ConfigView,
+    settings: Arc<ExtractorSettings>,
+    known: Mutex<HashMap<TenantId, Known>>,
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    client: Client,
+    credentials: SalesforceCredentials,
+    login_url: String,
+    daily_calls: Option<u64>,
+    looked: Instant,
+}
+
+impl Orgs {
+    /// None yet.
+    #[must_use]
+    pub fn new(secrets: SecretOpener, config: ConfigView, settings: Arc<ExtractorSettings>) -> Self {
+        Self {
+            secrets,
+            config,
+            settings,
+            known: Mutex::default(),
+        }
+    }
+
+    /// The client of a tenant, signed in to the org that the tenant is pinned to.
+    pub async fn client(&self, id: &TenantId) -> Result<Client, Trouble> {
+        let client = self.unpinned_client(id).await?;
+        let found = client.org_id().await?.to_string();
+        let tenant = self.tenant(id)?;
+        match &tenant.salesforce.org_id {
+            Some(expected) if *expected == found => {}
+            Some(expected) => {
+                return Err(Trouble::OtherOrg {
+                    expected: expected.clone(),
+                    found,
+                });
+            }
+            None => self.pin(id, found).await?,
+        }
+        Ok(client)
+    }
+
+    /// The client of a tenant, whatever org it leads to.
+    pub async fn unpinned_client(&self, id: &TenantId) -> Result<Client, Trouble> {
+        let tenant = self.tenant(id)?;
+        let connection = &tenant.salesforce;
+        let known = self.known.lock().get(id).cloned();
+        let same_place = |known: &Known| {
+            known.login_url == connection.login_url && known.daily_calls == connection.daily_calls
+        };
+        if let Some(known) = &known
+            && same_place(known)
+            && known.looked.elapsed() < LOOK_AGAIN_AFTER
+        {
+            return Ok(known.client.clone());
+        }
+        let opened = self
+            .secrets
+            .open::<SalesforceCredentials>(id, Side::Salesforce)
+            .await?;
+        let credentials = opened.ok_or_else(|| Trouble::NoCredentials(id.clone()))?;
+        let client = match known {
+            Some(known) if same_place(&known) && known.credentials == credentials => known.client,
+            _ => self.make(&tenant, &credentials)?,
+        };
+        let entry = Known {
+            client: client.clone(),
+            credentials,
+            login_url: connection.login_url.clone(),
+            daily_calls: connection.daily_calls,
+            looked: Instant::now(),
+        };
+        self.known.lock().insert(id.clone(), entry);
+        Ok(client)
+    }
+
+    /// The clients made so far, for their counters.
+    #[must_use]
+    pub fn made(&self, id: &TenantId) -> Option<Client> {
+        self.known.lock().get(id).map(|known| known.client.clone())
+    }
+
+    fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, Trouble> {
+        self.config
+            .tenant(id)
+            .ok_or_else(|| Trouble::Missing(format!("there is no tenant {id}")))
+    }
+
+    async fn pin(&self, id: &TenantId, found: String) -> Result<(), Trouble> {
+        let pinned = self
+            .config
+            .change_tenant(id, |tenant| {
+                let mut tenant = tenant.ok_or(())?;
+                if tenant.salesforce.org_id.is_some() {
+                    return Ok(None);
+                }
+                tenant.salesforce.org_id = Some(found.clone());
+                Ok::<_, ()>(Some(tenant))
+            })
+            .await?;
+        if pinned.is_err() {
+            return Err(Trouble::Missing(format!("there is no tenant {id}")));
+        }
+        Ok(())
+    }
+
+    fn make(&self, tenant: &Tenant, credentials: &SalesforceCredentials) -> Result<Client, Trouble> {
+        let login_url = tenant.salesforce.login_url.parse().map_err(|error| {
+            let address = &tenant.salesforce.login_url;
+            SalesforceError::Setting(format!(
+                "the Salesforce address {address:?} cannot be used: {error}"
+            ))
+        })?;
+        let flow = match credentials.clone() {
+            SalesforceCredentials::ClientCredentials {
+                client_id,
+                client_secret,
+            } => Flow::ClientCredentials {
+                client_id,
+                client_secret: Secret::new(client_secret),
+            },
+            SalesforceCredentials::RefreshToken {
+                client_id,
+                client_secret,
+                refresh_token,
+            } => Flow::RefreshToken {
+                client_id,
+                client_secret: Some(client_secret)
+                    .filter(|text| !text.is_empty())
+                    .map(Secret::new),
+                refresh_token: Secret::new(refresh_token),
+            },
+        };
+        let mut config = ClientConfig::new(login_url, flow);
+        config.api_version.clone_from(&self.settings.api_version);
+        config.call_timeout = self.settings.call_timeout;
+        config.silence_timeout = self.settings.call_timeout;
+        config.retry = self.settings.retry.clone();
+        let budget = DailyBudget::new(1.0 - RESERVE).with_own_calls(tenant.salesforce.daily_calls);
+        Ok(Client::with_governor(config, Arc::new(budget))?)
+    }
+}

@@ -1,0 +1,202 @@
+//! The way out: batches into a lane, and what control is told of them.
+
+use landbridge_model::{
+    ChangeBatch, Envelope, Failure, FailureCategory, Lane, Outcome, Purpose, RecordOutcome, RunId, Source,
+    StageKind,
+};
+use landbridge_salesforce::Client;
+use landbridge_stage::{Hub, LeaseClock, StageError};
+use landbridge_wire::{Report, ReportBody, RunPhase, RunProgress, VersionedId};
+use std::time::Duration;
+
+use crate::plan::ReadPlan;
+use crate::rows::{RowKey, Split};
+
+/// A publish ends before the lease can when so much of it is left.
+const PUBLISH_MARGIN: Duration = Duration::from_secs(2);
+
+/// Where the rows of one read go.
+#[derive(Clone, Debug)]
+pub struct Outlet {
+    hub: Hub,
+    lease: LeaseClock,
+    client: Client,
+    /// What every batch says of itself.
+    pub envelope: Envelope,
+    lane: Lane,
+    /// Part of every message's id, beside its content.
+    cause: String,
+}
+
+impl Outlet {
+    /// For the rows that a plan reads.
+    #[must_use]
+    pub fn new(
+        hub: &Hub,
+        lease: &LeaseClock,
+        client: &Client,
+        plan: &ReadPlan,
+        source: Source,
+        run: Option<RunId>,
+    ) -> Self {
+        let (purpose, lane) = match (source, &run) {
+            (Source::Compare, _) => (Purpose::Compare, Lane::Check),
+            (Source::Import, _) => (Purpose::Apply, Lane::Bulk),
+            (_, Some(_)) => (Purpose::Apply, Lane::Bulk),
+            (_, None) => (Purpose::Apply, Lane::Live),
+        };
+        let cause = run
+            .as_ref()
+            .map_or_else(|| source.as_str().to_owned(), |run| format!("{source:?} {run}"));
+        let envelope = Envelope {
+            tenant: plan.key.tenant.clone(),
+            sync: plan.key.name.clone(),
+            revision: plan.revision,
+            purpose,
+            source,
+            run,
+            force: false,
+        };
+        Self {
+            hub: hub.clone(),
+            lease: lease.clone(),
+            client: client.clone(),
+            envelope,
+            lane,
+            cause,
+        }
+    }
+
+    /// For rows that were asked for with an envelope of their own.
+    #[must_use]
+    pub fn answering(
+        hub: &Hub,
+        lease: &LeaseClock,
+        client: &Client,
+        plan: &ReadPlan,
+        asked: &Envelope,
+    ) -> Self {
+        let source = if asked.source == Source::Repair {
+            Source::Repair
+        } else {
+            Source::Reread
+        };
+        let mut outlet = Self::new(hub, lease, client, plan, source, asked.run.clone());
+        outlet.envelope.purpose = asked.purpose;
+        outlet.envelope.force = asked.force;
+        if asked.purpose == Purpose::Compare {
+            outlet.envelope.source = Source::Compare;
+            outlet.lane = Lane::Check;
+        }
+        outlet
+    }
+
+    /// Puts everything of a split on the bus, in order, and says so. Waits while the lane is full. Returns the rows
+    /// that are on the bus.
+    pub async fn send(&self, split: &Split) -> Result<u64, StageError> {
+        let mut rows = 0;
+        for batch in &split.batches {
+            self.send_batch(batch).await?;
+            rows += batch.ids.len() as u64;
+        }
+        if !split.too_large.is_empty() {
+            self.refuse(&split.too_large).await?;
+            rows += split.too_large.len() as u64;
+        }
+        Ok(rows)
+    }
+
+    async fn send_batch(&self, batch: &ChangeBatch) -> Result<(), StageError> {
+        self.lease.wait_to_send(PUBLISH_MARGIN).await?;
+        let subject = self.hub.changes(&self.envelope.tenant, self.lane);
+        self.hub.send(&subject, &self.cause, batch).await?;
+        let versions = batch.ids.iter().zip(&batch.versions);
+        self.extracted(
+            versions
+                .map(|(&id, &version)| VersionedId { id, version })
+                .collect(),
+        )
+        .await
+    }
+
+    async fn extracted(&self, rows: Vec<VersionedId>) -> Result<(), StageError> {
+        if self.envelope.run.is_none() || self.envelope.purpose == Purpose::Compare {
+            return Ok(());
+        }
+        self.report(ReportBody::Extracted(rows)).await
+    }
+
+    /// Rows that no message can hold end here.
+    async fn refuse(&self, rows: &[(RowKey, usize)]) -> Result<(), StageError> {
+        self.extracted(
+            rows.iter()
+                .map(|(key, _)| VersionedId {
+                    id: key.id,
+                    version: key.version,
+                })
+                .collect(),
+        )
+        .await?;
+        let outcomes = rows.iter().map(|(key, bytes)| {
+            let message = format!("the record's mapped fields hold {bytes} bytes, more than one message may");
+            failed(key, Failure::new(FailureCategory::InvalidValue, message))
+        });
+        self.failed(outcomes.collect()).await
+    }
+
+    /// Says that records could not be read.
+    pub async fn failed(&self, outcomes: Vec<RecordOutcome>) -> Result<(), StageError> {
+        if outcomes.is_empty() || self.envelope.purpose == Purpose::Compare {
+            return Ok(());
+        }
+        self.report(ReportBody::Records(outcomes)).await
+    }
+
+    /// Says where the run stands.
+    pub async fn progress(
+        &self,
+        phase: RunPhase,
+        salesforce_total: Option<u64>,
+        rows: u64,
+        reason: Option<String>,
+    ) -> Result<(), StageError> {
+        self.report(ReportBody::Progress(RunProgress {
+            phase,
+            salesforce_total,
+            rows,
+            reason,
+        }))
+        .await
+    }
+
+    async fn report(&self, body: ReportBody) -> Result<(), StageError> {
+        let at_ms = self.hub.now_ms();
+        let org_ahead_ms = self
+            .client
+            .clock()
+            .now()
+            .map_or(0, |org| org.as_millisecond() - at_ms);
+        let envelope = self.envelope.clone();
+        self.hub
+            .report(&Report {
+                envelope,
+                stage: StageKind::Extractor,
+                at_ms,
+                org_ahead_ms,
+                body,
+            })
+            .await
+    }
+}
+
+/// A record's failure.
+#[must_use]
+pub fn failed(key: &RowKey, failure: Failure) -> RecordOutcome {
+    RecordOutcome {
+        id: key.id,
+        version: key.version,
+        outcome: Outcome::Failed,
+        hubspot_id: None,
+        failure: Some(failure),
+    }
+}

@@ -1,0 +1,244 @@
+//! Reading rows of one sync: a page of a window, or records by their ids, whatever form of call that takes.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use landbridge_model::{ChangeKind, SalesforceId, Table};
+use landbridge_salesforce::collections::RETRIEVE_MAX;
+use landbridge_salesforce::soql::{self, ScanPoint, Window};
+use landbridge_salesforce::{Client, Columns, SalesforceError, Scope, query};
+use landbridge_stage::LeaseClock;
+
+use crate::plan::{DELETED, ID, ReadPlan, STAMP};
+use crate::rows::{self, RowKey};
+use crate::settings::ExtractorSettings;
+use crate::trouble::Trouble;
+use crate::window::Stretch;
+
+/// Ids that one WHERE clause names: with this many the address stays far from its limit.
+const IDS_IN_A_QUERY: usize = 200;
+
+/// Reads the rows of one sync.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    /// The org.
+    pub client: Client,
+    /// What is read.
+    pub plan: Arc<ReadPlan>,
+    settings: Arc<ExtractorSettings>,
+    lease: LeaseClock,
+}
+
+/// Rows with what they are about.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    /// With all columns of the plan.
+    pub table: Table,
+    /// One for each row.
+    pub keys: Vec<RowKey>,
+}
+
+/// A page of a window.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Its rows.
+    pub rows: Rows,
+    /// Where the next page goes on; `None` after the last.
+    pub next: Option<ScanPoint>,
+}
+
+impl Reader {
+    /// For one sync at one revision.
+    #[must_use]
+    pub fn new(
+        client: Client,
+        plan: Arc<ReadPlan>,
+        settings: Arc<ExtractorSettings>,
+        lease: LeaseClock,
+    ) -> Self {
+        Self {
+            client,
+            plan,
+            settings,
+            lease,
+        }
+    }
+
+    /// The org's clock, once there is time for a call.
+    pub async fn org_now(&self) -> Result<Timestamp, Trouble> {
+        self.lease.wait_to_send(self.settings.call_timeout).await?;
+        Ok(self.client.org_now().await?)
+    }
+
+    /// One page of a window, deleted records included, in the order of stamps and ids.
+    pub async fn window_page(&self, stretch: Stretch, after: Option<ScanPoint>) -> Result<Page, Trouble> {
+        let read_ms = self.org_now().await?.as_millisecond();
+        let window = |columns| Window {
+            object: &self.plan.object,
+            columns,
+            lo: stretch.lo,
+            hi: stretch.hi,
+            rows: soql::PAGE_ROWS_MAX,
+        };
+        let wide = window(&self.plan.columns).page(after);
+        if query::fits_an_address(&wide) {
+            let page = self
+                .client
+                .query(Scope::WithDeleted, &wide, &self.plan.columns)
+                .await?;
+            let table = self.whole(page, &self.plan.columns).await?;
+            let keys = rows::keys(&self.plan, &table, read_ms)?;
+            let next = next_point(&keys);
+            return Ok(Page {
+                rows: Rows { table, keys },
+                next,
+            });
+        }
+        // Too many columns for an address: find out which records, then read them by id.
+        let narrow = window(&self.plan.keys).page(after);
+        let page = self
+            .client
+            .query(Scope::WithDeleted, &narrow, &self.plan.keys)
+            .await?;
+        let table = self.whole(page, &self.plan.keys).await?;
+        let keys = rows::keys(&self.plan, &table, read_ms)?;
+        let next = next_point(&keys);
+        let rows = self.fill(&keys, read_ms).await?;
+        Ok(Page { rows, next })
+    }
+
+    /// All rows of an answer: the server may cut it into pages of its own, smaller than asked for.
+    async fn whole(&self, first: query::QueryPage, columns: &Columns) -> Result<Table, Trouble> {
+        let mut table = first.rows;
+        let mut next = first.next;
+        while let Some(at) = next {
+            self.lease.wait_to_send(self.settings.call_timeout).await?;
+            let page = self.client.query_next(&at, columns).await?;
+            append(&mut table, &page.rows);
+            next = page.next;
+        }
+        Ok(table)
+    }
+
+    /// Full rows for records whose keys are known. A record that vanishes in between has a newer stamp by then and
+    /// is found by it.
+    async fn fill(&self, keys: &[RowKey], read_ms: i64) -> Result<Rows, Trouble> {
+        let mut table = self.plan.columns.table();
+        let live: Vec<SalesforceId> = keys
+            .iter()
+            .filter(|key| key.kind == ChangeKind::Upsert)
+            .map(|key| key.id)
+            .collect();
+        for ids in live.chunks(RETRIEVE_MAX) {
+            self.lease.wait_to_send(self.settings.call_timeout).await?;
+            let found = self
+                .client
+                .retrieve(&self.plan.object, ids, &self.plan.columns)
+                .await?;
+            append(&mut table, &found.rows);
+        }
+        let mut filled = rows::keys(&self.plan, &table, read_ms)?;
+        for key in keys.iter().filter(|key| key.kind == ChangeKind::Delete) {
+            push_deleted(&self.plan, &mut table, key);
+            filled.push(*key);
+        }
+        Ok(Rows { table, keys: filled })
+    }
+
+    /// Records by their ids: those that are there, those that are deleted, and the ids of which nothing is to be
+    /// seen. That a record cannot be seen does not say that it is deleted.
+    pub async fn by_ids(&self, ids: &[SalesforceId]) -> Result<(Rows, Vec<SalesforceId>), Trouble> {
+        let read_ms = self.org_now().await?.as_millisecond();
+        let mut table = self.plan.columns.table();
+        let mut absent = Vec::new();
+        // Paths over a parent can only be read by a query.
+        let by_query = self.plan.columns.has_parent_paths();
+        if by_query {
+            absent.extend_from_slice(ids);
+        } else {
+            for some in ids.chunks(RETRIEVE_MAX) {
+                self.lease.wait_to_send(self.settings.call_timeout).await?;
+                let found = self
+                    .client
+                    .retrieve(&self.plan.object, some, &self.plan.columns)
+                    .await?;
+                append(&mut table, &found.rows);
+                absent.extend(found.missing.iter().map(|&place| some[place]));
+            }
+        }
+        let columns = if by_query {
+            &self.plan.columns
+        } else {
+            &self.plan.keys
+        };
+        let mut keys = rows::keys(&self.plan, &table, read_ms)?;
+        for some in absent.chunks(IDS_IN_A_QUERY) {
+            let found = self.query_ids(some, columns).await?;
+            for (row, key) in rows::keys(&self.plan, &found, read_ms)?.into_iter().enumerate() {
+                match key.kind {
+                    ChangeKind::Delete => push_deleted(&self.plan, &mut table, &key),
+                    // Restored between the two calls, or hidden from one of them: it will be seen again.
+                    _ if !by_query => continue,
+                    _ => push_row(&mut table, &found, row),
+                }
+                keys.push(key);
+            }
+        }
+        let seen: std::collections::HashSet<SalesforceId> = keys.iter().map(|key| key.id).collect();
+        let unseen = ids.iter().copied().filter(|id| !seen.contains(id)).collect();
+        Ok((Rows { table, keys }, unseen))
+    }
+
+    /// Queries records by id, with fewer ids at a time while the address is too long.
+    async fn query_ids(&self, ids: &[SalesforceId], columns: &Columns) -> Result<Table, Trouble> {
+        let mut table = columns.table();
+        let mut size = ids.len().max(1);
+        let mut rest = ids;
+        while !rest.is_empty() {
+            let some = &rest[..size.min(rest.len())];
+            let text = soql::select(&self.plan.object, columns, Some(&soql::id_in(some)));
+            self.lease.wait_to_send(self.settings.call_timeout).await?;
+            match self.client.query(Scope::WithDeleted, &text, columns).await {
+                Ok(page) => {
+                    append(&mut table, &self.whole(page, columns).await?);
+                    rest = &rest[some.len()..];
+                }
+                Err(SalesforceError::QueryTooLong { .. }) if size > 1 => size /= 2,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(table)
+    }
+}
+
+/// Where the page behind these rows begins: a page with fewer rows than its limit is the last.
+fn next_point(keys: &[RowKey]) -> Option<ScanPoint> {
+    let last = keys
+        .last()
+        .filter(|_| keys.len() >= soql::PAGE_ROWS_MAX as usize)?;
+    let stamp = Timestamp::from_millisecond(last.version.stamp_ms).ok()?;
+    Some(ScanPoint { stamp, id: last.id })
+}
+
+fn append(table: &mut Table, more: &Table) {
+    for row in 0..more.rows() {
+        push_row(table, more, row);
+    }
+}
+
+fn push_row(table: &mut Table, from: &Table, row: usize) {
+    let width = from.names().count();
+    table.push_row((0..width).map(|place| from.at(place).get(row)));
+}
+
+/// A deleted record as a row without values.
+fn push_deleted(plan: &ReadPlan, table: &mut Table, key: &RowKey) {
+    let stamp = Timestamp::from_millisecond(key.version.stamp_ms).unwrap_or_default();
+    let stamp = landbridge_salesforce::normalise::format_date_time(stamp);
+    table.push_row((0..plan.columns.len()).map(|place| match place {
+        ID => Some(key.id.as_str()),
+        STAMP => Some(stamp.as_str()),
+        DELETED => Some("true"),
+        _ => None,
+    }));
+}

@@ -1,0 +1,48 @@
+//! What an operator can tune about reading.
+
+use std::time::Duration;
+
+use landbridge_salesforce::RetryPolicy;
+
+/// How the extractor reads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExtractorSettings {
+    /// Pause between two looks at a sync's increment. Stretched when the org's daily allocation runs low.
+    pub poll_interval: Duration,
+    /// How far behind the org's clock a window ends: a row's stamp is taken when its statement runs, the row is seen
+    /// when its transaction commits.
+    pub lag: Duration,
+    /// How much of what was read already is read again, for transactions that took longer than the lag.
+    pub overlap: Duration,
+    /// Most rows of one message.
+    pub batch_rows: usize,
+    /// Rows of one Bulk results page, where we may choose.
+    pub page_rows: u32,
+    /// Bulk results pages fetched at the same time for one import.
+    pub parallel_pages: usize,
+    /// A compare of more records than this reads them by Bulk.
+    pub bulk_from: u64,
+    /// Longest time for one call.
+    pub call_timeout: Duration,
+    /// API version in its path form.
+    pub api_version: String,
+    /// When a call is tried again.
+    pub retry: RetryPolicy,
+}
+
+impl Default for ExtractorSettings {
+    fn default() -> Self {
+        Self {
+            poll_interval: Duration::from_secs(15),
+            lag: Duration::from_secs(10),
+            overlap: Duration::from_secs(120),
+            batch_rows: 200,
+            page_rows: 20_000,
+            parallel_pages: 3,
+            bulk_from: 10_000,
+            call_timeout: Duration::from_secs(60),
+            api_version: "v66.0".to_owned(),
+            retry: RetryPolicy::default(),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What can stop reading, and what is done about it.
+
+use landbridge_model::{FailureCategory, TenantId};
+use landbridge_salesforce::{SalesforceError, Verdict};
+use landbridge_stage::StageError;
+use landbridge_wire::{AskError, AskErrorCode};
+
+use crate::plan::PlanError;
+use crate::rows::UnusableRow;
+
+/// Why something could not be read or handed on.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// Salesforce would not, or could not.
+    #[error(transparent)]
+    Salesforce(#[from] SalesforceError),
+    /// The bus or the cache.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// The sync's definition does not fit its object.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Salesforce gave a row that is none.
+    #[error(transparent)]
+    Row(#[from] UnusableRow),
+    /// Nobody has given credentials yet.
+    #[error("tenant {0} has no Salesforce credentials yet; add them with `landbridge tenant add`")]
+    NoCredentials(TenantId),
+    /// The address leads to another org than before, as after the refresh of a Salesforce sandbox.
+    #[error(
+        "this is org {found}, not {expected}: nothing is read or deleted until a person says whether it is meant"
+    )]
+    OtherOrg {
+        /// The org that positions and identities belong to.
+        expected: String,
+        /// The org that answers now.
+        found: String,
+    },
+    /// The definition is not there (any more).
+    #[error("{0}")]
+    Missing(String),
+}
+
+/// What is done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// Try again after a growing pause.
+    TryAgain,
+    /// Try again rarely: a budget must free itself or a person must act, but need not tell us.
+    TryRarely,
+    /// The Bulk job is lost: make another one.
+    NewJob,
+    /// Stop this sync or import and say why.
+    Stop,
+    /// Stop the whole tenant and say why.
+    StopTenant,
+}
+
+impl Trouble {
+    /// What to do. No wildcard arm: a new trouble has to choose.
+    #[must_use]
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::Salesforce(SalesforceError::RowsMissing { .. }) => Remedy::NewJob,
+            Self::Salesforce(SalesforceError::JobEnded { .. }) if self.is_retryable() => Remedy::NewJob,
+            Self::Salesforce(error) => match error.verdict() {
+                Verdict::Retry { .. } | Verdict::Refresh => Remedy::TryAgain,
+                Verdict::WaitForWindow | Verdict::Configuration => Remedy::TryRarely,
+                Verdict::Gone => Remedy::NewJob,
+                Verdict::SchemaChanged | Verdict::Shrink | Verdict::Refused | Verdict::Bug => Remedy::Stop,
+            },
+            Self::Stage(_) => Remedy::TryAgain,
+            Self::Plan(_) | Self::Row(_) => Remedy::Stop,
+            Self::NoCredentials(_) | Self::Missing(_) => Remedy::TryRarely,
+            Self::OtherOrg { .. } => Remedy::StopTenant,
+        }
+    }
+
+    fn is_retryable(&self) -> bool {
+        matches!(self, Self::Salesforce(error) if matches!(error.verdict(), Verdict::Retry { .. }))
+    }
+
+    /// The category that people see it under.
+    #[must_use]
+    pub fn category(&self) -> FailureCategory {
+        match self {
+            Self::Salesforce(SalesforceError::SignIn { .. }) | Self::NoCredentials(_) => {
+                FailureCategory::Authentication
+            }
+            Self::Salesforce(error) => match error.verdict() {
+                Verdict::WaitForWindow => FailureCategory::RateLimit,
+                Verdict::Configuration => FailureCategory::Permission,
+                Verdict::SchemaChanged => FailureCategory::SchemaChanged,
+                Verdict::Refresh => FailureCategory::Authentication,
+                Verdict::Bug => FailureCategory::Internal,
+                Verdict::Retry { .. } | Verdict::Gone | Verdict::Shrink | Verdict::Refused => {
+                    FailureCategory::SalesforceError
+                }
+            },
+            Self::Plan(_) => FailureCategory::SchemaChanged,
+            Self::Stage(_) | Self::Row(_) | Self::Missing(_) => FailureCategory::Internal,
+            Self::OtherOrg { .. } => FailureCategory::Permission,
+        }
+    }
+
+    /// The whole chain of causes in one sentence.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let next = error.to_string();
+            // A transparent wrapper repeats its cause's words.
+            if !text.ends_with(&next) {
+                text.push_str(": ");
+                text.push_str(&next);
+            }
+            cause = error.source();
+        }
+        text
+    }
+
+    /// As the answer to a question.
+    #[must_use]
+    pub fn answer(&self) -> AskError {
+        let code = match self {
+            Self::NoCredentials(_) | Self::Salesforce(SalesforceError::SignIn { transient: false, .. }) => {
+                AskErrorCode::Unauthorized
+            }
+            Self::Salesforce(error) => match error.verdict() {
+                Verdict::Retry { .. } => AskErrorCode::Unavailable,
+                Verdict::Refresh => AskErrorCode::Unauthorized,
+                Verdict::WaitForWindow => AskErrorCode::Limited,
+                Verdict::Configuration => AskErrorCode::Forbidden,
+                Verdict::SchemaChanged | Verdict::Gone => AskErrorCode::NotFound,
+                Verdict::Shrink | Verdict::Refused => AskErrorCode::Invalid,
+                Verdict::Bug => AskErrorCode::Internal,
+            },
+            Self::Plan(_) => AskErrorCode::Invalid,
+            Self::Missing(_) => AskErrorCode::NotFound,
+            Self::OtherOrg { .. } => AskErrorCode::Forbidden,
+            Self::Stage(_) | Self::Row(_) => AskErrorCode::Internal,
+        };
+        AskError::new(code, self.chain())
+    }
+}

@@ -1,0 +1,165 @@
+//! Which stretch of time the increment reads next. Pure.
+//!
+//! Windows are half-open and cut by the org's clock. Their end stays behind that clock by a lag and falls on a whole
+//! second, so that a second of SystemModstamp is never read before it is over; their start reaches back over what
+//! was read already, for rows whose transaction took longer than the lag.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+/// How windows are cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowRule {
+    /// Behind the org's clock.
+    pub lag: Duration,
+    /// Back over what was read already.
+    pub overlap: Duration,
+}
+
+/// Stamps from `lo` on, before `hi`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// The first stamp that belongs to it.
+    pub lo: Timestamp,
+    /// The first stamp that does not.
+    pub hi: Timestamp,
+}
+
+/// Cut to the whole second.
+pub fn whole_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_millisecond().div_euclid(1000)).unwrap_or(at)
+}
+
+fn before(at: Timestamp, by: Duration) -> Timestamp {
+    let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
+    at.checked_sub(by).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+impl WindowRule {
+    /// The end of what can be read now.
+    pub fn horizon(self, org_now: Timestamp) -> Timestamp {
+        whole_second(before(org_now, self.lag))
+    }
+
+    /// The next window, when everything before `covered` is on the bus. Nothing before `begin` is read. `None`
+    /// while no new second is over.
+    pub fn next(self, begin: Timestamp, covered: Timestamp, org_now: Timestamp) -> Option<Stretch> {
+        let hi = self.horizon(org_now);
+        let lo = self.next_start(covered).max(begin);
+        (hi > covered && hi > lo).then_some(Stretch { lo, hi })
+    }
+
+    /// The earliest start of the windows that follow one which ended at `covered`.
+    pub fn next_start(self, covered: Timestamp) -> Timestamp {
+        before(covered, self.overlap)
+    }
+
+    /// What an import's catch-up reads: all since its fence.
+    pub fn catch_up(self, fence: Timestamp, org_now: Timestamp) -> Stretch {
+        let hi = self.horizon(org_now).max(fence);
+        Stretch {
+            lo: before(fence, self.overlap),
+            hi,
+        }
+    }
+
+    /// Where the live reading of a sync begins that was turned on: at its latest import's fence, with the overlap
+    /// that the import's catch-up has, else now.
+    pub fn begin(self, latest_fence: Option<Timestamp>, org_now: Timestamp) -> Timestamp {
+        latest_fence.map_or_else(|| whole_second(org_now), |fence| before(fence, self.overlap))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    const RULE: WindowRule = WindowRule {
+        lag: Duration::from_secs(10),
+        overlap: Duration::from_secs(60),
+    };
+
+    #[test]
+    fn windows_are_cut_by_whole_seconds_behind_the_clock() {
+        let now = Timestamp::from_millisecond(1_000_700).unwrap();
+        assert_eq!(
+            RULE.next(at(0), at(980), now),
+            Some(Stretch {
+                lo: at(920),
+                hi: at(990)
+            })
+        );
+        assert_eq!(
+            RULE.next(at(950), at(980), now),
+            Some(Stretch {
+                lo: at(950),
+                hi: at(990)
+            })
+        );
+        assert_eq!(RULE.next(at(0), at(990), now), None);
+        assert_eq!(RULE.next(at(995), at(995), now), None);
+    }
+
+    #[test]
+    fn a_sync_begins_at_the_latest_fence_or_now() {
+        assert_eq!(
+            RULE.begin(None, Timestamp::from_millisecond(5_900).unwrap()),
+            at(5)
+        );
+        assert_eq!(RULE.begin(Some(at(500)), at(1_000)), at(440));
+        assert_eq!(
+            RULE.catch_up(at(500), at(1_000)),
+            Stretch {
+                lo: at(440),
+                hi: at(990)
+            }
+        );
+        assert_eq!(
+            RULE.catch_up(at(500), at(501)),
+            Stretch {
+                lo: at(440),
+                hi: at(500)
+            }
+        );
+    }
+
+    proptest! {
+        /// Rows become visible up to lag + overlap after their stamp; polls come whenever they like. Nothing is lost.
+        #[test]
+        fn every_row_is_read_however_late_it_commits(
+            rows in prop::collection::vec((100i64..400, 0i64..=70), 0..40),
+            pauses in prop::collection::vec(1i64..90, 1..20),
+        ) {
+            let (begin, mut covered, mut now) = (at(0), at(90), 100);
+            let mut read = BTreeSet::new();
+            let end = 400 + 70 + 71;
+            // A poll at least every minute while rows commit: a longer outage is covered by the same rule, because
+            // `covered` stands still with it.
+            for pause in pauses.into_iter().chain(std::iter::repeat(30)) {
+                now += pause;
+                if let Some(stretch) = RULE.next(begin, covered, at(now)) {
+                    for (index, (stamp, late)) in rows.iter().enumerate() {
+                        let inside = at(*stamp) >= stretch.lo && at(*stamp) < stretch.hi;
+                        if inside && stamp + late <= now {
+                            read.insert(index);
+                        }
+                    }
+                    covered = stretch.hi;
+                }
+                if now > end {
+                    break;
+                }
+            }
+            prop_assert_eq!(read.len(), rows.len());
+        }
+    }
+}

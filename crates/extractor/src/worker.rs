@@ -1,0 +1,128 @@
+//! The extractor as a worker: which live readers and imports run in a shard, and who answers.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use landbridge_model::config::ImportWish;
+use landbridge_model::{ImportId, StageKind, SyncKey, TenantId};
+use landbridge_stage::{ShardContext, StageError, Worker};
+use landbridge_wire::{Ask, AskError};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::import::Importer;
+use crate::live::{LiveReader, is_live};
+use crate::settings::ExtractorSettings;
+use crate::shard::Shard;
+use crate::{answers, reread};
+
+/// The extractor.
+#[derive(Clone, Debug, Default)]
+pub struct Extractor {
+    settings: Arc<ExtractorSettings>,
+}
+
+impl Extractor {
+    /// With its settings.
+    #[must_use]
+    pub fn new(settings: ExtractorSettings) -> Self {
+        Self {
+            settings: Arc::new(settings),
+        }
+    }
+}
+
+/// Something that runs in a shard for as long as the configuration wants it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Job {
+    /// A sync's increment, since an activation.
+    Live(SyncKey, u32),
+    /// An import.
+    Import(TenantId, ImportId),
+}
+
+/// What should run in a shard by the configuration.
+pub fn wanted(context: &ShardContext) -> HashSet<Job> {
+    let mut jobs = HashSet::new();
+    for tenant in context.config.tenants() {
+        if context.hub.shard_of(&tenant.id) != context.shard {
+            continue;
+        }
+        for import in context.config.imports(&tenant.id) {
+            // A cancelled import still has to say so; it ends at once if it has said so before.
+            jobs.insert(Job::Import(tenant.id.clone(), import.id.clone()));
+            debug_assert!(matches!(import.wish, ImportWish::Run | ImportWish::Cancel));
+        }
+        if tenant.suspended.is_some() {
+            continue;
+        }
+        for sync in context.config.syncs(&tenant.id) {
+            if is_live(&sync) {
+                jobs.insert(Job::Live(sync.key(), sync.activation));
+            }
+        }
+    }
+    jobs
+}
+
+fn spawn(shard: &Arc<Shard>, job: &Job) -> Option<AbortOnDropHandle<()>> {
+    let task = match job {
+        Job::Live(key, _) => tokio::spawn(LiveReader::new(shard.clone(), key.clone()).run()),
+        Job::Import(tenant, id) => {
+            let import = shard.context.config.import(tenant, id)?;
+            tokio::spawn(Importer::new(shard.clone(), import).run())
+        }
+    };
+    Some(AbortOnDropHandle::new(task))
+}
+
+impl Worker for Extractor {
+    const KIND: StageKind = StageKind::Extractor;
+
+    type Shard = Shard;
+
+    async fn open(&self, context: ShardContext) -> Result<Arc<Shard>, StageError> {
+        Ok(Arc::new(Shard::new(context, self.settings.clone())))
+    }
+
+    /// Keeps what runs equal to what the configuration wants. What runs is cut off where it stands when it is no
+    /// longer wanted: a checkpoint says how far it came.
+    async fn background(&self, shard: Arc<Shard>, context: ShardContext) -> Result<(), StageError> {
+        let mut changed = context.config.changed();
+        let mut running: HashMap<Job, AbortOnDropHandle<()>> = HashMap::new();
+        let rereads = reread::run(shard.clone());
+        tokio::pin!(rereads);
+        loop {
+            changed.mark_unchanged();
+            let wanted = wanted(&context);
+            running.retain(|job, _| wanted.contains(job));
+            for job in wanted {
+                if !running.contains_key(&job)
+                    && let Some(task) = spawn(&shard, &job)
+                {
+                    running.insert(job, task);
+                }
+            }
+            shard.live.lock().retain(|key, _| {
+                running
+                    .keys()
+                    .any(|job| matches!(job, Job::Live(running, _) if running == key))
+            });
+            tokio::select! {
+                biased;
+                () = context.stop.cancelled() => return Ok(()),
+                ended = &mut rereads => return ended,
+                seen = changed.changed() => if seen.is_err() {
+                    return Err(StageError::worker("the configuration is no longer watched"));
+                },
+            }
+        }
+    }
+
+    async fn answer(&self, shard: Arc<Shard>, ask: Ask) -> Result<String, AskError> {
+        answers::answer(&shard, &ask).await
+    }
+
+    async fn close(&self, shard: Arc<Shard>) {
+        shard.compares.lock().clear();
+    }
+}
