@@ -74,7 +74,7 @@ pub struct BusConfig {
     pub shards: u16,
     /// Messages that one tenant may have in one lane before its publisher waits.
     pub lane_capacity: u32,
-    /// Whether messages carry ids by which the server drops repeats. It only saves work.
+    /// Whether messages in queues carry ids by which the server drops repeats. It only saves work.
     pub deduplication: bool,
     /// How long the server remembers message ids.
     #[serde(with = "humantime_serde")]

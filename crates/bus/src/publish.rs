@@ -13,6 +13,7 @@ use tracing::{debug, warn};
 use crate::bus::Bus;
 use crate::error::{Error, Verdict};
 use crate::headers::Headers;
+use crate::streams::StreamName;
 use crate::subject::Subject;
 
 /// How long a stream may take to acknowledge before the same message is sent again.
@@ -174,7 +175,7 @@ impl Bus {
     /// Waits and repeats like [`LanePublisher::publish`].
     pub async fn publish(&self, subject: &Subject, message: &Message) -> Result<PubAck, PublishError> {
         let text = subject.to_string();
-        let headers = self.message_headers(message);
+        let headers = self.message_headers(&text, subject.stream(), message);
         let started = Instant::now();
         let mut pause = PAUSE.0;
         let mut warned = false;
@@ -213,12 +214,15 @@ impl Bus {
         }
     }
 
-    fn message_headers(&self, message: &Message) -> HeaderMap {
+    /// The server's memory of ids is one for a whole stream, so the subject is part of the id. Only queues have ids: a
+    /// memory that was told, made to forget and told the same again must remember it.
+    fn message_headers(&self, subject: &str, stream: StreamName, message: &Message) -> HeaderMap {
         let mut headers = message.headers.clone();
         headers.inject_current_span();
         let mut map = headers.to_nats();
-        if self.inner.config.deduplication {
-            map.insert(async_nats::header::NATS_MESSAGE_ID, message.id.as_str());
+        if self.inner.config.deduplication && stream.is_queue() {
+            let id = MessageId::of([subject.as_bytes(), message.id.as_str().as_bytes()]);
+            map.insert(async_nats::header::NATS_MESSAGE_ID, id.as_str());
         }
         map
     }

@@ -3,12 +3,14 @@
 //! The client library has a reader of its own, but one that loses what it has buffered when it must be made anew, and
 //! lost messages come back only after `ack_wait`, behind newer ones.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::{Message, StatusCode, Subscriber};
 use futures::StreamExt;
 use jiff::Timestamp;
 use serde_json::json;
+use tokio::time::Instant;
 use tracing::debug;
 
 use crate::api::Api;
@@ -18,6 +20,8 @@ const EXPIRES: Duration = Duration::from_secs(20);
 const HEARTBEAT: Duration = Duration::from_secs(4);
 /// Two heartbeats and some: after this silence the request is taken for lost.
 const SILENCE: Duration = Duration::from_secs(9);
+/// How often, while nothing comes, the connection is looked at: a request does not survive a reconnection.
+const LOOK: Duration = Duration::from_millis(500);
 /// Pause after the server could not serve a request (its leader is being elected).
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -75,6 +79,9 @@ pub(crate) struct Puller {
     /// Numbers the requests, so that an old one's end is not taken for the present one's.
     request: u64,
     outstanding: usize,
+    /// Which connection it was made on, by the client's count.
+    connection: u64,
+    heard: Instant,
     must_pause: bool,
 }
 
@@ -92,6 +99,8 @@ impl Puller {
             replies,
             request: 0,
             outstanding: 0,
+            connection: 0,
+            heard: Instant::now(),
             must_pause: false,
         })
     }
@@ -106,18 +115,21 @@ impl Puller {
             if self.outstanding == 0 {
                 self.ask().await?;
             }
-            let message = match tokio::time::timeout(SILENCE, self.replies.next()).await {
+            let message = match tokio::time::timeout(LOOK, self.replies.next()).await {
                 Ok(Some(message)) => message,
                 Ok(None) => return Err(Error::Closed(None)),
                 Err(_) => {
-                    debug!(consumer = self.consumer, "a pull fell silent; asking again");
-                    self.outstanding = 0;
-                    if !self.still_there().await {
-                        return Ok(Pulled::Gone);
+                    if self.is_lost() {
+                        debug!(consumer = self.consumer, "a pull is lost; asking again");
+                        self.outstanding = 0;
+                        if !self.still_there().await {
+                            return Ok(Pulled::Gone);
+                        }
                     }
                     continue;
                 }
             };
+            self.heard = Instant::now();
             match message.status {
                 None | Some(StatusCode::OK) => {
                     self.outstanding = self.outstanding.saturating_sub(1);
@@ -138,6 +150,8 @@ impl Puller {
     /// One request more.
     async fn ask(&mut self) -> Result<(), Error> {
         let number = self.request + 1;
+        self.connection = self.connections();
+        self.heard = Instant::now();
         let body = json!({
             "batch": self.demand.messages,
             "max_bytes": self.demand.bytes,
@@ -183,6 +197,15 @@ impl Puller {
             self.must_pause = words != "Batch Completed";
         }
         false
+    }
+
+    /// Whether the outstanding request will never be answered.
+    fn is_lost(&self) -> bool {
+        self.connections() != self.connection || self.heard.elapsed() > SILENCE
+    }
+
+    fn connections(&self) -> u64 {
+        self.api.client.statistics().connects.load(Ordering::Relaxed)
     }
 
     /// Whether the consumer exists; while the server cannot say, it is taken to.

@@ -63,6 +63,11 @@ impl StreamName {
         }
     }
 
+    /// Whether it is a queue between two stages; the others are memories.
+    pub fn is_queue(self) -> bool {
+        matches!(self, Self::Changes | Self::Writes | Self::Links)
+    }
+
     /// What its subjects begin with.
     pub fn subject_root(self) -> &'static str {
         match self {

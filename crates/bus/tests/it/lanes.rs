@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use landbridge_bus::{
-    AckError, BusConfig, ConsumeError, ConsumeSettings, Epoch, Filter, LaneConsumer, LanePublishers, Message,
-    OpenError, Queue, StreamName,
+    AckError, BusConfig, ConsumeError, ConsumeSettings, Epoch, Filter, LaneConsumer, LanePublishers,
+    LocalServer, LocalServerOptions, Message, OpenError, Queue, StreamName,
 };
 use landbridge_model::{Lane, Shard};
 
@@ -213,7 +213,7 @@ async fn an_idle_lane_wakes_up() {
 async fn other_settings_than_the_first_are_refused_by_name() {
     let bench = Bench::new(BusConfig::default()).await;
     let reopen = |config: BusConfig| {
-        let url = bench.server.url().to_owned();
+        let url = bench.url.clone();
         async move { landbridge_bus::Bus::open(&config, &url, "other").await }
     };
     let shards = reopen(BusConfig {
@@ -265,4 +265,73 @@ async fn a_server_that_is_not_there_is_named_without_its_password() {
         text.contains("nats://127.0.0.1:1") && !text.contains("secret"),
         "{text}"
     );
+}
+
+/// Reads on as an owner does: opens the lane anew when deliveries were lost.
+async fn read_through(bench: &crate::Bench, lane: Lane, count: usize) -> Vec<String> {
+    let mut consumer = open(bench, lane, 5).await.unwrap();
+    let mut seen: Vec<String> = Vec::new();
+    while seen.len() < count {
+        match consumer.next().await {
+            Ok(delivery) => {
+                let text = String::from_utf8_lossy(&delivery.payload).into_owned();
+                if !seen.contains(&text) {
+                    seen.push(text);
+                }
+                if let Err(AckError::Fenced(name)) = delivery.acker.ack().await {
+                    panic!("{name} is gone, and nobody took it over");
+                }
+            }
+            Err(ConsumeError::Interrupted(_)) => consumer = open(bench, lane, 5).await.unwrap(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    seen
+}
+
+#[tokio::test]
+async fn a_server_that_restarts_is_waited_for_by_both_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = LocalServerOptions {
+        store: Some(folder.path().to_owned()),
+        ..LocalServerOptions::default()
+    };
+    let server = LocalServer::start(options.clone()).await.unwrap();
+    let port = server.url().rsplit(':').next().unwrap().parse().unwrap();
+    let bench = Bench::on(server, BusConfig::default()).await;
+    let publishing = tokio::spawn({
+        let bus = bench.bus.clone();
+        async move {
+            for n in 0..200 {
+                bus.publish(&writes("acme", Lane::Live), &message(&n.to_string()))
+                    .await
+                    .unwrap();
+            }
+        }
+    });
+    let restarting = async {
+        let subject = writes("acme", Lane::Live);
+        while bench
+            .bus
+            .counts(&Filter::exact(&subject))
+            .await
+            .unwrap()
+            .is_empty()
+        {
+            tokio::task::yield_now().await;
+        }
+        bench.server.lock().await.take().unwrap().stop().await;
+        let again = LocalServer::start(LocalServerOptions {
+            port: Some(port),
+            ..options
+        })
+        .await
+        .unwrap();
+        *bench.server.lock().await = Some(again);
+    };
+    let reading = tokio::time::timeout(Duration::from_secs(60), read_through(&bench, Lane::Live, 200));
+    let ((), seen) = tokio::join!(restarting, reading);
+    let expected: Vec<String> = (0..200).map(|n| n.to_string()).collect();
+    assert_eq!(seen.expect("all arrive before the deadline"), expected);
+    publishing.await.unwrap();
 }

@@ -13,7 +13,8 @@ use landbridge_model::{Lane, Shard, TenantId};
 /// A server of its own, and a connection to it.
 struct Bench {
     bus: Bus,
-    server: LocalServer,
+    url: String,
+    server: tokio::sync::Mutex<Option<LocalServer>>,
     config: BusConfig,
 }
 
@@ -22,15 +23,23 @@ impl Bench {
         let server = LocalServer::start(LocalServerOptions::default())
             .await
             .expect("a server starts");
-        let bus = Bus::open(&config, server.url(), "test")
-            .await
-            .expect("the bus opens");
-        Self { bus, server, config }
+        Self::on(server, config).await
+    }
+
+    async fn on(server: LocalServer, config: BusConfig) -> Self {
+        let url = server.url().to_owned();
+        let bus = Bus::open(&config, &url, "test").await.expect("the bus opens");
+        Self {
+            bus,
+            url,
+            server: tokio::sync::Mutex::new(Some(server)),
+            config,
+        }
     }
 
     /// Another connection, as another process would have.
     async fn another(&self) -> Bus {
-        Bus::open(&self.config, self.server.url(), "another")
+        Bus::open(&self.config, &self.url, "another")
             .await
             .expect("the bus opens again")
     }

@@ -58,6 +58,12 @@ async fn a_memory_keeps_the_newest_and_lists_more_than_a_page() {
     let newest = bus.last(&failed(7)).await.unwrap().unwrap();
     assert_eq!(bus.forget(&failed(7), newest.sequence).await.unwrap(), 1);
     assert!(bus.last(&failed(7)).await.unwrap().is_none());
+    // What was forgotten and is told again in the same words is remembered again.
+    bus.publish(&failed(7), &Message::new("newer", "newer"))
+        .await
+        .unwrap();
+    let newest = bus.last(&failed(7)).await.unwrap().expect("it is there again");
+    assert_eq!(bus.forget(&failed(7), newest.sequence).await.unwrap(), 1);
     assert_eq!(
         bus.counts(&Filter::shard(StreamName::Failed, Shard(3)))
             .await
