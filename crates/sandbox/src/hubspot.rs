@@ -282,6 +282,11 @@ impl Portal {
             .advance(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
     }
 
+    /// Stops the portal's clock: from now on only [`Portal::advance_clock`] moves it.
+    pub fn stop_clock(&self) {
+        self.inner.clock.stop();
+    }
+
     /// All of the portal's paths.
     pub fn router(&self) -> Router {
         Router::new().fallback(answer).with_state(self.clone())

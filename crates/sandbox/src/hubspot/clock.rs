@@ -12,17 +12,31 @@ pub(super) const DAY_MS: i64 = 86_400_000;
 #[derive(Debug, Default)]
 pub(super) struct Clock {
     ahead_ms: AtomicI64,
+    /// The machine's time at which it was stopped; 0 while it runs.
+    stopped_ms: AtomicI64,
 }
 
 impl Clock {
     pub(super) fn now_ms(&self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX) + self.ahead_ms.load(Ordering::Relaxed)
+        let machine_ms = match self.stopped_ms.load(Ordering::Relaxed) {
+            0 => machine_ms(),
+            stopped_ms => stopped_ms,
+        };
+        machine_ms + self.ahead_ms.load(Ordering::Relaxed)
     }
 
     pub(super) fn advance(&self, by_ms: i64) {
         self.ahead_ms.fetch_add(by_ms, Ordering::Relaxed);
     }
+
+    pub(super) fn stop(&self) {
+        self.stopped_ms.store(machine_ms(), Ordering::Relaxed);
+    }
+}
+
+fn machine_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Days since 1970-01-01 of a day of the proleptic Gregorian calendar.

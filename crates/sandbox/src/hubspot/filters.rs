@@ -156,7 +156,7 @@ impl Filter {
         match self.kind {
             Kind::String | Kind::PhoneNumber => {
                 let value = value.to_lowercase();
-                list.iter().any(|wanted| *wanted == value)
+                list.contains(&value)
             }
             kind => {
                 let value = operand(kind, value);

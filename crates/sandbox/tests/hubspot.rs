@@ -1,0 +1,12 @@
+//! The portal's rules, each asked over its own wire: what a client may rely on, and what it must not.
+
+mod hubspot {
+    mod associations;
+    mod batches;
+    mod desk;
+    mod limits;
+    mod reading;
+    mod schemas;
+    mod values;
+    mod wire;
+}
