@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use landbridge_model::batch::BATCH_BYTES_MAX;
 use landbridge_model::convert::moments;
 use landbridge_model::plan::{Column, Plan, Source};
 use landbridge_model::{
@@ -16,8 +17,9 @@ use landbridge_model::{
 /// What became of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mapped {
-    /// What HubSpot shall have; rows in the batch's order.
-    pub writes: Option<WriteBatch>,
+    /// What HubSpot shall have; rows in the batch's order. More than one where fields that are mapped twice, or long
+    /// options, make a message too large.
+    pub writes: Vec<WriteBatch>,
     /// The parents that lookups name; only with [`Purpose::Apply`].
     pub intents: Option<LinkIntents>,
     /// Rows that end here: superseded, filtered, failed.
@@ -53,7 +55,27 @@ pub fn map(plan: &Plan, batch: &ChangeBatch, newest: impl Fn(&SalesforceId) -> O
             lookups.add(&link.field, parents(&link.field, cells, &travelling, &mut fates));
         }
     }
+    refuse_oversized(&values, &travelling, &mut fates);
     assemble(plan, batch, &fates, &travelling, values, lookups)
+}
+
+/// A row that no message could carry fails alone.
+fn refuse_oversized(values: &Table, travelling: &[usize], fates: &mut [Fate]) {
+    let total: usize = values.iter().map(|(_, column)| column.text_bytes()).sum();
+    if total <= BATCH_BYTES_MAX {
+        return;
+    }
+    for (place, &row) in travelling.iter().enumerate() {
+        let bytes = values.row_bytes(place);
+        if bytes > BATCH_BYTES_MAX {
+            let message = format!(
+                "the record's values take {bytes} bytes, more than the {BATCH_BYTES_MAX} that one record may; map \
+                 fewer long texts"
+            );
+            let failure = Failure::new(FailureCategory::InvalidValue, message);
+            fates[row] = Fate::Ends(Outcome::Failed, Some(failure));
+        }
+    }
 }
 
 /// Decides what can be decided without converting anything.
@@ -278,7 +300,7 @@ fn assemble(
         mapped.intents = intents(plan, &envelope, &ids, &versions, &kinds, links);
         links = Table::default();
     }
-    mapped.writes = Some(WriteBatch {
+    mapped.writes = parted(WriteBatch {
         envelope,
         ids,
         versions,
@@ -287,6 +309,34 @@ fn assemble(
         links,
     });
     mapped
+}
+
+/// The batch as messages that the bus takes; one, nearly always.
+fn parted(writes: WriteBatch) -> Vec<WriteBatch> {
+    let total: usize = writes.table.iter().map(|(_, column)| column.text_bytes()).sum();
+    if total <= BATCH_BYTES_MAX {
+        return vec![writes];
+    }
+    let mut parts: Vec<Vec<usize>> = vec![Vec::new()];
+    let mut bytes = 0;
+    for row in 0..writes.ids.len() {
+        let row_bytes = writes.table.row_bytes(row);
+        if bytes + row_bytes > BATCH_BYTES_MAX && bytes > 0 {
+            parts.push(Vec::new());
+            bytes = 0;
+        }
+        bytes += row_bytes;
+        parts.last_mut().expect("there is always a part").push(row);
+    }
+    let part = |rows: Vec<usize>| WriteBatch {
+        envelope: writes.envelope.clone(),
+        ids: rows.iter().map(|&row| writes.ids[row]).collect(),
+        versions: rows.iter().map(|&row| writes.versions[row]).collect(),
+        kinds: rows.iter().map(|&row| writes.kinds[row]).collect(),
+        table: writes.table.select(&rows),
+        links: writes.links.select(&rows),
+    };
+    parts.into_iter().map(part).collect()
 }
 
 /// The intents of rows that travel. A record that goes away links nothing and waits for nothing.

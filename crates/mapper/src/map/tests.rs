@@ -107,7 +107,7 @@ fn table_text(table: &Table) -> String {
 fn told(mapped: &Mapped) -> String {
     let number = |id: &SalesforceId| id.as_str()[3..15].trim_start_matches('0').to_owned();
     let mut lines = Vec::new();
-    if let Some(writes) = &mapped.writes {
+    for writes in &mapped.writes {
         for (row, id) in writes.ids.iter().enumerate() {
             let values = table_text(&writes.table.select(&[row]));
             let links = table_text(&writes.links.select(&[row]));
@@ -194,7 +194,7 @@ fn every_row_ends_somewhere() {
         failed 6: invalid-value "nowhere" is not a Salesforce record id (15 characters, or 18 with a checksum that holds) [Depot__c, nowhere]
         superseded 7
         superseded 1"#]].assert_eq(&told(&mapped));
-    assert_eq!(mapped.writes.unwrap().envelope.revision, Revision(2));
+    assert_eq!(mapped.writes[0].envelope.revision, Revision(2));
 }
 
 #[test]
@@ -286,13 +286,41 @@ fn a_batch_of_an_older_revision_is_mapped_if_its_columns_suffice_and_read_again_
     older.envelope.revision = Revision(1);
     let mapped = map(&plan_of("keep"), &older, |_| None);
     assert_eq!(mapped.rereads, []);
-    assert_eq!(mapped.writes.unwrap().envelope.revision, Revision(2));
+    assert_eq!(mapped.writes[0].envelope.revision, Revision(2));
     let mapped = map(&plan_of("keep"), &without(older, "Price__c"), |_| None);
     expect_test::expect![[r#"
         write 4 Delete name=null stamp=null
         intent 4 gone Depot__c=null
         read again 1"#]]
     .assert_eq(&told(&mapped));
+}
+
+#[test]
+fn a_batch_that_grew_is_parted_and_a_row_that_no_message_could_carry_fails_alone() {
+    let text = yaml::load("test.yaml", &SYNC.replace("LEAVE", "keep"))
+        .unwrap()
+        .remove(0);
+    let mut definition = text;
+    let mut resolved = resolved();
+    for copy in 0..8 {
+        let mut property = resolved.object_type.properties[0].clone();
+        property.name = format!("copy_{copy}");
+        resolved.object_type.properties.push(property);
+        let mut rule = definition.spec.fields[0].clone();
+        rule.to = format!("copy_{copy}");
+        definition.spec.fields.push(rule);
+    }
+    let plan = Plan::compile(&definition, Revision(2), &resolved).unwrap();
+    let long: &'static str = "x".repeat(40_000).leak();
+    let too_long: &'static str = "x".repeat(60_000).leak();
+    let row = |number, name| (number, 10, UP, [Some(name), None, None, None]);
+    let rows = [row(1, long), row(2, long), row(3, too_long), row(4, "short")];
+    let mapped = map(&plan, &batch(Purpose::Apply, &rows), |_| None);
+    let parts: Vec<Vec<SalesforceId>> = mapped.writes.iter().map(|writes| writes.ids.clone()).collect();
+    assert_eq!(parts, [vec![id(1)], vec![id(2), id(4)]]);
+    let failed: Vec<SalesforceId> = mapped.outcomes.iter().map(|outcome| outcome.id).collect();
+    assert_eq!(failed, [id(3)]);
+    assert_eq!(mapped.intents.unwrap().children, [id(1), id(2), id(4)]);
 }
 
 fn any_row() -> impl Strategy<Value = Row> {
@@ -338,7 +366,7 @@ proptest! {
             batch.ids.iter().copied().zip(batch.versions.iter().copied()).collect();
         let mut after: Vec<(SalesforceId, Version)> =
             mapped.outcomes.iter().map(|outcome| (outcome.id, outcome.version)).collect();
-        if let Some(writes) = &mapped.writes {
+        for writes in &mapped.writes {
             after.extend(writes.ids.iter().copied().zip(writes.versions.iter().copied()));
             prop_assert_eq!(writes.kinds.len(), writes.ids.len());
             prop_assert!(writes.table.is_empty() || writes.table.rows() == writes.ids.len());
@@ -347,6 +375,7 @@ proptest! {
                 prop_assert!(compare || newest(id).is_none_or(|known| !version.is_superseded_by(known)));
             }
             if let Some(intents) = &mapped.intents {
+                prop_assert_eq!(mapped.writes.len(), 1);
                 prop_assert!(intents.children.iter().all(|child| writes.ids.contains(child)));
                 prop_assert_eq!(intents.table.rows(), intents.children.len());
             }
