@@ -8,7 +8,7 @@
 //! * **P4** Absent is not null: a column that was not read is left alone, a null clears.
 //! * **P5** A batch is acknowledged only when all that came of it is stored.
 //!
-//! Start at [`map`]. It must never know of Salesforce's or HubSpot's APIs, nor hold anything that cannot be made anew.
+//! Start at [`map()`]. It must never know of Salesforce's or HubSpot's APIs, nor hold anything that cannot be made anew.
 
 mod map;
 mod memory;

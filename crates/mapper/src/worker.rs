@@ -1,4 +1,4 @@
-//! The shell around [`map`]: takes batches off the lanes, finds their plan, sends on what came of them, acknowledges.
+//! The shell around [`map()`]: takes batches off the lanes, finds their plan, sends on what came of them, acknowledges.
 
 mod story;
 

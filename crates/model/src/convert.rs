@@ -21,7 +21,7 @@ use crate::outcome::{Failure, FailureCategory};
 use crate::salesforce::FieldDescribe;
 use crate::sync::Unmatched;
 
-pub use equal::equal;
+pub use equal::{equal, equal_in};
 pub use verdict::{
     FIELD_TYPES, Family, Verdict, WRITABLE_TYPES, has_foreign_options, is_multi_select, verdict,
 };

@@ -42,4 +42,6 @@ pub use ids::{
     StageKind, SyncKey, SyncName, TenantId,
 };
 pub use outcome::{Failure, FailureCategory, LinkOutcome, LinkVerdict, Outcome, RecordOutcome};
+pub use plan::Plan;
+pub use validate::{Problem, Surroundings};
 pub use version::Version;

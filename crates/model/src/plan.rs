@@ -179,6 +179,15 @@ impl Plan {
         missing
     }
 
+    /// The body of the WHERE clause of an import; empty when there is none. It may let more through than the filter
+    /// does: the mapper applies every condition again.
+    pub fn soql_where(&self) -> String {
+        self.filter
+            .as_ref()
+            .map(CompiledFilter::to_soql)
+            .unwrap_or_default()
+    }
+
     /// Whether records that stop matching the filter travel on as [`crate::ChangeKind::Leave`].
     pub fn leaves_travel(&self) -> bool {
         self.filter

@@ -210,7 +210,12 @@ fn rest(page: &mut String) {
          ## Picklist values without an option\n\n\
          `unmatched` of a field says what happens: `fail` (the default; the record fails, with the value and the \
          options), `leave-empty`, or `add-option` (the options that Salesforce lists are added to the property when \
-         the sync is applied).\n",
+         the sync is applied; a value that Salesforce itself does not list fails in HubSpot).\n\n\
+         ## Filters\n\n\
+         Texts are compared without regard to case. An empty field equals nothing and differs from every value; ask \
+         for it with `is-empty`. `includes` wants all of the listed values, `excludes` none of them. A date-time may be \
+         compared with a date, which is midnight UTC of that day. Imports hand the conditions to Salesforce where SOQL \
+         can say them (not on long texts and encrypted ones); every record is tested again when it is mapped.\n",
     );
 }
 

@@ -14,7 +14,7 @@ use crate::filter::CompiledFilter;
 use crate::hubspot::{ObjectSchema, PropertyType};
 use crate::names;
 use crate::salesforce::ObjectDescribe;
-use crate::standard::standard_type;
+use crate::standard::{StandardType, standard_type};
 use crate::supported;
 use crate::sync::{API_VERSION, KIND, SyncDefinition, VERSION_PROPERTY};
 
@@ -86,6 +86,22 @@ pub fn validate(definition: &SyncDefinition, around: &Surroundings<'_>) -> Vec<P
     problems
 }
 
+/// The problems that show without looking at either system: for `sync validate --offline` and for editors.
+pub fn validate_alone(definition: &SyncDefinition) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    head(definition, &mut problems);
+    if let Some(what) = supported::excluded(&definition.spec.salesforce.object) {
+        problems.push(excluded(&definition.spec.salesforce.object, what));
+    }
+    if let Some(standard) = standard_type(&definition.spec.hubspot.object_type) {
+        problems.push(standard_target(standard));
+    }
+    rules(definition, &mut problems);
+    fields::check_alone(definition, &mut problems);
+    associations::check_alone(definition, &Surroundings::default(), &mut problems);
+    problems
+}
+
 /// What people should know though nothing is wrong: conversions that change values, options that old records may lack.
 pub fn notes(definition: &SyncDefinition, around: &Surroundings<'_>) -> Vec<Problem> {
     match (around.object, around.object_type) {
@@ -135,11 +151,7 @@ fn salesforce(definition: &SyncDefinition, around: &Surroundings<'_>, problems: 
     let place = "spec.salesforce.object";
     let name = &definition.spec.salesforce.object;
     if let Some(what) = supported::excluded(name) {
-        problems.push(Problem::new(
-            place,
-            format!("{name} is {what}, not an object with records of its own"),
-            "name a custom object or a standard object",
-        ));
+        problems.push(excluded(name, what));
         return;
     }
     match around.object {
@@ -161,15 +173,27 @@ fn salesforce(definition: &SyncDefinition, around: &Surroundings<'_>, problems: 
     }
 }
 
+fn excluded(object: &str, what: &str) -> Problem {
+    Problem::new(
+        "spec.salesforce.object",
+        format!("{object} is {what}, not an object with records of its own"),
+        "name a custom object or a standard object",
+    )
+}
+
+fn standard_target(standard: &StandardType) -> Problem {
+    Problem::new(
+        "spec.hubspot.objectType",
+        format!("{} is a standard object type", standard.name),
+        "name a custom object type; HubSpot's own integration syncs the standard ones",
+    )
+}
+
 fn hubspot(definition: &SyncDefinition, around: &Surroundings<'_>, problems: &mut Vec<Problem>) {
     let end = &definition.spec.hubspot;
     let place = "spec.hubspot.objectType";
     if let Some(standard) = standard_type(&end.object_type) {
-        problems.push(Problem::new(
-            place,
-            format!("{} is a standard object type", standard.name),
-            "name a custom object type; HubSpot's own integration syncs the standard ones",
-        ));
+        problems.push(standard_target(standard));
         return;
     }
     let Some(schema) = around.object_type else {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::convert::{moments, number};
-use crate::hubspot::PropertyType;
+use crate::hubspot::{PropertyDefinition, PropertyType};
 
 /// Whether HubSpot's value is ours, as the property's type sees it: numbers as numbers, moments as moments, several
 /// options in any order, and an empty text is no value.
@@ -27,6 +27,17 @@ pub fn equal(property_type: PropertyType, ours: Option<&str>, theirs: Option<&st
             | PropertyType::ObjectCoordinates
             | PropertyType::Unknown => false,
         }
+}
+
+/// The same with the property's definition at hand: it also tells a text that HubSpot formats as a phone number.
+pub fn equal_in(property: &PropertyDefinition, ours: Option<&str>, theirs: Option<&str>) -> bool {
+    let is_phone = property.kind == PropertyType::String && property.field_type == "phonenumber";
+    let kind = if is_phone {
+        PropertyType::PhoneNumber
+    } else {
+        property.kind
+    };
+    equal(kind, ours, theirs)
 }
 
 fn alike<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {

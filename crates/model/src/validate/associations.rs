@@ -42,6 +42,25 @@ pub(super) fn check(
     around: &Surroundings<'_>,
     problems: &mut Vec<Problem>,
 ) {
+    check_alone(definition, around, problems);
+    for (place, rule) in definition.spec.associations.iter().enumerate() {
+        let at = format!("spec.associations[{place}]");
+        let field = reference(&at, rule, object, problems);
+        let end = end(&rule.to, around);
+        match (&end, field) {
+            (None, _) => unknown_end(&at, rule, around, problems),
+            (Some(end), Some(field)) => parent(&at, rule, field, end, definition, around, problems),
+            (Some(_), None) => {}
+        }
+    }
+}
+
+/// Adds the problems of `spec.associations` that show without looking at the org.
+pub(super) fn check_alone(
+    definition: &SyncDefinition,
+    around: &Surroundings<'_>,
+    problems: &mut Vec<Problem>,
+) {
     let rules = &definition.spec.associations;
     for (place, rule) in rules.iter().enumerate() {
         let at = format!("spec.associations[{place}]");
@@ -54,13 +73,6 @@ pub(super) fn check(
                 format!("{} is already listed in spec.associations[{earlier}]", rule.field),
                 "keep one of the two",
             ));
-        }
-        let field = reference(&at, rule, object, problems);
-        let end = end(&rule.to, around);
-        match (&end, field) {
-            (None, _) => unknown_end(&at, rule, around, problems),
-            (Some(end), Some(field)) => parent(&at, rule, field, end, definition, around, problems),
-            (Some(_), None) => {}
         }
     }
     labels(rules, around, problems);

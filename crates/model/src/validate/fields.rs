@@ -13,14 +13,8 @@ const PEOPLE_AND_TYPES: [&str; 5] = ["User", "Group", "RecordType", "Profile", "
 /// Most values listed in one problem.
 const LISTED: usize = 10;
 
-/// Adds the problems of `spec.fields`.
-pub(super) fn check(
-    definition: &SyncDefinition,
-    object: &ObjectDescribe,
-    schema: &ObjectSchema,
-    around: &Surroundings<'_>,
-    problems: &mut Vec<Problem>,
-) {
+/// Adds the problems of `spec.fields` that show without any schema.
+pub(super) fn check_alone(definition: &SyncDefinition, problems: &mut Vec<Problem>) {
     let rules = &definition.spec.fields;
     if rules.is_empty() {
         problems.push(Problem::new(
@@ -31,8 +25,13 @@ pub(super) fn check(
     }
     for (place, rule) in rules.iter().enumerate() {
         let at = format!("spec.fields[{place}]");
-        let field = source(&at, rule, object, around, problems);
-        let property = target(&at, rule, definition, schema, problems);
+        if is_own_property(definition, &rule.to) {
+            problems.push(Problem::new(
+                format!("{at}.to"),
+                format!("Landbridge itself writes {}", rule.to),
+                "leave this row out, or map the field to another property",
+            ));
+        }
         if let Some(earlier) = rules[..place].iter().position(|other| other.to == rule.to) {
             problems.push(Problem::new(
                 format!("{at}.to"),
@@ -40,6 +39,23 @@ pub(super) fn check(
                 "map the two fields to different properties",
             ));
         }
+    }
+}
+
+/// Adds the problems of `spec.fields`.
+pub(super) fn check(
+    definition: &SyncDefinition,
+    object: &ObjectDescribe,
+    schema: &ObjectSchema,
+    around: &Surroundings<'_>,
+    problems: &mut Vec<Problem>,
+) {
+    check_alone(definition, problems);
+    let rules = &definition.spec.fields;
+    for (place, rule) in rules.iter().enumerate() {
+        let at = format!("spec.fields[{place}]");
+        let field = source(&at, rule, object, around, problems);
+        let property = target(&at, rule, schema, definition, problems);
         if let (Some(field), Some(property)) = (field, property) {
             match verdict(field, property) {
                 Verdict::Impossible(reason) => problems.push(Problem::new(
@@ -122,17 +138,12 @@ pub(super) fn unknown_field_remedy(name: &str, object: &ObjectDescribe) -> Strin
 fn target<'a>(
     at: &str,
     rule: &FieldRule,
-    definition: &SyncDefinition,
     schema: &'a ObjectSchema,
+    definition: &SyncDefinition,
     problems: &mut Vec<Problem>,
 ) -> Option<&'a PropertyDefinition> {
     let place = format!("{at}.to");
     if is_own_property(definition, &rule.to) {
-        problems.push(Problem::new(
-            place,
-            format!("Landbridge itself writes {}", rule.to),
-            "leave this row out, or map the field to another property",
-        ));
         return None;
     }
     let Some(property) = schema.property(&rule.to) else {

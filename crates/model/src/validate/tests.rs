@@ -1,5 +1,6 @@
 use super::*;
 use crate::hubspot::PropertyOption;
+use crate::ids::SyncName;
 use crate::salesforce::{FieldDescribe, FieldType, PicklistValue};
 use crate::testing::{field, lookup, object, object_type, property};
 use crate::yaml;
@@ -142,19 +143,19 @@ fn every_problem_of_fields_is_told_at_once() {
 - { from: Depo__r.Name, to: sold_on }
 - { from: Depot__r.Nam, to: sold_on }",
         &expect_test::expect![[r#"
+            spec.fields[2].to: plain_id is already filled by spec.fields[1]; map the two fields to different properties
+            spec.fields[7].to: Landbridge itself writes salesforce_id; leave this row out, or map the field to another property
+            spec.fields[9].to: sold_on is already filled by spec.fields[8]; map the two fields to different properties
             spec.fields[0].from: Vehicle__c has no field Prise__c that the Salesforce user can see; did you mean Price__c? Otherwise create the field in Salesforce, or let the Salesforce user see it
             spec.fields[1].from: Depot__c is a lookup to Depot__c; list it under spec.associations instead
-            spec.fields[2].to: plain_id is already filled by spec.fields[1]; map the two fields to different properties
             spec.fields[2]: Where__c (location) cannot become plain_id (string); a geolocation is read by its parts: map its Latitude__s and Longitude__s fields
             spec.fields[3]: Price__c (currency) cannot become insured (bool); only checkboxes, and values mapped to true or false, become a yes/no property
             spec.fields[4].to: vehicles has no property pryce; did you mean price? Otherwise create the property in HubSpot
             spec.fields[5].to: HubSpot computes hs_createdate itself and does not let it be written; map the field to another property
             spec.fields[6].values: fuel has no option for "Petrol", "Electric" of Fuel__c; map them to options under values ("petrol", "ev"), or set unmatched: add-option or leave-empty
             spec.fields[6].values.Petrol: "Petrol" is not an option of fuel; did you mean petrol? Otherwise add the option in HubSpot, or set unmatched: add-option
-            spec.fields[7].to: Landbridge itself writes salesforce_id; leave this row out, or map the field to another property
             spec.fields[8].from: Vehicle__c has no field Depo__r.Name that the Salesforce user can see; did you mean Depot__r? Otherwise name a relationship of the object, such as Depot__r for the lookup Depot__c
             spec.fields[9].from: Vehicle__c has no field Depot__r.Nam that the Salesforce user can see; name a field that the object behind Depot__r has and the Salesforce user can see
-            spec.fields[9].to: sold_on is already filled by spec.fields[8]; map the two fields to different properties
             spec.fields: vehicles requires the property name, and no field is mapped to it; map a field that is never empty to name, or make it optional in HubSpot
         "#]],
     );
@@ -175,21 +176,21 @@ fn every_problem_of_associations_is_told_at_once() {
 - { field: Account__c, to: depots, match: nam, label: b }
 fields: [ { from: Name, to: name } ]",
         &expect_test::expect![[r#"
-            spec.associations[2].field: Price__c is of type currency, not a lookup; list it under spec.fields, or name a lookup or master-detail field
-            spec.associations[3].field: OwnerId may lead to several objects (User, Group); only a lookup to one object becomes an association; leave this one out
-            spec.associations[4].field: Vehicle__c has no field Accounts__c that the Salesforce user can see; did you mean Account__c? Otherwise create the lookup in Salesforce, or let the Salesforce user see it
-            spec.associations[5]: Account__c leads to Account, which no sync carries to contacts; HubSpot's own integration turns Contact and Lead into contacts; name with match the property that holds the Salesforce id of Account, or leave the association out
-            spec.associations[6].to: the portal has no object type vehicle; did you mean vehicles? Otherwise name contacts, companies, deals, tickets or a custom object type
             spec.associations[7].field: Depot__c is already listed in spec.associations[0]; keep one of the two
-            spec.associations[7]: Depot__c leads to Depot__c, which no sync carries to vehicles; add a sync of Depot__c to vehicles, name with match the property that holds its Salesforce id, or leave the association out
             spec.associations[8].field: Account__c is already listed in spec.associations[5]; keep one of the two
-            spec.associations[8].match: depots has no property nam; did you mean name? Otherwise name the property that holds the Salesforce id of the parent
             spec.associations[1].label: Home__c and Depot__c (spec.associations[0]) both lead to depots and could not be told apart; give each of them a label of its own
             spec.associations[2].label: Price__c and Depot__c (spec.associations[0]) both lead to depots and could not be told apart; give each of them a label of its own
             spec.associations[2].label: Price__c and Home__c (spec.associations[1]) both lead to depots and could not be told apart; give each of them a label of its own
             spec.associations[5].label: Account__c and OwnerId (spec.associations[3]) both lead to contacts and could not be told apart; give each of them a label of its own
             spec.associations[8].label: Account__c and Depot__c (spec.associations[0]) both lead to depots and could not be told apart; give each of them a label of its own
             spec.associations[8].label: Account__c and Home__c (spec.associations[1]) both lead to depots and could not be told apart; give each of them a label of its own
+            spec.associations[2].field: Price__c is of type currency, not a lookup; list it under spec.fields, or name a lookup or master-detail field
+            spec.associations[3].field: OwnerId may lead to several objects (User, Group); only a lookup to one object becomes an association; leave this one out
+            spec.associations[4].field: Vehicle__c has no field Accounts__c that the Salesforce user can see; did you mean Account__c? Otherwise create the lookup in Salesforce, or let the Salesforce user see it
+            spec.associations[5]: Account__c leads to Account, which no sync carries to contacts; HubSpot's own integration turns Contact and Lead into contacts; name with match the property that holds the Salesforce id of Account, or leave the association out
+            spec.associations[6].to: the portal has no object type vehicle; did you mean vehicles? Otherwise name contacts, companies, deals, tickets or a custom object type
+            spec.associations[7]: Depot__c leads to Depot__c, which no sync carries to vehicles; add a sync of Depot__c to vehicles, name with match the property that holds its Salesforce id, or leave the association out
+            spec.associations[8].match: depots has no property nam; did you mean name? Otherwise name the property that holds the Salesforce id of the parent
         "#]],
     );
 }
@@ -277,8 +278,6 @@ fields: [ { from: Price__c, to: price } ]",
     "#]].assert_eq(&lines(&problems));
 }
 
-use crate::ids::SyncName;
-
 #[test]
 fn notes_say_what_a_conversion_loses() {
     let definition = definition(
@@ -329,4 +328,30 @@ fields:
     );
     let options: Vec<&str> = options.iter().map(|option| option.value.as_str()).collect();
     assert_eq!(options, ["Electric", "Steam"]);
+}
+
+#[test]
+fn what_shows_without_looking_is_told_offline() {
+    let sync = definition(
+        "Order__e",
+        "company",
+        "rules: { grace: soon }
+associations:
+- { field: A__c, to: depots }
+- { field: B__c, to: depots }
+- { field: a__c, to: companies }
+fields:
+- { from: Name, to: name }
+- { from: Title__c, to: name }
+- { from: Name, to: landbridge_version }",
+    );
+    expect_test::expect![[r#"
+        spec.salesforce.object: Order__e is a platform event, not an object with records of its own; name a custom object or a standard object
+        spec.hubspot.objectType: companies is a standard object type; name a custom object type; HubSpot's own integration syncs the standard ones
+        spec.rules.grace: "soon" is not a length of time; write a duration such as 15m or 24h
+        spec.fields[1].to: name is already filled by spec.fields[0]; map the two fields to different properties
+        spec.fields[2].to: Landbridge itself writes landbridge_version; leave this row out, or map the field to another property
+        spec.associations[2].field: a__c is already listed in spec.associations[0]; keep one of the two
+        spec.associations[1].label: B__c and A__c (spec.associations[0]) both lead to depots and could not be told apart; give each of them a label of its own
+    "#]].assert_eq(&lines(&validate_alone(&sync)));
 }
