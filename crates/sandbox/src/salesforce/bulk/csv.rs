@@ -3,7 +3,7 @@
 use super::run::JobResult;
 use axum::body::Body;
 use bytes::Bytes;
-use futures::stream;
+use futures::{StreamExt, stream};
 use std::{convert::Infallible, ops::Range, sync::Arc};
 
 /// Rows of one chunk of a response body.
@@ -79,7 +79,8 @@ pub(super) fn body(result: Arc<JobResult>, dialect: Dialect, rows: Range<usize>)
             Some((Ok::<_, Infallible>(Bytes::from(out)), (None, end..rows.end)))
         }
     });
-    Body::from_stream(parts)
+    // Compression asks once more after the end.
+    Body::from_stream(parts.fuse())
 }
 
 fn write_rows(out: &mut String, result: &JobResult, dialect: Dialect, rows: Range<usize>) {
