@@ -13,8 +13,19 @@ use crate::error::{CONSUMER_NOT_FOUND, Error, NO_MESSAGE_FOUND, STREAM_NOT_FOUND
 use crate::headers::Headers;
 use crate::publish::PubAck;
 
-/// How long the server may think about an administrative request.
-const API_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the server may think about an administrative request, attempt by attempt. All of them may be repeated; the
+/// first is brief, since a request that a broken connection swallowed is never answered.
+const ATTEMPTS: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(3),
+    Duration::from_secs(5),
+];
+/// Pause when nobody serves the interface: JetStream is starting, or electing a leader.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// How long a look may take that is repeated anyway.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// One connection, seen as JetStream's request interface.
 #[derive(Clone, Debug)]
@@ -91,9 +102,30 @@ impl Api {
         call: String,
         body: &impl Serialize,
     ) -> Result<T, Error> {
+        let mut last = Error::Timeout;
+        for timeout in ATTEMPTS {
+            match self.call_within(timeout, call.clone(), body).await {
+                Err(error @ Error::Timeout) => last = error,
+                Err(error @ Error::NoResponders(_)) => {
+                    last = error;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                answered => return answered,
+            }
+        }
+        Err(last)
+    }
+
+    /// One attempt.
+    pub(crate) async fn call_within<T: DeserializeOwned>(
+        &self,
+        timeout: Duration,
+        call: String,
+        body: &impl Serialize,
+    ) -> Result<T, Error> {
         let payload = serde_json::to_vec(body).map_err(|e| Error::undecodable("the request", e))?;
         let subject = format!("$JS.API.{call}");
-        let reply = self.request(subject, None, payload.into(), API_TIMEOUT).await?;
+        let reply = self.request(subject, None, payload.into(), timeout).await?;
         let mut value: Value = serde_json::from_slice(&reply.payload)
             .map_err(|e| Error::undecodable(format!("the answer to {call}"), e))?;
         if let Some(error) = value.get_mut("error").map(Value::take) {
@@ -204,10 +236,8 @@ impl Api {
 
     /// Whether a consumer is (still) there.
     pub(crate) async fn consumer_exists(&self, stream: &str, consumer: &str) -> Result<bool, Error> {
-        match self
-            .call::<Value>(format!("CONSUMER.INFO.{stream}.{consumer}"), &json!({}))
-            .await
-        {
+        let call = format!("CONSUMER.INFO.{stream}.{consumer}");
+        match self.call_within::<Value>(LOOK_TIMEOUT, call, &json!({})).await {
             Ok(_) => Ok(true),
             Err(error) if error.has_code(CONSUMER_NOT_FOUND) || error.has_code(STREAM_NOT_FOUND) => Ok(false),
             Err(error) => Err(error),

@@ -121,7 +121,7 @@ impl Bus {
             }),
         };
         bus.api()
-            .call::<serde_json::Value>("INFO".to_owned(), &())
+            .call_within::<serde_json::Value>(Duration::from_secs(5), "INFO".to_owned(), &())
             .await
             .map_err(|source| OpenError::NoJetStream {
                 url: without_credentials(url),

@@ -15,7 +15,7 @@ use crate::bus::Bus;
 use crate::error::Error;
 use crate::headers::Headers;
 use crate::lease::Epoch;
-use crate::puller::{Demand, Pulled, Puller, nanoseconds};
+use crate::puller::{Demand, Puller, nanoseconds};
 use crate::streams::Queue;
 use crate::subject::{Filter, Subject};
 
@@ -203,9 +203,8 @@ impl LaneConsumer {
     /// The next message. Can be dropped at any await without losing one.
     pub async fn next(&mut self) -> Result<Delivery, ConsumeError> {
         loop {
-            let (message, info) = match self.puller.next().await? {
-                Pulled::Message(message, info) => (message, info),
-                Pulled::Gone => return Err(ConsumeError::Fenced(self.consumer.to_string())),
+            let Some((message, info)) = self.puller.next().await? else {
+                return Err(ConsumeError::Fenced(self.consumer.to_string()));
             };
             if info.consumer_sequence != self.last_consumer_sequence + 1 {
                 warn!(consumer = %self.consumer, expected = self.last_consumer_sequence + 1,

@@ -11,7 +11,7 @@ use crate::bus::Bus;
 use crate::error::Error;
 use crate::headers::Headers;
 use crate::memory::{RawStored, Stored};
-use crate::puller::{Demand, Pulled, Puller, nanoseconds};
+use crate::puller::{Demand, Puller, nanoseconds};
 use crate::streams::StreamName;
 use crate::subject::Filter;
 
@@ -181,7 +181,7 @@ impl RawFollow {
                 return RawFollowed::CaughtUp;
             }
             match reader.puller.next().await {
-                Ok(Pulled::Message(message, info)) => {
+                Ok(Some((message, info))) => {
                     if info.consumer_sequence != reader.consumer_sequence + 1 {
                         debug!(
                             pattern = self.pattern,
@@ -202,7 +202,7 @@ impl RawFollow {
                         payload: message.payload,
                     });
                 }
-                Ok(Pulled::Gone) => self.close_reader(),
+                Ok(None) => self.close_reader(),
                 Err(error) => {
                     warn!(%error, pattern = self.pattern, "cannot follow; trying on");
                     self.close_reader();

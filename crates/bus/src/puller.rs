@@ -63,12 +63,6 @@ impl DeliveryInfo {
     }
 }
 
-pub(crate) enum Pulled {
-    Message(Message, DeliveryInfo),
-    /// The consumer is not there any more.
-    Gone,
-}
-
 pub(crate) struct Puller {
     api: Api,
     stream: String,
@@ -105,8 +99,9 @@ impl Puller {
         })
     }
 
-    /// The next message. Can be dropped at any await without losing one.
-    pub(crate) async fn next(&mut self) -> Result<Pulled, Error> {
+    /// The next message, or `None` when the consumer is not there any more. Can be dropped at any await without losing
+    /// a message.
+    pub(crate) async fn next(&mut self) -> Result<Option<(Message, DeliveryInfo)>, Error> {
         loop {
             if self.must_pause {
                 tokio::time::sleep(PAUSE).await;
@@ -123,7 +118,7 @@ impl Puller {
                         debug!(consumer = self.consumer, "a pull is lost; asking again");
                         self.outstanding = 0;
                         if !self.still_there().await {
-                            return Ok(Pulled::Gone);
+                            return Ok(None);
                         }
                     }
                     continue;
@@ -134,13 +129,13 @@ impl Puller {
                 None | Some(StatusCode::OK) => {
                     self.outstanding = self.outstanding.saturating_sub(1);
                     if let Some(info) = message.reply.as_deref().and_then(DeliveryInfo::parse) {
-                        return Ok(Pulled::Message(message, info));
+                        return Ok(Some((message, info)));
                     }
                 }
                 Some(StatusCode::IDLE_HEARTBEAT) => {}
                 Some(status) => {
                     if self.ended(&message, status).await {
-                        return Ok(Pulled::Gone);
+                        return Ok(None);
                     }
                 }
             }

@@ -108,6 +108,8 @@ pub struct LocalServerOptions {
     pub sync_always: bool,
     /// The binary; found or fetched without it.
     pub binary: Option<PathBuf>,
+    /// Lines for the server's configuration file: accounts, TLS, limits.
+    pub more_config: String,
 }
 
 /// A server of ours on the loopback interface. It ends with this value, and also if this process is killed.
@@ -138,7 +140,7 @@ pub enum Server {
         url: String,
     },
     /// Our own child.
-    Local(LocalServer),
+    Local(Box<LocalServer>),
 }
 
 impl Server {
@@ -152,8 +154,9 @@ impl Server {
             port: config.server_port,
             sync_always: config.server_sync_always,
             binary: config.server_binary.clone(),
+            more_config: String::new(),
         };
-        Ok(Self::Local(LocalServer::start(options).await?))
+        Ok(Self::Local(Box::new(LocalServer::start(options).await?)))
     }
 
     /// The URL to connect to.
@@ -186,7 +189,7 @@ impl LocalServer {
         };
         std::fs::create_dir_all(&store).map_err(ServerError::io(&store))?;
         let lock = lock_store(&store).await?;
-        let config = write_config(&store, options.port, options.sync_always)?;
+        let config = write_config(&store, options.port, options.sync_always, &options.more_config)?;
         let log_path = store.join("nats-server.log");
         let log = File::create(&log_path).map_err(ServerError::io(&log_path))?;
         let mut command = Command::new(&binary);
@@ -323,7 +326,12 @@ async fn lock_store(store: &Path) -> Result<File, ServerError> {
     }
 }
 
-fn write_config(store: &Path, port: Option<u16>, sync_always: bool) -> Result<PathBuf, ServerError> {
+fn write_config(
+    store: &Path,
+    port: Option<u16>,
+    sync_always: bool,
+    more: &str,
+) -> Result<PathBuf, ServerError> {
     let path = store.join("nats-server.conf");
     let quoted = |path: &Path| format!("{:?}", path.display().to_string());
     let port = port.map_or(-1, i32::from);
@@ -333,7 +341,7 @@ fn write_config(store: &Path, port: Option<u16>, sync_always: bool) -> Result<Pa
         ""
     };
     let text = format!(
-        "# Written at every start.\nhost: 127.0.0.1\nport: {port}\nports_file_dir: {}\njetstream {{\n  store_dir: {}{sync}\n}}\n",
+        "# Written at every start.\nhost: 127.0.0.1\nport: {port}\nports_file_dir: {}\njetstream {{\n  store_dir: {}{sync}\n}}\n{more}\n",
         quoted(store),
         quoted(&store.join("jetstream")),
     );

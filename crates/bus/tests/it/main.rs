@@ -1,5 +1,6 @@
 //! The bus against a real server, one per test.
 
+mod access;
 mod lanes;
 mod leases;
 mod memories;
