@@ -13,7 +13,7 @@ use crate::plan::ReadPlan;
 use crate::rows::{RowKey, Split};
 
 /// A publish ends before the lease can when so much of it is left.
-const PUBLISH_MARGIN: Duration = Duration::from_secs(2);
+const PUBLISH_MARGIN: Duration = Duration::from_millis(500);
 
 /// Where the rows of one read go.
 #[derive(Clone, Debug)]

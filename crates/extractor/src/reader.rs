@@ -1,6 +1,7 @@
 //! Reading rows of one sync: a page of a window, or records by their ids, whatever form of call that takes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use landbridge_model::{ChangeKind, SalesforceId, Table};
@@ -11,7 +12,6 @@ use landbridge_stage::LeaseClock;
 
 use crate::plan::{DELETED, ID, ReadPlan, STAMP};
 use crate::rows::{self, RowKey};
-use crate::settings::ExtractorSettings;
 use crate::trouble::Trouble;
 use crate::window::Stretch;
 
@@ -25,7 +25,6 @@ pub struct Reader {
     pub client: Client,
     /// What is read.
     pub plan: Arc<ReadPlan>,
-    settings: Arc<ExtractorSettings>,
     lease: LeaseClock,
 }
 
@@ -50,23 +49,19 @@ pub struct Page {
 impl Reader {
     /// For one sync at one revision.
     #[must_use]
-    pub fn new(
-        client: Client,
-        plan: Arc<ReadPlan>,
-        settings: Arc<ExtractorSettings>,
-        lease: LeaseClock,
-    ) -> Self {
-        Self {
-            client,
-            plan,
-            settings,
-            lease,
-        }
+    pub fn new(client: Client, plan: Arc<ReadPlan>, lease: LeaseClock) -> Self {
+        Self { client, plan, lease }
     }
 
-    /// The org's clock, once there is time for a call.
+    /// Waits until the lease surely holds. A read may outlast it: it changes nothing in Salesforce, and what it
+    /// brings is only published under a lease.
+    async fn may_read(&self) -> Result<(), Trouble> {
+        Ok(self.lease.wait_to_send(Duration::ZERO).await?)
+    }
+
+    /// The org's clock.
     pub async fn org_now(&self) -> Result<Timestamp, Trouble> {
-        self.lease.wait_to_send(self.settings.call_timeout).await?;
+        self.may_read().await?;
         Ok(self.client.org_now().await?)
     }
 
@@ -112,7 +107,7 @@ impl Reader {
         let mut table = first.rows;
         let mut next = first.next;
         while let Some(at) = next {
-            self.lease.wait_to_send(self.settings.call_timeout).await?;
+            self.may_read().await?;
             let page = self.client.query_next(&at, columns).await?;
             append(&mut table, &page.rows);
             next = page.next;
@@ -130,7 +125,7 @@ impl Reader {
             .map(|key| key.id)
             .collect();
         for ids in live.chunks(RETRIEVE_MAX) {
-            self.lease.wait_to_send(self.settings.call_timeout).await?;
+            self.may_read().await?;
             let found = self
                 .client
                 .retrieve(&self.plan.object, ids, &self.plan.columns)
@@ -157,7 +152,7 @@ impl Reader {
             absent.extend_from_slice(ids);
         } else {
             for some in ids.chunks(RETRIEVE_MAX) {
-                self.lease.wait_to_send(self.settings.call_timeout).await?;
+                self.may_read().await?;
                 let found = self
                     .client
                     .retrieve(&self.plan.object, some, &self.plan.columns)
@@ -197,7 +192,7 @@ impl Reader {
         while !rest.is_empty() {
             let some = &rest[..size.min(rest.len())];
             let text = soql::select(&self.plan.object, columns, Some(&soql::id_in(some)));
-            self.lease.wait_to_send(self.settings.call_timeout).await?;
+            self.may_read().await?;
             match self.client.query(Scope::WithDeleted, &text, columns).await {
                 Ok(page) => {
                     append(&mut table, &self.whole(page, columns).await?);

@@ -60,7 +60,7 @@ impl Shard {
     /// Reads rows for a plan.
     #[must_use]
     pub fn reader(&self, client: Client, plan: Arc<ReadPlan>) -> Reader {
-        Reader::new(client, plan, self.settings.clone(), self.context.lease.clone())
+        Reader::new(client, plan, self.context.lease.clone())
     }
 
     /// The fence of the sync's latest import that has read anything, unless it was cancelled or failed.

@@ -1,0 +1,140 @@
+//! Imports: every record once, whatever happens meanwhile.
+
+use std::time::Duration;
+
+use landbridge_model::{ChangeKind, Lane};
+use landbridge_sandbox::SandboxConfig;
+use landbridge_wire::{Report, ReportBody, RunPhase};
+
+use crate::rig::{Rig, extracted, key};
+
+fn org(records: usize) -> SandboxConfig {
+    SandboxConfig {
+        records: Some(records),
+        bulk_page_rows: 150,
+        bulk_queue_delay: Duration::from_millis(50),
+        ..SandboxConfig::default()
+    }
+}
+
+fn ended(report: &Report) -> bool {
+    matches!(&report.body, ReportBody::Progress(progress) if progress.phase == RunPhase::Ended)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_brings_every_record_and_counts_them() {
+    let rig = Rig::new(org(3_000)).await;
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("draft", serde_json::Value::Null).await;
+    let vehicles = rig.vehicles().await;
+    assert!(vehicles.len() > 500, "{}", vehicles.len());
+    rig.start_import("import-1").await;
+    let reports = rig.reports_until("the import's end", ended).await;
+    assert_eq!(extracted(&reports), vehicles);
+    rig.ledger
+        .until("all rows", |arrivals| arrivals.len() >= vehicles.len())
+        .await;
+    assert_eq!(rig.ledger.ids(Lane::Bulk), vehicles);
+    let ReportBody::Progress(last) = &reports.last().unwrap().body else {
+        unreachable!()
+    };
+    assert_eq!(last.salesforce_total, Some(vehicles.len() as u64));
+    let sample = &rig.ledger.all()[0];
+    assert_eq!(sample.kind, ChangeKind::Upsert);
+    assert!(sample.cells["Name"].is_some() && sample.cells.contains_key("Depot__r.Name"));
+    assert!(!sample.cells.contains_key("SystemModstamp"));
+    extractor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_while_salesforce_collects_the_rows_is_caught_up() {
+    let rig = Rig::new(SandboxConfig {
+        bulk_queue_delay: Duration::from_secs(3),
+        ..org(600)
+    })
+    .await;
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("draft", serde_json::Value::Null).await;
+    let before = rig.vehicles().await;
+    let (gone, changed) = (*before.first().unwrap(), *before.last().unwrap());
+    rig.start_import("import-1").await;
+    let counting = |report: &Report| matches!(&report.body, ReportBody::Progress(progress) if progress.phase == RunPhase::Counting);
+    rig.reports_until("the job's start", counting).await;
+    let org = rig.org();
+    org.delete("Vehicle__c", &gone).await.unwrap();
+    let values = serde_json::Map::from_iter([("Name".to_owned(), "Renamed".into())]);
+    org.update("Vehicle__c", &changed, values.clone()).await.unwrap();
+    let created = org.create("Vehicle__c", values).await.unwrap();
+    let reports = rig.reports_until("the import's end", ended).await;
+    let mut all = before.clone();
+    all.insert(created);
+    rig.ledger
+        .until("the delete", |arrivals| {
+            arrivals
+                .iter()
+                .any(|arrival| arrival.id == gone && arrival.kind == ChangeKind::Delete)
+        })
+        .await;
+    assert_eq!(extracted(&reports), all);
+    let renamed = rig.ledger.of(&changed);
+    assert!(
+        renamed
+            .iter()
+            .any(|arrival| arrival.cells["Name"].as_deref() == Some("Renamed"))
+    );
+    extractor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_importer_is_continued_by_another() {
+    let mut rig = Rig::new(org(4_000)).await;
+    rig.settings.batch_rows = 20;
+    let first = rig.extractor("first").await;
+    rig.store_sync("draft", serde_json::Value::Null).await;
+    let vehicles = rig.vehicles().await;
+    rig.start_import("import-1").await;
+    rig.ledger
+        .until("some rows", |arrivals| arrivals.len() > 200)
+        .await;
+    first.kill().await;
+    let second = rig.extractor("second").await;
+    let reports = rig.reports_until("the import's end", ended).await;
+    assert_eq!(extracted(&reports), vehicles);
+    rig.ledger
+        .until("all rows", |arrivals| {
+            let ids: std::collections::BTreeSet<_> = arrivals.iter().map(|arrival| arrival.id).collect();
+            ids == vehicles
+        })
+        .await;
+    second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_is_applied_by_salesforce_and_a_paused_import_waits() {
+    let rig = Rig::new(org(1_000)).await;
+    let extractor = rig.extractor("one").await;
+    let filter =
+        serde_json::json!({ "all": [{ "field": "Price__c", "op": "greater-than", "value": 20000 }] });
+    rig.store_sync("paused", filter).await;
+    rig.start_import("import-1").await;
+    let count = landbridge_model::ask::CountRecords { sync: key().name };
+    let wanted = rig
+        .hub
+        .ask(
+            landbridge_model::StageKind::Extractor,
+            &key().tenant,
+            &count,
+            Duration::from_secs(20),
+        )
+        .await
+        .unwrap()
+        .count;
+    let all = rig.vehicles().await.len() as u64;
+    assert!(wanted > 0 && wanted < all, "{wanted} of {all}");
+    assert!(rig.ledger.all().is_empty());
+    rig.change_sync(|sync| sync.status = landbridge_model::config::SyncStatus::Draft)
+        .await;
+    let reports = rig.reports_until("the import's end", ended).await;
+    assert_eq!(extracted(&reports).len() as u64, wanted);
+    extractor.stop().await;
+}

@@ -1,0 +1,185 @@
+//! The increment: every change, in time, once.
+
+use std::time::Duration;
+
+use landbridge_model::config::SyncStatus;
+use landbridge_model::{ChangeKind, Lane, SalesforceId};
+use landbridge_salesforce::records::Values;
+use landbridge_sandbox::SandboxConfig;
+
+use crate::rig::{Arrival, Rig, key, tenant};
+
+fn named(name: &str) -> Values {
+    Values::from_iter([("Name".to_owned(), name.into())])
+}
+
+fn has(arrivals: &[Arrival], id: &SalesforceId, kind: ChangeKind, name: Option<&str>) -> bool {
+    arrivals.iter().any(|arrival| {
+        arrival.id == *id
+            && arrival.kind == kind
+            && (name.is_none() || arrival.cells["Name"].as_deref() == name)
+    })
+}
+
+async fn until(rig: &Rig, what: &str, id: &SalesforceId, kind: ChangeKind, name: Option<&str>) {
+    rig.ledger
+        .until(what, |arrivals| has(arrivals, id, kind, name))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn creates_updates_deletes_and_undeletes_arrive_in_order() {
+    // The org's clock is an hour ahead of ours: only its own counts.
+    let config = SandboxConfig {
+        records: Some(200),
+        clock_skew_ms: 3_600_000,
+        ..SandboxConfig::default()
+    };
+    let rig = Rig::new(config).await;
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("active", serde_json::Value::Null).await;
+    let org = rig.org();
+    let existing = *rig.vehicles().await.first().unwrap();
+    org.update("Vehicle__c", &existing, named("Old friend"))
+        .await
+        .unwrap();
+    let id = org.create("Vehicle__c", named("First")).await.unwrap();
+    until(&rig, "the create", &id, ChangeKind::Upsert, Some("First")).await;
+    until(
+        &rig,
+        "the update",
+        &existing,
+        ChangeKind::Upsert,
+        Some("Old friend"),
+    )
+    .await;
+    org.update("Vehicle__c", &id, named("Second")).await.unwrap();
+    until(&rig, "the second name", &id, ChangeKind::Upsert, Some("Second")).await;
+    org.delete("Vehicle__c", &id).await.unwrap();
+    until(&rig, "the delete", &id, ChangeKind::Delete, None).await;
+    org.post_to(
+        "/services/data/v66.0/__sandbox/undelete",
+        serde_json::json!({ "ids": [id] }),
+    )
+    .await
+    .unwrap();
+    let back = |arrivals: &[Arrival]| {
+        arrivals
+            .iter()
+            .rfind(|arrival| arrival.id == id)
+            .is_some_and(|last| last.kind == ChangeKind::Upsert)
+    };
+    rig.ledger.until("the undelete", back).await;
+    let arrivals = rig.ledger.of(&id);
+    assert!(
+        arrivals.windows(2).all(|pair| pair[0].version <= pair[1].version),
+        "{arrivals:?}"
+    );
+    assert!(arrivals.iter().all(|arrival| arrival.lane == Lane::Live));
+    // Only what changed since the sync was turned on, and nothing twice.
+    assert_eq!(rig.ledger.ids(Lane::Live).len(), 2);
+    let mut seen: Vec<_> = arrivals
+        .iter()
+        .map(|a| (a.version.stamp_ms, a.kind, a.cells.clone()))
+        .collect();
+    let count = seen.len();
+    seen.dedup();
+    assert_eq!(seen.len(), count, "an overlap was sent again");
+    extractor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_commit_late_and_out_of_order_are_not_lost() {
+    let config = SandboxConfig {
+        records: Some(100),
+        commit_delay: Duration::from_secs(4),
+        ..SandboxConfig::default()
+    };
+    let rig = Rig::new(config).await;
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("active", serde_json::Value::Null).await;
+    // Wait until the increment runs, so that no change predates it.
+    rig.ledger.until("nothing yet", <[Arrival]>::is_empty).await;
+    let org = rig.org();
+    let creates = (0..40).map(|n| {
+        let org = org.clone();
+        async move {
+            org.create("Vehicle__c", named(&format!("Late {n}")))
+                .await
+                .unwrap()
+        }
+    });
+    tokio::time::timeout(Duration::from_secs(20), wait_for_begin(&rig))
+        .await
+        .unwrap();
+    let created = futures::future::join_all(creates).await;
+    for id in &created {
+        until(&rig, "a late row", id, ChangeKind::Upsert, None).await;
+    }
+    extractor.stop().await;
+}
+
+/// Waits until the extractor has a position for the sync.
+async fn wait_for_begin(rig: &Rig) {
+    let kv = rig.hub.bus().kv(landbridge_bus::Bucket::Checkpoints);
+    let at = landbridge_bus::Key::new(["live", tenant().as_str(), key().name.as_str()]);
+    while kv.get(&at).await.unwrap().is_none() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_sync_continues_where_it_stood_under_another_worker_without_a_cache() {
+    let rig = Rig::new(SandboxConfig {
+        records: Some(100),
+        ..SandboxConfig::default()
+    })
+    .await;
+    let first = rig.extractor("first").await;
+    rig.store_sync("active", serde_json::Value::Null).await;
+    wait_for_begin(&rig).await;
+    rig.change_sync(|sync| sync.status = SyncStatus::Paused).await;
+    let org = rig.org();
+    let while_paused = org.create("Vehicle__c", named("Paused")).await.unwrap();
+    first.stop().await;
+    assert!(!has(&rig.ledger.all(), &while_paused, ChangeKind::Upsert, None));
+    let second = rig.extractor("second").await;
+    rig.change_sync(|sync| sync.status = SyncStatus::Active).await;
+    until(
+        &rig,
+        "the change of the pause",
+        &while_paused,
+        ChangeKind::Upsert,
+        Some("Paused"),
+    )
+    .await;
+    second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_org_behind_the_address_stops_the_tenant() {
+    let rig = Rig::new(SandboxConfig {
+        records: Some(100),
+        ..SandboxConfig::default()
+    })
+    .await;
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("active", serde_json::Value::Null).await;
+    wait_for_begin(&rig).await;
+    let acme = tenant();
+    let moved = rig.config.change_tenant(&acme, |tenant| {
+        let mut tenant = tenant.ok_or(())?;
+        assert!(tenant.salesforce.org_id.is_some(), "pinned at the first sign-in");
+        tenant.salesforce.org_id = Some("00D000000000000EAA".into());
+        Ok::<_, ()>(Some(tenant))
+    });
+    moved.await.unwrap().unwrap();
+    let suspended = rig
+        .config
+        .wait_for(|config| config.tenant(&tenant())?.suspended.clone());
+    let reason = tokio::time::timeout(Duration::from_secs(20), suspended)
+        .await
+        .unwrap();
+    assert!(reason.contains("00D000000000000EAA"), "{reason}");
+    extractor.stop().await;
+}

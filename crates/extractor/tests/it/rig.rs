@@ -1,0 +1,461 @@
+//! A small installation: a real bus, a rehearsal org, the extractor, and a mapper that only writes down what it gets.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use landbridge_bus::seal::KeyPair;
+use landbridge_bus::{
+    Bus, BusConfig, FollowFrom, Followed, LocalServer, LocalServerOptions, StreamName, WorkerId,
+};
+use landbridge_extractor::{Extractor, ExtractorSettings};
+use landbridge_model::ask::DescribeObject;
+use landbridge_model::config::{
+    HubSpotConnection, Import, ImportWish, SalesforceConnection, SalesforceCredentials, Sync, Tenant,
+};
+use landbridge_model::{
+    ChangeBatch, ChangeKind, ImportId, Lane, Revision, SalesforceId, StageKind, SyncKey, SyncName, TenantId,
+    Version,
+};
+use landbridge_salesforce::{Client, ClientConfig, Flow, Secret};
+use landbridge_sandbox::{Sandbox, SandboxConfig};
+use landbridge_stage::{
+    Caches, ConfigView, Hub, LaneContext, LaneSettings, OwnedShards, SecretOpener, ShardContext, Side,
+    StageError, Worker, WorkerRuntime, run,
+};
+use landbridge_wire::{Report, ReportBody, Wire};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// One change, as the mapper got it.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) lane: Lane,
+    pub(crate) id: SalesforceId,
+    pub(crate) version: Version,
+    pub(crate) kind: ChangeKind,
+    pub(crate) cells: BTreeMap<String, Option<String>>,
+}
+
+/// All changes that arrived, in order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ledger {
+    arrivals: Arc<Mutex<Vec<Arrival>>>,
+    news: Arc<Notify>,
+}
+
+impl Ledger {
+    fn write(&self, lane: Lane, batch: &ChangeBatch) {
+        let mut arrivals = self.arrivals.lock().unwrap();
+        for row in 0..batch.ids.len() {
+            let cells = batch
+                .table
+                .iter()
+                .map(|(name, column)| (name.to_owned(), column.get(row).map(str::to_owned)));
+            arrivals.push(Arrival {
+                lane,
+                id: batch.ids[row],
+                version: batch.versions[row],
+                kind: batch.kinds[row],
+                cells: cells.collect(),
+            });
+        }
+        drop(arrivals);
+        self.news.notify_waiters();
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arrival> {
+        self.arrivals.lock().unwrap().clone()
+    }
+
+    pub(crate) fn of(&self, id: &SalesforceId) -> Vec<Arrival> {
+        self.all()
+            .into_iter()
+            .filter(|arrival| arrival.id == *id)
+            .collect()
+    }
+
+    pub(crate) fn ids(&self, lane: Lane) -> BTreeSet<SalesforceId> {
+        self.all()
+            .into_iter()
+            .filter(|arrival| arrival.lane == lane)
+            .map(|arrival| arrival.id)
+            .collect()
+    }
+
+    /// Waits until the arrivals are as wanted.
+    pub(crate) async fn until(&self, what: &str, wanted: impl Fn(&[Arrival]) -> bool) {
+        let waiting = async {
+            loop {
+                let news = self.news.notified();
+                tokio::pin!(news);
+                news.as_mut().enable();
+                if wanted(&self.arrivals.lock().unwrap()) {
+                    return;
+                }
+                news.await;
+            }
+        };
+        if tokio::time::timeout(DEADLINE, waiting).await.is_err() {
+            panic!(
+                "{what} did not come to pass; {} arrivals so far",
+                self.all().len()
+            );
+        }
+    }
+}
+
+/// A mapper that only writes down.
+struct Recorder(Ledger);
+
+impl Worker for Recorder {
+    const KIND: StageKind = StageKind::Mapper;
+    type Shard = ();
+
+    async fn open(&self, _context: ShardContext) -> Result<Arc<()>, StageError> {
+        Ok(Arc::new(()))
+    }
+
+    async fn run_lane(&self, _shard: Arc<()>, mut lane: LaneContext) -> Result<(), StageError> {
+        while let Some(delivery) = lane.inbox.recv().await {
+            self.0
+                .write(lane.lane, &ChangeBatch::decode(&delivery.payload).unwrap());
+            delivery.ack().await?;
+        }
+        Ok(())
+    }
+}
+
+/// A worker at work.
+pub(crate) struct Running {
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), StageError>>,
+    owned: watch::Receiver<OwnedShards>,
+    _folder: tempfile::TempDir,
+}
+
+impl Running {
+    pub(crate) async fn ready(&mut self) {
+        let ready = self
+            .owned
+            .wait_for(|owned| owned.is_ready() && !owned.open.is_empty());
+        tokio::time::timeout(DEADLINE, ready).await.unwrap().unwrap();
+    }
+
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        tokio::time::timeout(DEADLINE, self.task)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+    }
+
+    /// Ends it in the middle of whatever it does: nothing is released, nothing said.
+    pub(crate) async fn kill(self) {
+        self.task.abort();
+        assert!(self.task.await.unwrap_err().is_cancelled());
+    }
+}
+
+pub(crate) struct Rig {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) hub: Hub,
+    pub(crate) config: ConfigView,
+    pub(crate) ledger: Ledger,
+    pub(crate) settings: ExtractorSettings,
+    bus_config: BusConfig,
+    key: String,
+    server: LocalServer,
+    _mapper: Running,
+}
+
+pub(crate) fn tenant() -> TenantId {
+    TenantId::new("acme").unwrap()
+}
+
+pub(crate) fn key() -> SyncKey {
+    SyncKey {
+        tenant: tenant(),
+        name: SyncName::new("vehicles").unwrap(),
+    }
+}
+
+impl Rig {
+    pub(crate) async fn new(sandbox: SandboxConfig) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let sandbox = Sandbox::start(sandbox).await.unwrap();
+        let bus_config = BusConfig {
+            shards: 2,
+            lease_ttl: Duration::from_secs(2),
+            ..BusConfig::default()
+        };
+        let server = LocalServer::start(LocalServerOptions::default()).await.unwrap();
+        let bus = Bus::open(&bus_config, server.url(), "test").await.unwrap();
+        let config = ConfigView::open(&bus).await.unwrap();
+        let ledger = Ledger::default();
+        let pair_folder = tempfile::tempdir().unwrap();
+        let key_file = pair_folder.path().join("extractor.key");
+        let pair = KeyPair::load_or_create(&key_file).unwrap();
+        let key = std::fs::read_to_string(&key_file).unwrap();
+        store_tenant(&bus, &config, &sandbox, &pair).await;
+        let mapper = start(
+            Recorder(ledger.clone()),
+            &bus_config,
+            server.url(),
+            "mapper",
+            None,
+        )
+        .await;
+        let settings = ExtractorSettings {
+            poll_interval: Duration::from_millis(200),
+            lag: Duration::from_secs(1),
+            overlap: Duration::from_secs(20),
+            batch_rows: 100,
+            bulk_from: 500,
+            ..ExtractorSettings::default()
+        };
+        let mut rig = Self {
+            sandbox,
+            hub: Hub::new(bus),
+            config,
+            ledger,
+            settings,
+            bus_config,
+            key,
+            server,
+            _mapper: mapper,
+        };
+        rig._mapper.ready().await;
+        rig
+    }
+
+    /// Starts an extractor and waits until it owns its shards.
+    pub(crate) async fn extractor(&self, name: &str) -> Running {
+        let worker = Extractor::new(self.settings.clone());
+        let pair = KeyPair::from_secret(&landbridge_bus::Secret::new(self.key.trim())).unwrap();
+        let mut running = start(worker, &self.bus_config, self.server.url(), name, Some(pair)).await;
+        running.ready().await;
+        running
+    }
+
+    /// A client of the rehearsal org, as an integration of the customer's would have.
+    pub(crate) fn org(&self) -> Client {
+        let access = &self.sandbox.announcement().salesforce;
+        let flow = Flow::ClientCredentials {
+            client_id: access.client_id.clone(),
+            client_secret: Secret::new(access.client_secret.clone()),
+        };
+        Client::new(ClientConfig::new(access.login_url.parse().unwrap(), flow)).unwrap()
+    }
+
+    /// Stores the sync of vehicles, resolved by asking the extractor.
+    pub(crate) async fn store_sync(&self, status: &str, filter: serde_json::Value) {
+        let question = DescribeObject {
+            object: "Vehicle__c".into(),
+        };
+        let object = self
+            .hub
+            .ask(StageKind::Extractor, &tenant(), &question, DEADLINE)
+            .await
+            .unwrap();
+        let parent = object.field("Name").unwrap().clone();
+        let mut spec = serde_json::json!({
+            "salesforce": { "object": "Vehicle__c" },
+            "hubspot": { "objectType": "vehicles" },
+            "associations": [{ "field": "Depot__c", "to": "depots" }],
+            "fields": [
+                { "from": "Name", "to": "name" },
+                { "from": "Price__c", "to": "price" },
+                { "from": "Fuel__c", "to": "fuel" },
+                { "from": "Notes__c", "to": "notes" },
+                { "from": "Last_Service_At__c", "to": "last_service" },
+                { "from": "Mileage__c", "to": "mileage" },
+                { "from": "Active__c", "to": "active" },
+                { "from": "Depot__r.Name", "to": "depot_name" },
+            ],
+        });
+        if !filter.is_null() {
+            spec["filter"] = filter;
+        }
+        let sync: Sync = serde_json::from_value(serde_json::json!({
+            "definition": {
+                "apiVersion": "landbridge/v1", "kind": "Sync",
+                "metadata": { "tenant": "acme", "name": "vehicles" }, "spec": spec,
+            },
+            "revision": 1,
+            "status": status,
+            "activation": 1,
+            "resolved": {
+                "object": object,
+                "parent_fields": [{ "path": "Depot__r.Name", "field": parent }],
+                "object_type": { "objectTypeId": "2-1", "name": "vehicles", "properties": [] },
+                "associations": [],
+            },
+        }))
+        .unwrap();
+        self.config
+            .change_sync(&key(), |_| Ok::<_, ()>(Some(sync.clone())))
+            .await
+            .unwrap()
+            .unwrap();
+    }
+
+    pub(crate) async fn change_sync(&self, change: impl Fn(&mut Sync) + Send + std::marker::Sync) {
+        let key = key();
+        let changed = self.config.change_sync(&key, |sync| {
+            let mut sync = sync.ok_or(())?;
+            change(&mut sync);
+            Ok::<_, ()>(Some(sync))
+        });
+        changed.await.unwrap().unwrap();
+    }
+
+    pub(crate) async fn start_import(&self, id: &str) -> ImportId {
+        let id: ImportId = id.parse().unwrap();
+        let import = Import {
+            id: id.clone(),
+            tenant: tenant(),
+            sync: key().name,
+            revision: Revision(1),
+            wish: ImportWish::Run,
+            overwrite: false,
+            started_by: "test".into(),
+            started_ms: self.hub.now_ms(),
+        };
+        let tenant = tenant();
+        let stored = self
+            .config
+            .change_import(&tenant, &id, |_| Ok::<_, ()>(Some(import.clone())));
+        stored.await.unwrap().unwrap();
+        id
+    }
+
+    /// Reads reports from the beginning until one is as wanted; gives all of them.
+    pub(crate) async fn reports_until(&self, what: &str, wanted: impl Fn(&Report) -> bool) -> Vec<Report> {
+        let filter = landbridge_bus::Filter::whole(StreamName::Outcomes);
+        let mut follow = self.hub.bus().follow(&filter, FollowFrom::Start).await.unwrap();
+        let mut reports = Vec::new();
+        let reading = async {
+            loop {
+                if let Followed::Message(stored) = follow.next().await {
+                    let report = Report::decode(&stored.payload).unwrap();
+                    let found = wanted(&report);
+                    reports.push(report);
+                    if found {
+                        return;
+                    }
+                }
+            }
+        };
+        if tokio::time::timeout(DEADLINE, reading).await.is_err() {
+            panic!("{what} was not reported; {} reports: {reports:?}", reports.len());
+        }
+        reports
+    }
+
+    /// Ids of all live vehicles, by the org itself.
+    pub(crate) async fn vehicles(&self) -> BTreeSet<SalesforceId> {
+        let columns = landbridge_salesforce::Columns::text(["Id"]);
+        let (org, mut ids, mut after) = (self.org(), BTreeSet::new(), None);
+        loop {
+            let text = landbridge_salesforce::soql::by_id("Vehicle__c", &columns, None, after.as_ref(), 2000);
+            let mut page = org
+                .query(landbridge_salesforce::Scope::Live, &text, &columns)
+                .await
+                .unwrap();
+            let before = ids.len();
+            loop {
+                ids.extend(
+                    page.rows
+                        .at(0)
+                        .iter()
+                        .map(|id| SalesforceId::parse(id.unwrap()).unwrap()),
+                );
+                let Some(next) = page.next else { break };
+                page = org.query_next(&next, &columns).await.unwrap();
+            }
+            if ids.len() == before {
+                return ids;
+            }
+            after = ids.last().copied();
+        }
+    }
+}
+
+/// Ids that were reported as extracted.
+pub(crate) fn extracted(reports: &[Report]) -> BTreeSet<SalesforceId> {
+    let ids = reports.iter().filter_map(|report| match &report.body {
+        ReportBody::Extracted(rows) => Some(rows.iter().map(|row| row.id)),
+        _ => None,
+    });
+    ids.flatten().collect()
+}
+
+async fn store_tenant(bus: &Bus, config: &ConfigView, sandbox: &Sandbox, pair: &KeyPair) {
+    let access = &sandbox.announcement().salesforce;
+    let new = Tenant {
+        id: tenant(),
+        salesforce: SalesforceConnection {
+            login_url: access.login_url.clone(),
+            org_id: None,
+            daily_calls: None,
+        },
+        hubspot: HubSpotConnection {
+            base_url: sandbox.announcement().hubspot.base_url.clone(),
+            portal_id: None,
+            calls_per_ten_seconds: None,
+        },
+        suspended: None,
+    };
+    config
+        .change_tenant(&tenant(), |_| Ok::<_, ()>(Some(new.clone())))
+        .await
+        .unwrap()
+        .unwrap();
+    let credentials = SalesforceCredentials::ClientCredentials {
+        client_id: access.client_id.clone(),
+        client_secret: access.client_secret.clone(),
+    };
+    let sealed = pair
+        .public()
+        .seal(&serde_json::to_vec(&credentials).unwrap())
+        .unwrap();
+    SecretOpener::store(bus, &tenant(), Side::Salesforce, &sealed)
+        .await
+        .unwrap();
+}
+
+async fn start<W: Worker>(
+    worker: W,
+    config: &BusConfig,
+    url: &str,
+    name: &str,
+    pair: Option<KeyPair>,
+) -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    let bus = Bus::open(config, url, name).await.unwrap();
+    let (owned, seen) = watch::channel(OwnedShards::default());
+    let runtime = WorkerRuntime {
+        hub: Hub::new(bus.clone()),
+        config: ConfigView::open(&bus).await.unwrap(),
+        caches: Caches::open(&folder.path().join("cache"), 8 << 20).unwrap(),
+        worker: WorkerId::new(name),
+        secrets: SecretOpener::new(bus, pair),
+        call_timeout: Duration::from_millis(200),
+        drain_timeout: Duration::from_secs(10),
+        lanes: LaneSettings::default(),
+        owned: Arc::new(owned),
+    };
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(run(worker, runtime, stop.clone()));
+    Running {
+        stop,
+        task,
+        owned: seen,
+        _folder: folder,
+    }
+}
