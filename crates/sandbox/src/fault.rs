@@ -263,7 +263,7 @@ fn cut_body(response: Response, limit: usize, reset: bool) -> Response {
         Some((chunk.map_err(io::Error::other), (rest, left)))
     });
     let end = stream::iter(reset.then(|| Err(io::Error::from(io::ErrorKind::ConnectionReset))));
-    Response::from_parts(parts, Body::from_stream(kept.chain(end)))
+    Response::from_parts(parts, Body::from_stream(kept.chain(end).fuse()))
 }
 
 /// `/__sandbox/faults`.

@@ -29,6 +29,7 @@ mod composite;
 mod describe;
 mod limits;
 mod multiply;
+mod people;
 mod replication;
 mod rows;
 

@@ -77,8 +77,11 @@ fn too_many(found: usize, most: usize) -> Result<(), ApiError> {
     Err(ApiError::bad("EXCEEDED_ID_LIMIT", message))
 }
 
+/// An object's name and a record's fields.
+type TypedRecord = (String, Map<String, Json>);
+
 /// The records of a body, each with its object.
-fn records(given: &Map<String, Json>) -> Result<Vec<(String, Map<String, Json>)>, ApiError> {
+fn records(given: &Map<String, Json>) -> Result<Vec<TypedRecord>, ApiError> {
     let list = given.get("records").and_then(Json::as_array).ok_or_else(|| {
         ApiError::bad(
             "JSON_PARSER_ERROR",

@@ -347,6 +347,35 @@ impl Org {
         }
     }
 
+    /// Recomputes the roll-ups of all records of an object without stamping them: for loading.
+    pub(super) fn roll_up_all(&mut self, object: usize) {
+        let schema = self.schema().clone();
+        let mut details: Vec<(usize, String)> = Vec::new();
+        for rollup in schema.objects[object]
+            .fields
+            .iter()
+            .filter_map(|field| field.rollup.as_ref())
+        {
+            let detail = schema
+                .index(&rollup.object)
+                .map(|detail| (detail, rollup.key.clone()));
+            details.extend(detail.filter(|detail| !details.contains(detail)));
+        }
+        let rows = if details.is_empty() {
+            0
+        } else {
+            self.table(object).len() as u32
+        };
+        for row in 0..rows {
+            let Some(id) = self.table(object).row(row).map(|record| record.id) else {
+                continue;
+            };
+            for (detail, key) in &details {
+                self.roll_up(id, *detail, key, Change { stamp: i64::MIN });
+            }
+        }
+    }
+
     fn roll_up(&mut self, master: RecordId, detail: usize, key: &str, change: Change) {
         let schema = self.schema().clone();
         let Some((object, record)) = self.find(master) else {

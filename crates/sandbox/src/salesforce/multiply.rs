@@ -47,6 +47,9 @@ pub(super) fn multiply(
             rest = rest.saturating_sub(more);
         }
     }
+    for index in custom {
+        org.roll_up_all(index);
+    }
 }
 
 fn copy(org: &mut Org, index: usize, sample: usize, more: usize, seed: u64, now_ms: i64) {
@@ -55,6 +58,9 @@ fn copy(org: &mut Org, index: usize, sample: usize, more: usize, seed: u64, now_
     let mut chance = Chance::new(seed, 0xC0B1 + index as u64);
     let history = 300 * DAY_MS;
     let mass = whole_second(now_ms - 30 * DAY_MS);
+    let highest: Vec<f64> = (0..object.slots)
+        .map(|slot| highest(org, index, sample, slot))
+        .collect();
     for copy in 0..more {
         let row = (copy % sample) as u32;
         let Some(original) = org.table(index).row(row).cloned() else {
@@ -66,7 +72,15 @@ fn copy(org: &mut Org, index: usize, sample: usize, more: usize, seed: u64, now_
             let Source::Slot(slot) = field.source else {
                 continue;
             };
-            values[slot] = vary(org, object, field, &values[slot], number, &mut chance);
+            values[slot] = vary(
+                org,
+                object,
+                field,
+                &values[slot],
+                number,
+                highest[slot],
+                &mut chance,
+            );
         }
         let created = whole_second(now_ms - history + history / 2 * copy as i64 / more.max(1) as i64);
         let stamp = if chance.one_in(3) {
@@ -79,6 +93,17 @@ fn copy(org: &mut Org, index: usize, sample: usize, more: usize, seed: u64, now_
     org.table_mut(index).last_number += more as u64;
 }
 
+/// The largest number of a slot in the sample: keys of copies go on from there.
+fn highest(org: &Org, index: usize, sample: usize, slot: usize) -> f64 {
+    let table = org.table(index);
+    (0..sample as u32)
+        .filter_map(|row| match table.row(row)?.values[slot] {
+            Value::Number(number) => Some(number),
+            _ => None,
+        })
+        .fold(0.0, f64::max)
+}
+
 /// A value like the sample's: parents are drawn anew, keys stay unique, numbers and dates move.
 fn vary(
     org: &Org,
@@ -86,6 +111,7 @@ fn vary(
     field: &Field,
     value: &Value,
     number: usize,
+    highest: f64,
     chance: &mut Chance,
 ) -> Value {
     if let Some(format) = &field.auto_number {
@@ -108,7 +134,7 @@ fn vary(
                 .filter(|record| record.deleted.is_none())
                 .map_or_else(|| value.clone(), |record| Value::Id(record.id))
         }
-        Value::Number(amount) if field.unique || field.external_id => Value::Number(amount + number as f64),
+        Value::Number(_) if field.unique || field.external_id => Value::Number(highest + number as f64),
         Value::Number(_) if field.part_of.is_some() => value.clone(),
         Value::Number(amount) => {
             let moved = amount * (0.8 + chance.below(400) as f64 / 1000.0);
@@ -118,7 +144,8 @@ fn vary(
         Value::DateTime(ms) => Value::DateTime(ms - whole_second(chance.below(200 * DAY_MS as u64) as i64)),
         Value::Text(text) => {
             let is_key = field.unique || field.external_id;
-            if !is_key && !(field.is_name() && object.custom) {
+            let is_own_name = field.is_name() && object.custom;
+            if !is_key && !is_own_name {
                 return value.clone();
             }
             if field.kind == Kind::Email {

@@ -8,6 +8,7 @@ use crate::salesforce::{
     formula,
     handle::{OrgReport, UnsupportedFormula},
     multiply::multiply,
+    people,
     schema::{Object, Schema},
     standard::{add_system_fields, base_schema, plain_standard},
     store::Org,
@@ -99,7 +100,7 @@ pub fn load(
         });
     }
     let mut org = Org::new(schema, seed);
-    sample::people(&mut org, seed, now_ms);
+    people::add(&mut org, seed, now_ms);
     let order = sample::load(&mut org, folder, now_ms, report)?;
     if let Some(wanted) = records {
         multiply(&mut org, &order, wanted, seed, now_ms, report);

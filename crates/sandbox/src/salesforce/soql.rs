@@ -11,6 +11,8 @@ mod parser;
 mod plan;
 mod render;
 mod run;
+#[cfg(test)]
+mod tests;
 
 pub use bind::{Bound, Column, Shape, ShapeItem, bind};
 pub use filter::Test;

@@ -72,6 +72,8 @@ fn as_text<S: serde::Serializer>(id: &RecordId, serializer: S) -> Result<S::Ok, 
 #[derive(Debug)]
 pub struct Table {
     prefix: KeyPrefix,
+    /// The number of the first row, less one.
+    base: u64,
     rows: Vec<Option<Arc<Record>>>,
     by_stamp: BTreeSet<(i64, u32)>,
     /// By reference field, by parent.
@@ -103,6 +105,7 @@ impl Table {
         }
         Table {
             prefix: object.prefix,
+            base: 0,
             rows: Vec::new(),
             by_stamp: BTreeSet::new(),
             by_parent,
@@ -129,7 +132,7 @@ impl Table {
 
     /// The row of an id, whether or not it is still there.
     pub fn row_of(&self, id: RecordId) -> Option<u32> {
-        let row = id.number()?.checked_sub(1)?;
+        let row = id.number()?.checked_sub(self.base + 1)?;
         (id.prefix() == self.prefix && row < self.rows.len() as u64).then_some(row as u32)
     }
 
@@ -137,7 +140,7 @@ impl Table {
     pub fn rows_from(&self, id: RecordId) -> u32 {
         match (id.prefix().cmp(&self.prefix), id.number()) {
             (std::cmp::Ordering::Equal, Some(number)) => {
-                number.saturating_sub(1).min(self.rows.len() as u64) as u32
+                number.saturating_sub(self.base + 1).min(self.rows.len() as u64) as u32
             }
             (std::cmp::Ordering::Greater, _) => self.rows.len() as u32,
             // An id of the right object that this org never gave: by its place among those that it did.
@@ -247,13 +250,17 @@ struct Undo {
 impl Org {
     /// An org without records. The ids of the org and of its user follow from the seed.
     pub fn new(schema: Schema, seed: u64) -> Org {
-        let tables = (0..schema.objects.len())
+        let mut tables: Vec<Table> = (0..schema.objects.len())
             .map(|object| Table::new(&schema, object))
             .collect();
+        let org_number = 500_000 + seed % 1_000_000_000;
+        if let Some(organization) = schema.index("Organization") {
+            tables[organization].base = org_number - 1;
+        }
         Org {
             schema: Arc::new(schema),
             tables,
-            org_id: RecordId::new(*b"00D", 500_000 + seed),
+            org_id: RecordId::new(*b"00D", org_number),
             user_id: RecordId::new(*b"005", 1),
             journal: Vec::new(),
             journaling: false,
@@ -299,7 +306,7 @@ impl Org {
         let user = self.user_id;
         let table = &mut self.tables[object];
         let row = table.rows.len() as u32;
-        let id = RecordId::new(table.prefix, u64::from(row) + 1);
+        let id = RecordId::new(table.prefix, table.base + u64::from(row) + 1);
         table.rows.push(Some(Arc::new(Record {
             id,
             created,

@@ -4,6 +4,7 @@ use crate::salesforce::{
     clock::{DAY_MS, day_of, whole_second},
     dml::Change,
     ids::RecordId,
+    people,
     random::Chance,
     schema::{Object, Schema, Source},
     store::Org,
@@ -78,13 +79,13 @@ pub(super) fn fill(org: &mut Org, records: Option<usize>, seed: u64, now_ms: i64
     } else {
         ACCOUNTS
     };
+    people::add(org, seed, now_ms);
     let mut filler = Filler {
         now_ms,
         seed,
         user: org.user_id,
         schema: org.schema().clone(),
     };
-    filler.people(org);
     filler.fill(org, "Account", accounts, Filler::account);
     filler.fill(org, "Depot__c", counts[0], |filler, values, row, chance| {
         filler.depot(values, row, chance, accounts, counts[0]);
@@ -134,41 +135,6 @@ struct Filler {
 }
 
 impl Filler {
-    /// The org's own record and its user.
-    fn people(&mut self, org: &mut Org) {
-        let schema = self.schema.clone();
-        let then = self.now_ms - HISTORY_MS;
-        for (name, fields) in [
-            (
-                "User",
-                vec![
-                    ("Name", "Integration User"),
-                    ("LastName", "User"),
-                    ("FirstName", "Integration"),
-                    ("TimeZoneSidKey", "UTC"),
-                ],
-            ),
-            ("Group", vec![("Name", "Fleet Queue"), ("Type", "Queue")]),
-        ] {
-            let Some(object) = schema.index(name) else {
-                continue;
-            };
-            let mut values = Values {
-                object: &schema.objects[object],
-                values: vec![Value::Null; schema.objects[object].slots],
-            };
-            fields
-                .into_iter()
-                .for_each(|(field, text)| values.text(field, text));
-            if name == "User" {
-                values.text("Username", format!("integration@sandbox{}.example", self.seed));
-                values.text("Email", format!("integration@sandbox{}.example", self.seed));
-                values.set("IsActive", Value::Bool(true));
-            }
-            org.add(object, values.values.into_boxed_slice(), then, then);
-        }
-    }
-
     fn fill(
         &mut self,
         org: &mut Org,

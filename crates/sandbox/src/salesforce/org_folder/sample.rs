@@ -1,44 +1,9 @@
 //! Sample records from a data plan and its tree files.
 
 use super::{FolderError, entries, read_text};
-use crate::salesforce::{
-    clock::DAY_MS, composite::Planted, dml::Change, handle::OrgReport, schema::Source, store::Org,
-    value::Value,
-};
+use crate::salesforce::{clock::DAY_MS, composite::Planted, dml::Change, handle::OrgReport, store::Org};
 use serde_json::Value as Json;
 use std::path::{Path, PathBuf};
-
-/// The user and the queue that every org has.
-pub(super) fn people(org: &mut Org, seed: u64, now_ms: i64) {
-    let schema = org.schema().clone();
-    let then = now_ms - 400 * DAY_MS;
-    let username = format!("integration@sandbox{seed}.example");
-    let user = [
-        ("Name", "Integration User"),
-        ("LastName", "User"),
-        ("Username", &username),
-        ("Email", &username),
-    ];
-    let queue = [("Name", "Queue"), ("Type", "Queue")];
-    for (object, fields) in [("User", &user[..]), ("Group", &queue[..])] {
-        let Some(index) = schema.index(object) else {
-            continue;
-        };
-        let mut values = vec![Value::Null; schema.objects[index].slots];
-        for field in &schema.objects[index].fields {
-            let Source::Slot(slot) = field.source else {
-                continue;
-            };
-            let given = fields.iter().find(|(name, _)| *name == field.name);
-            values[slot] = match given {
-                Some((_, text)) => Value::text(*text),
-                None if field.name == "IsActive" => Value::Bool(true),
-                None => Value::Null,
-            };
-        }
-        org.add(index, values.into_boxed_slice(), then, then);
-    }
-}
 
 /// Loads what the plan lists; gives the objects in the order of the plan.
 pub(super) fn load(
@@ -80,8 +45,14 @@ pub(super) fn load(
             let file = plan_file.with_file_name(file.as_str().unwrap_or_default());
             plant(org, &file, object, now_ms, &mut planted, report)?;
         }
-        order.push(object);
+        if !order.contains(&object) {
+            order.push(object);
+        }
     }
+    // Records nested in others are of objects that the plan need not name.
+    let nested = (0..org.schema().objects.len()).filter(|index| org.table(*index).live > 0);
+    let nested: Vec<usize> = nested.filter(|index| !order.contains(index)).collect();
+    order.extend(nested);
     Ok(order)
 }
 

@@ -1,0 +1,16 @@
+//! The Salesforce side over a real listener, as its clients see it.
+
+#[path = "salesforce/bulk.rs"]
+mod bulk;
+#[path = "salesforce/changes.rs"]
+mod changes;
+#[path = "salesforce/folder.rs"]
+mod folder;
+#[path = "salesforce/frame.rs"]
+mod frame;
+#[path = "salesforce/queries.rs"]
+mod queries;
+#[path = "salesforce/records.rs"]
+mod records;
+#[path = "salesforce/support.rs"]
+mod support;
