@@ -24,7 +24,9 @@ impl Histogram {
     /// Adds one sample; a negative one (clocks differ) counts as none at all.
     pub fn add(&mut self, milliseconds: i64) {
         let milliseconds = milliseconds.max(1) as f64;
-        let bucket = (milliseconds.ln() / GROWTH.ln()).round().clamp(0.0, f64::from(u16::MAX));
+        let bucket = (milliseconds.ln() / GROWTH.ln())
+            .round()
+            .clamp(0.0, f64::from(u16::MAX));
         // In range by the clamp above.
         *self.buckets.entry(bucket as u16).or_default() += 1;
     }
@@ -71,7 +73,10 @@ impl Latency {
     /// Adds a change that was acknowledged at `at_ms` by a clock which the org's is `org_ahead_ms` ahead of.
     pub fn add(&mut self, at_ms: i64, org_ahead_ms: i64, stamp_ms: i64) {
         let hour = at_ms.div_euclid(3_600_000);
-        self.hours.entry(hour).or_default().add(at_ms + org_ahead_ms - stamp_ms);
+        self.hours
+            .entry(hour)
+            .or_default()
+            .add(at_ms + org_ahead_ms - stamp_ms);
         let newest = self.hours.last_key_value().map_or(hour, |(newest, _)| *newest);
         self.hours.retain(|hour, _| *hour > newest - HOURS);
     }
@@ -98,7 +103,10 @@ mod tests {
         }
         for (share, exact) in [(0.5, 5_000.0), (0.99, 9_900.0), (1.0, 10_000.0)] {
             let found = histogram.quantile(share).unwrap() as f64;
-            assert!((found / exact - 1.0).abs() < 0.021, "{share}: {found}, not {exact}");
+            assert!(
+                (found / exact - 1.0).abs() < 0.021,
+                "{share}: {found}, not {exact}"
+            );
         }
         assert_eq!(Histogram::default().quantile(0.5), None);
     }
@@ -126,7 +134,11 @@ mod tests {
     fn only_live_writes_are_samples() {
         assert!(is_sample(StageKind::Loader, Source::Increment, Outcome::Updated));
         assert!(!is_sample(StageKind::Loader, Source::Import, Outcome::Updated));
-        assert!(!is_sample(StageKind::Loader, Source::Increment, Outcome::Unchanged));
+        assert!(!is_sample(
+            StageKind::Loader,
+            Source::Increment,
+            Outcome::Unchanged
+        ));
         assert!(!is_sample(StageKind::Mapper, Source::Increment, Outcome::Deleted));
     }
 }

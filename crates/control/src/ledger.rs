@@ -37,8 +37,13 @@ pub struct Ledger {
 impl Ledger {
     /// Continues from what was stored.
     pub(crate) fn restore(through: u64, stored: impl IntoIterator<Item = (TenantId, StoredTenant)>) -> Self {
-        let tenants = stored.into_iter().map(|(tenant, stored)| (tenant, TenantLedger::restore(stored)));
-        Self { tenants: tenants.collect(), through }
+        let tenants = stored
+            .into_iter()
+            .map(|(tenant, stored)| (tenant, TenantLedger::restore(stored)));
+        Self {
+            tenants: tenants.collect(),
+            through,
+        }
     }
 
     /// Folds the report at a place of the stream. A place that was folded before is passed over.

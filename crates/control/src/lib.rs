@@ -1,4 +1,30 @@
-//! Control.
+//! Control: definitions, imports, failures, health. It keeps the account of every record.
+//!
+//! * **C1** For an import, at every moment: distinct records extracted = records by their latest outcome + records in
+//!   flight, where in flight is counted in the lanes. What is in neither is shown as unaccounted, never hidden.
+//! * **C2** An import is complete when the extractor has ended and nothing is in flight; parked links do not hold it
+//!   open.
+//! * **C3** The ledger is rebuilt from the outcomes stream whenever its cache is gone: no progress is lost.
+//! * **C4** Nothing is written where a definition has a problem; applying the same definitions again changes nothing.
+//! * **C5** A difference is told only after a second look with nothing in flight.
+//!
+//! It must never know how to open a credential, nor speak to Salesforce or HubSpot: it asks the extractor and the
+//! loader.
 
+pub mod ask;
+mod definitions;
+mod explain;
+mod failures;
+pub mod http;
+mod imports;
+mod lanes;
 pub mod latency;
 pub mod ledger;
+mod shard;
+mod status;
+mod verify;
+mod worker;
+
+pub use http::router;
+pub use shard::ControlShard;
+pub use worker::{Control, Settings};

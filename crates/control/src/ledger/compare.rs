@@ -21,7 +21,10 @@ impl CompareAccount {
     pub(crate) fn fold(&mut self, answer: &Compared) {
         let mut news = false;
         for record in &answer.records {
-            news |= self.compared.insert(record.id.into(), record.version.into()).is_none();
+            news |= self
+                .compared
+                .insert(record.id.into(), record.version.into())
+                .is_none();
             self.differences.remove(&record.id);
         }
         // A batch is answered as a whole: one that was delivered twice has no new record, and its links count once.
@@ -29,7 +32,10 @@ impl CompareAccount {
             self.links_total += answer.links;
         }
         for difference in &answer.differences {
-            self.differences.entry(difference.id).or_default().push(difference.clone());
+            self.differences
+                .entry(difference.id)
+                .or_default()
+                .push(difference.clone());
         }
     }
 

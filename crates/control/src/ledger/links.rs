@@ -39,7 +39,9 @@ pub(crate) struct ClosedLinks {
 impl LinkAccount {
     /// Folds one verdict; one of an older version than is known changes nothing.
     pub(crate) fn fold(&mut self, verdict: &LinkVerdict) {
-        let Some(field) = self.field(&verdict.field) else { return };
+        let Some(field) = self.field(&verdict.field) else {
+            return;
+        };
         let key = (verdict.child.into(), field);
         match self.links.get_mut(&key) {
             Some((version, outcome)) => {
@@ -68,33 +70,49 @@ impl LinkAccount {
 
     /// Distinct links by latest outcome.
     pub fn counts(&self) -> Vec<(LinkOutcome, u64)> {
-        LinkOutcome::ALL.into_iter().map(|outcome| (outcome, self.counts[outcome as usize])).collect()
+        LinkOutcome::ALL
+            .into_iter()
+            .map(|outcome| (outcome, self.counts[outcome as usize]))
+            .collect()
     }
 
     /// Lets go of the links that have arrived.
     pub(crate) fn close(&mut self) {
-        self.links.retain(|_, (_, outcome)| matches!(outcome, LinkOutcome::Parked | LinkOutcome::Failed));
+        self.links
+            .retain(|_, (_, outcome)| matches!(outcome, LinkOutcome::Parked | LinkOutcome::Failed));
         self.links.shrink_to_fit();
         self.closed = true;
     }
 
     /// What is stored of a closed account.
     pub(crate) fn store(&self) -> ClosedLinks {
-        let open = self.links.iter().map(|((child, field), (version, outcome))| OpenLink {
-            child: (*child).into(),
-            field: self.fields[usize::from(*field)].clone(),
-            version: (*version).into(),
-            outcome: *outcome,
-        });
-        ClosedLinks { counts: self.counts, open: open.collect() }
+        let open = self
+            .links
+            .iter()
+            .map(|((child, field), (version, outcome))| OpenLink {
+                child: (*child).into(),
+                field: self.fields[usize::from(*field)].clone(),
+                version: (*version).into(),
+                outcome: *outcome,
+            });
+        ClosedLinks {
+            counts: self.counts,
+            open: open.collect(),
+        }
     }
 
     /// A closed account from what was stored.
     pub(crate) fn restore(stored: ClosedLinks) -> Self {
-        let mut account = Self { counts: stored.counts, closed: true, ..Self::default() };
+        let mut account = Self {
+            counts: stored.counts,
+            closed: true,
+            ..Self::default()
+        };
         for link in stored.open {
             if let Some(field) = account.field(&link.field) {
-                account.links.insert((link.child.into(), field), (link.version.into(), link.outcome));
+                account
+                    .links
+                    .insert((link.child.into(), field), (link.version.into(), link.outcome));
             }
         }
         account

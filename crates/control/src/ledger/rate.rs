@@ -37,8 +37,12 @@ impl Rate {
         let now = now_ms.div_euclid(1000);
         let Some(first) = self.first_s else { return 0.0 };
         let from = first.max(now - WINDOW_S);
-        let counted: u64 =
-            self.seconds.iter().filter(|(second, _)| *second >= from && *second <= now).map(|(_, n)| n).sum();
+        let counted: u64 = self
+            .seconds
+            .iter()
+            .filter(|(second, _)| *second >= from && *second <= now)
+            .map(|(_, n)| n)
+            .sum();
         counted as f64 / (now - from).max(1) as f64
     }
 }
@@ -55,7 +59,11 @@ mod tests {
             rate.add(second * 1000, 50);
             rate.add(second * 1000 + 500, 50);
         }
-        assert_eq!(rate.per_second(199_999).round(), 105.0, "the second under way counts as well");
+        assert_eq!(
+            rate.per_second(199_999).round(),
+            105.0,
+            "the second under way counts as well"
+        );
         assert_eq!(rate.per_second(300_000), 0.0);
     }
 

@@ -7,10 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compact::{CompactId, CompactVersion};
 
-/// Counts by outcome, in the order of [`Outcome::ALL`].
-pub(crate) type OutcomeCounts = [u64; Outcome::ALL.len()];
-
-/// The place of an outcome in [`OutcomeCounts`].
+/// The place of an outcome in counts that are kept in the order of [`Outcome::ALL`].
 pub(crate) fn place_of(outcome: Outcome) -> usize {
     outcome as usize
 }
@@ -76,7 +73,10 @@ const EXAMPLES_MAX: usize = 10;
 impl RecordAccount {
     /// A closed account with these counts.
     pub(crate) fn closed(counts: Assessment) -> Self {
-        Self { closed: Some(counts), ..Self::default() }
+        Self {
+            closed: Some(counts),
+            ..Self::default()
+        }
     }
 
     /// The extractor says that these changes are on the bus.
@@ -132,7 +132,9 @@ impl RecordAccount {
 
     /// Distinct records extracted so far.
     pub fn distinct(&self) -> u64 {
-        self.closed.as_ref().map_or(self.distinct, |counts| counts.extracted)
+        self.closed
+            .as_ref()
+            .map_or(self.distinct, |counts| counts.extracted)
     }
 
     /// This moment, to assess by later.

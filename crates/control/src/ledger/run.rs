@@ -68,7 +68,8 @@ impl RunAccount {
     }
 
     pub(crate) fn extracted(&mut self, changes: &[VersionedId]) {
-        self.records.extracted(changes.iter().map(|change| (change.id, change.version)));
+        self.records
+            .extracted(changes.iter().map(|change| (change.id, change.version)));
     }
 
     pub(crate) fn settled(&mut self, at_ms: i64, records: &[RecordOutcome]) {
@@ -95,7 +96,9 @@ impl RunAccount {
 
     /// The extractor's phase.
     pub fn phase(&self) -> RunPhase {
-        self.progress.as_ref().map_or(RunPhase::Queued, |progress| progress.phase)
+        self.progress
+            .as_ref()
+            .map_or(RunPhase::Queued, |progress| progress.phase)
     }
 
     /// Whether the extractor will put nothing more on the bus.
@@ -126,7 +129,9 @@ impl RunAccount {
             salesforce_total: progress.and_then(|progress| progress.salesforce_total),
             rows: progress.map_or(0, |progress| progress.rows),
             reason: progress.and_then(|progress| progress.reason.clone()),
-            counts: self.records.assess(self.records.mark(), &super::InFlight::default()),
+            counts: self
+                .records
+                .assess(self.records.mark(), &super::InFlight::default()),
             links: self.links.store(),
             settled_ms: self.settled_ms,
             ended_ms: self.ended_ms,

@@ -52,7 +52,10 @@ pub(crate) struct StoredTenant {
 
 impl TenantLedger {
     pub(crate) fn restore(stored: StoredTenant) -> Self {
-        let closed = stored.closed.into_iter().map(|(run, closed)| (run, RunAccount::restore(closed)));
+        let closed = stored
+            .closed
+            .into_iter()
+            .map(|(run, closed)| (run, RunAccount::restore(closed)));
         Self {
             through: stored.through,
             runs: closed.collect(),
@@ -67,7 +70,10 @@ impl TenantLedger {
         if !std::mem::take(&mut self.changed) {
             return None;
         }
-        let closed = self.runs.iter().filter_map(|(run, account)| Some((run.clone(), account.store()?)));
+        let closed = self
+            .runs
+            .iter()
+            .filter_map(|(run, account)| Some((run.clone(), account.store()?)));
         Some(StoredTenant {
             through: self.through,
             syncs: self.syncs.clone(),
@@ -129,11 +135,18 @@ impl TenantLedger {
             account.changes[place_of(record.outcome)] += 1;
             account.hours.entry(hour).or_default()[place_of(record.outcome)] += 1;
             if is_sample(report.stage, report.envelope.source, record.outcome) {
-                self.latency.add(report.at_ms, report.org_ahead_ms, record.version.stamp_ms);
+                self.latency
+                    .add(report.at_ms, report.org_ahead_ms, record.version.stamp_ms);
             }
         }
         for link in links {
-            if self.recent.is_new(&(&report.envelope.sync, link.child, &link.field, link.version, link.outcome)) {
+            if self.recent.is_new(&(
+                &report.envelope.sync,
+                link.child,
+                &link.field,
+                link.version,
+                link.outcome,
+            )) {
                 account.links[link.outcome as usize] += 1;
             }
         }
@@ -143,7 +156,11 @@ impl TenantLedger {
 
     /// The place of the oldest report that an open import needs.
     pub(crate) fn oldest_open(&self) -> Option<u64> {
-        self.runs.values().filter(|run| !run.is_closed()).map(|run| run.first_sequence).min()
+        self.runs
+            .values()
+            .filter(|run| !run.is_closed())
+            .map(|run| run.first_sequence)
+            .min()
     }
 
     /// One import's account.
@@ -160,18 +177,6 @@ impl TenantLedger {
     /// All imports' accounts.
     pub fn runs(&self) -> impl Iterator<Item = (&RunId, &RunAccount)> {
         self.runs.iter()
-    }
-
-    /// All imports' accounts, to change.
-    pub(crate) fn runs_mut(&mut self) -> impl Iterator<Item = &mut RunAccount> {
-        self.runs.values_mut()
-    }
-
-    /// Forgets imports that are no longer known.
-    pub(crate) fn retain_runs(&mut self, known: impl Fn(&RunId) -> bool) {
-        let before = self.runs.len();
-        self.runs.retain(|run, _| known(run));
-        self.changed |= self.runs.len() < before;
     }
 
     /// From now on this compare's answers are collected; others are passed over.
@@ -202,14 +207,22 @@ impl TenantLedger {
 
 /// A delete that was held and then written is one change with two verdicts that both count.
 fn change_key(sync: &SyncName, record: &RecordOutcome) -> impl Hash {
-    (sync.clone(), record.id, record.version, record.outcome == Outcome::Held)
+    (
+        sync.clone(),
+        record.id,
+        record.version,
+        record.outcome == Outcome::Held,
+    )
 }
 
 fn fold_compare(account: &mut CompareAccount, report: &Report) {
     match &report.body {
         ReportBody::Compared(answer) => account.fold(answer),
         ReportBody::Progress(progress) => {
-            let ended = account.progress.as_ref().is_some_and(|progress| progress.phase.is_final());
+            let ended = account
+                .progress
+                .as_ref()
+                .is_some_and(|progress| progress.phase.is_final());
             if !ended {
                 account.progress = Some(progress.clone());
             }

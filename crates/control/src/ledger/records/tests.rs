@@ -101,12 +101,20 @@ impl Road {
                 }
             }
             Step::Map { ends_here, ack } => {
-                let Some(batch) = self.changes.first().cloned() else { return };
-                let (here, on): (Batch, Batch) =
-                    batch.into_iter().enumerate().fold(Default::default(), |(mut here, mut on), (row, change)| {
-                        if row < usize::from(*ends_here) { here.push(change) } else { on.push(change) }
+                let Some(batch) = self.changes.first().cloned() else {
+                    return;
+                };
+                let (here, on): (Batch, Batch) = batch.into_iter().enumerate().fold(
+                    Default::default(),
+                    |(mut here, mut on), (row, change)| {
+                        if row < usize::from(*ends_here) {
+                            here.push(change)
+                        } else {
+                            on.push(change)
+                        }
                         (here, on)
-                    });
+                    },
+                );
                 if !on.is_empty() {
                     self.writes.push(on);
                 }
@@ -118,7 +126,9 @@ impl Road {
                 }
             }
             Step::WantReread { ack } => {
-                let Some(batch) = self.changes.first().cloned() else { return };
+                let Some(batch) = self.changes.first().cloned() else {
+                    return;
+                };
                 self.rereads.extend(batch);
                 if *ack {
                     self.changes.remove(0);
@@ -136,9 +146,12 @@ impl Road {
                 }
             }
             Step::Load { outcome, ack } => {
-                let Some(batch) = self.writes.first().cloned() else { return };
+                let Some(batch) = self.writes.first().cloned() else {
+                    return;
+                };
                 for (record, version) in batch {
-                    self.account.settle(record, version, Outcome::ALL[usize::from(*outcome)]);
+                    self.account
+                        .settle(record, version, Outcome::ALL[usize::from(*outcome)]);
                 }
                 if *ack {
                     self.writes.remove(0);
@@ -148,7 +161,10 @@ impl Road {
     }
 
     fn read_changes(&self, lanes: &mut InFlight) {
-        self.changes.iter().flatten().for_each(|(record, version)| lanes.add(*record, *version));
+        self.changes
+            .iter()
+            .flatten()
+            .for_each(|(record, version)| lanes.add(*record, *version));
     }
 
     fn read_rereads(&self, lanes: &mut InFlight) {
@@ -156,7 +172,10 @@ impl Road {
     }
 
     fn read_writes(&self, lanes: &mut InFlight) {
-        self.writes.iter().flatten().for_each(|(record, version)| lanes.add(*record, *version));
+        self.writes
+            .iter()
+            .flatten()
+            .for_each(|(record, version)| lanes.add(*record, *version));
     }
 
     fn look(&self) -> Assessment {
@@ -262,7 +281,11 @@ fn a_settled_record_that_a_lane_still_holds_is_settled() {
     for (lane, in_flight) in [(4, 0), (5, 0), (6, 1)] {
         let mut lanes = InFlight::default();
         lanes.add(id(1), version(lane));
-        assert_eq!(account.assess(account.mark(), &lanes).in_flight, in_flight, "lane at {lane}");
+        assert_eq!(
+            account.assess(account.mark(), &lanes).in_flight,
+            in_flight,
+            "lane at {lane}"
+        );
     }
 }
 
@@ -272,7 +295,10 @@ fn an_older_verdict_does_not_replace_a_newer_one() {
     account.extracted([(id(1), version(5))]);
     assert!(account.settle(id(1), version(5), Outcome::Created));
     assert!(!account.settle(id(1), version(4), Outcome::Superseded));
-    assert!(!account.settle(id(1), version(5), Outcome::Unchanged), "the same change, delivered again");
+    assert!(
+        !account.settle(id(1), version(5), Outcome::Unchanged),
+        "the same change, delivered again"
+    );
     let found = account.assess(account.mark(), &InFlight::default());
     assert_eq!(found.outcomes[place_of(Outcome::Unchanged)], 1);
     assert_eq!(found.settled(), 1);

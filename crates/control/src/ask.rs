@@ -1,0 +1,402 @@
+//! Questions that only control answers: the command line, and later the REST API and the console, ask nothing else.
+//!
+//! Further questions are the model's own: `ListImports`, `ListFailures` and `Explain` of [`landbridge_model::ask`].
+
+use landbridge_bus::seal::Sealed;
+use landbridge_model::ask::{CallCount, HubSpotTest, ImportStatus, LiveStatus, Question, SalesforceTest};
+use landbridge_model::config::{SyncStatus, Tenant};
+use landbridge_model::sync::SyncDefinition;
+use landbridge_model::validate::Problem;
+use landbridge_model::{
+    FailureCategory, HubSpotId, ImportId, Lane, LinkOutcome, Outcome, Revision, RunId, SalesforceId,
+    StageKind, SyncName,
+};
+use serde::{Deserialize, Serialize};
+
+macro_rules! question {
+    ($question:ty, $service:literal, $answer:ty) => {
+        impl Question for $question {
+            const SERVICE: &'static str = $service;
+            type Answer = $answer;
+        }
+    };
+}
+
+/// It is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {}
+
+// ---- tenants and connections
+
+/// Add a tenant, or change its connections.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PutTenant {
+    /// The tenant as it shall be. What was pinned (org, portal) is kept while the address stays the same.
+    pub tenant: Tenant,
+    /// Credentials sealed to the extractor's key; those that are there stay when left out.
+    pub salesforce: Option<Sealed>,
+    /// Credentials sealed to the loader's key; those that are there stay when left out.
+    pub hubspot: Option<Sealed>,
+}
+question!(PutTenant, "put-tenant", Change);
+
+/// What a declarative step came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// It was not there.
+    Created,
+    /// It was there, and is different now.
+    Changed,
+    /// It was there as it should be.
+    Unchanged,
+}
+
+impl Change {
+    /// The word in output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+        }
+    }
+}
+
+/// Remove a tenant with its syncs, imports, credentials, and all that waits for it on the bus.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct RemoveTenant {}
+question!(RemoveTenant, "remove-tenant", Done);
+
+/// Sign in to both sides. Org and portal are pinned when they are seen for the first time.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct TestConnections {}
+question!(TestConnections, "test-connections", ConnectionsTest);
+
+/// How both connections stand.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionsTest {
+    /// Salesforce, when it could be signed in to.
+    pub salesforce: Option<SalesforceTest>,
+    /// HubSpot, when it could be signed in to.
+    pub hubspot: Option<HubSpotTest>,
+    /// Everything that is missing or wrong, each with its remedy; empty when all is well.
+    pub problems: Vec<String>,
+}
+
+// ---- syncs
+
+/// Make definitions what they are given as. All belong to the tenant that is asked for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ApplySyncs {
+    /// The definitions.
+    pub definitions: Vec<SyncDefinition>,
+    /// Only say what would be done.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+question!(ApplySyncs, "apply-syncs", Applied);
+
+/// What an apply came to, or would.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Applied {
+    /// One a definition, in their order.
+    pub syncs: Vec<AppliedSync>,
+    /// Whether anything was written: never when there is a problem.
+    pub written: bool,
+}
+
+impl Applied {
+    /// Whether any definition has a problem.
+    pub fn has_problems(&self) -> bool {
+        self.syncs.iter().any(|sync| !sync.problems.is_empty())
+    }
+}
+
+/// What became of one definition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AppliedSync {
+    /// Which sync.
+    pub name: SyncName,
+    /// What is done to it.
+    pub change: Change,
+    /// Its revision afterwards.
+    pub revision: Revision,
+    /// What must be put right first.
+    pub problems: Vec<Problem>,
+    /// What people should know.
+    pub notes: Vec<Problem>,
+    /// What was created in HubSpot, as sentences.
+    #[serde(default)]
+    pub provisioned: Vec<String>,
+}
+
+/// Turn syncs on, or change their status otherwise.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SetSyncs {
+    /// Which syncs.
+    pub names: Vec<SyncName>,
+    /// Active or paused.
+    pub status: SyncStatus,
+}
+question!(SetSyncs, "set-syncs", Applied);
+
+/// Remove syncs. What they wrote to HubSpot stays.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RemoveSyncs {
+    /// Which syncs.
+    pub names: Vec<SyncName>,
+}
+question!(RemoveSyncs, "remove-syncs", Done);
+
+// ---- imports
+
+/// Start an import of each sync.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StartImports {
+    /// Which syncs, parents first.
+    pub syncs: Vec<SyncName>,
+    /// Write even what HubSpot already has.
+    #[serde(default)]
+    pub overwrite: bool,
+    /// Who starts it.
+    #[serde(default)]
+    pub started_by: String,
+}
+question!(StartImports, "start-imports", StartedImports);
+
+/// What was started: nothing when there is a problem.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StartedImports {
+    /// The imports, in the order of the syncs.
+    pub imports: Vec<StartedImport>,
+    /// What must be put right first.
+    pub problems: Vec<AppliedSync>,
+}
+
+/// One import that was started.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StartedImport {
+    /// Of which sync.
+    pub sync: SyncName,
+    /// Its id.
+    pub id: ImportId,
+}
+
+/// Stop an import: nothing more is read, what is on its way still arrives.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CancelImport {
+    /// Which import.
+    pub id: ImportId,
+}
+question!(CancelImport, "cancel-import", Done);
+
+// ---- failures
+
+/// Read refused records again, and try again.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct RetryFailures {
+    /// Only of this sync.
+    pub sync: Option<SyncName>,
+    /// Only of this category.
+    pub category: Option<FailureCategory>,
+    /// Only these records; all when empty.
+    #[serde(default)]
+    pub ids: Vec<SalesforceId>,
+}
+question!(RetryFailures, "retry-failures", Retried);
+
+/// How many records are read again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retried {
+    /// Records.
+    pub records: u64,
+}
+
+// ---- verify
+
+/// Compare a sync's records on both sides; answers at once, ask [`VerifyState`] how it goes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StartVerify {
+    /// Which sync.
+    pub sync: SyncName,
+}
+question!(StartVerify, "start-verify", VerifyStarted);
+
+/// It has begun.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VerifyStarted {
+    /// Ask by this.
+    pub run: RunId,
+}
+
+/// How does a verify stand?
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct VerifyState {
+    /// Which one.
+    pub run: RunId,
+}
+question!(VerifyState, "verify-state", VerifyProgress);
+
+/// Where a verify stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct VerifyProgress {
+    /// What it is doing, in words.
+    pub phase: String,
+    /// Records compared so far.
+    pub compared: u64,
+    /// Records listed in HubSpot so far.
+    pub listed: u64,
+    /// The result, at the end.
+    pub report: Option<VerifyReport>,
+    /// Why there is none.
+    pub trouble: Option<String>,
+}
+
+/// What a verify found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct VerifyReport {
+    /// Salesforce records compared.
+    pub compared: u64,
+    /// Links compared.
+    pub links: u64,
+    /// HubSpot records listed.
+    pub listed: u64,
+    /// Differences that stood after a second read: missing, extra, different, wrongly linked, refused.
+    pub differences: Vec<FoundDifference>,
+    /// What the rules keep in HubSpot though Salesforce has it no more, and deletes that are held.
+    pub apart: Vec<FoundDifference>,
+    /// Records that kept changing while they were looked at.
+    pub unsettled: Vec<SalesforceId>,
+}
+
+impl VerifyReport {
+    /// Differences by kind, those that there are.
+    pub fn counts(&self) -> Vec<(String, u64)> {
+        let mut counts: Vec<(String, u64)> = Vec::new();
+        for difference in &self.differences {
+            match counts.iter_mut().find(|(kind, _)| *kind == difference.kind) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((difference.kind.clone(), 1)),
+            }
+        }
+        counts
+    }
+}
+
+/// One difference between the two systems.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundDifference {
+    /// `missing`, `extra`, `different`, `wrongly-linked`, `refused`; apart: `kept`, `held`, `waiting`.
+    pub kind: String,
+    /// The Salesforce record; none for a HubSpot record whose Salesforce id cannot be read.
+    pub id: Option<SalesforceId>,
+    /// The HubSpot record, when there is one.
+    pub hubspot_id: Option<HubSpotId>,
+    /// The property or lookup field, when it is about one.
+    pub name: Option<String>,
+    /// What Salesforce says, mapped.
+    pub expected: Option<String>,
+    /// What HubSpot says.
+    pub actual: Option<String>,
+    /// In words.
+    pub message: String,
+}
+
+/// Read differing records again and write them, whatever was written before; versions, delete rule and safety limit
+/// still hold.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Repair {
+    /// Of which sync.
+    pub sync: SyncName,
+    /// Which records.
+    pub ids: Vec<SalesforceId>,
+}
+question!(Repair, "repair", Retried);
+
+// ---- status
+
+/// How does the tenant stand?
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct AskTenant {}
+question!(AskTenant, "tenant-status", TenantStatus);
+
+/// How a tenant stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TenantStatus {
+    /// Which tenant.
+    pub tenant: String,
+    /// Why it stands still, when it does.
+    pub suspended: Option<String>,
+    /// Its syncs.
+    pub syncs: Vec<SyncLine>,
+    /// Imports that have not ended.
+    pub imports: Vec<ImportStatus>,
+    /// Messages in the lanes.
+    pub backlog: Vec<LaneDepth>,
+    /// Links that wait for a record.
+    pub parked: u64,
+    /// Records and links that were refused.
+    pub failures: u64,
+    /// Deletes in grace or awaiting approval.
+    pub held: u64,
+    /// Records that wait to be read again.
+    pub rereads: u64,
+    /// From Salesforce commit to HubSpot acknowledgement, over the last day.
+    pub latency: LatencyLine,
+    /// Calls to Salesforce since its worker took the tenant.
+    pub salesforce_calls: Vec<CallCount>,
+    /// Calls to HubSpot since its worker took the tenant.
+    pub hubspot_calls: Vec<CallCount>,
+    /// What people should know.
+    pub notes: Vec<String>,
+}
+
+/// One sync in a status.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SyncLine {
+    /// Its name.
+    pub name: SyncName,
+    /// The Salesforce object.
+    pub object: String,
+    /// The HubSpot object type.
+    pub object_type: String,
+    /// Whether it runs.
+    pub status: SyncStatus,
+    /// Why not, if Landbridge stopped it.
+    pub reason: Option<String>,
+    /// Its revision.
+    pub revision: Revision,
+    /// Changes by outcome since the account began.
+    pub changes: Vec<(Outcome, u64)>,
+    /// Links by outcome since the account began.
+    pub links: Vec<(LinkOutcome, u64)>,
+    /// Where its live reading stands.
+    pub live: Option<LiveStatus>,
+    /// How far HubSpot may be behind Salesforce, in milliseconds, from the live reading's position; for a running sync.
+    pub behind_ms: Option<i64>,
+    /// When something last became of a change, in milliseconds since 1970.
+    pub last_ms: Option<i64>,
+}
+
+/// Messages in one lane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneDepth {
+    /// Who reads it.
+    pub stage: StageKind,
+    /// Which lane.
+    pub lane: Lane,
+    /// Messages in it.
+    pub messages: u64,
+}
+
+/// How long changes are on their way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LatencyLine {
+    /// Changes measured.
+    pub samples: u64,
+    /// Half of them took no longer, in milliseconds.
+    pub median_ms: Option<i64>,
+    /// All but one in a hundred took no longer, in milliseconds.
+    pub p99_ms: Option<i64>,
+}

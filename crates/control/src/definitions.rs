@@ -1,0 +1,319 @@
+//! Definitions: applied declaratively, resolved against both systems, turned on and off, removed.
+
+mod resolve;
+mod tenants;
+
+use std::convert::Infallible;
+
+use landbridge_bus::{Bucket, Filter, Key, KeyFilter, StreamName};
+use landbridge_model::config::{Resolved, Sync, SyncStatus, Tenant};
+use landbridge_model::sync::SyncDefinition;
+use landbridge_model::{Revision, SyncKey, SyncName, TenantId};
+use landbridge_stage::{ShardContext, StageError};
+use landbridge_wire::{AskError, AskErrorCode};
+
+use crate::ask::{Applied, AppliedSync, ApplySyncs, Change, Done, RemoveSyncs, SetSyncs};
+use crate::shard::unavailable;
+use resolve::Resolver;
+pub(crate) use tenants::{put_tenant, remove_tenant, test_connections};
+
+/// The tenant, or an error that names those there are.
+pub(crate) fn tenant(context: &ShardContext, tenant: &TenantId) -> Result<std::sync::Arc<Tenant>, AskError> {
+    context.config.tenant(tenant).ok_or_else(|| {
+        AskError::new(
+            AskErrorCode::NotFound,
+            format!("there is no tenant {tenant}; add it with: landbridge tenant add {tenant}"),
+        )
+    })
+}
+
+/// The sync, or an error that names those there are.
+fn stored(context: &ShardContext, tenant: &TenantId, name: &SyncName) -> Result<Sync, AskError> {
+    if let Some(sync) = context.config.sync(tenant, name) {
+        return Ok((*sync).clone());
+    }
+    let syncs = context.config.syncs(tenant);
+    let names: Vec<&str> = syncs
+        .iter()
+        .map(|sync| sync.definition.metadata.name.as_str())
+        .collect();
+    let there_are = match names.as_slice() {
+        [] => "it has none yet: apply a file with landbridge sync apply -f".to_owned(),
+        names => format!("it has {}", names.join(", ")),
+    };
+    Err(AskError::new(
+        AskErrorCode::NotFound,
+        format!("{tenant} has no sync {name}; {there_are}"),
+    ))
+}
+
+/// What applying a definition does to what is stored.
+pub(crate) fn plan(stored: Option<&Sync>, definition: &SyncDefinition) -> (Change, Revision) {
+    match stored {
+        None => (Change::Created, Revision(1)),
+        Some(sync) if sync.definition == *definition => (Change::Unchanged, sync.revision),
+        Some(sync) => (Change::Changed, Revision(sync.revision.0 + 1)),
+    }
+}
+
+/// The sync after its definition was edited or its schemas were read afresh. A revision is one definition against one
+/// pair of schemas: when either changes, it is another one, so that nobody maps with a plan of the old schemas.
+pub(crate) fn next(stored: Option<Sync>, definition: &SyncDefinition, resolved: Option<Resolved>) -> Sync {
+    let (change, revision) = plan(stored.as_ref(), definition);
+    let Some(stored) = stored else {
+        return Sync {
+            definition: definition.clone(),
+            revision,
+            status: SyncStatus::Draft,
+            reason: None,
+            resolved,
+            activation: 0,
+        };
+    };
+    let schemas_differ = match (&stored.resolved, &resolved) {
+        (Some(before), Some(now)) => before != now,
+        _ => false,
+    };
+    let revision = match change {
+        Change::Unchanged if schemas_differ => Revision(stored.revision.0 + 1),
+        _ => revision,
+    };
+    // A definition that was edited and not resolved yet must not run with the schemas of the one before it.
+    let kept = if change == Change::Unchanged {
+        stored.resolved
+    } else {
+        None
+    };
+    Sync {
+        definition: definition.clone(),
+        revision,
+        resolved: resolved.or(kept),
+        ..stored
+    }
+}
+
+/// The sync with another status.
+pub(crate) fn with_status(sync: Sync, status: SyncStatus) -> Sync {
+    // Only a first activation begins anew; a sync that was stopped goes on from its checkpoint.
+    let begins = status == SyncStatus::Active && sync.status == SyncStatus::Draft;
+    let activation = sync.activation + u32::from(begins);
+    Sync {
+        status,
+        reason: None,
+        activation,
+        ..sync
+    }
+}
+
+/// Applies definitions: all of them, or, when one has a problem, none.
+pub(crate) async fn apply(
+    context: &ShardContext,
+    tenant_id: &TenantId,
+    ask: ApplySyncs,
+) -> Result<Applied, AskError> {
+    tenant(context, tenant_id)?;
+    let mut resolver = Resolver::new(context, tenant_id, &ask.definitions);
+    let mut applied = Applied::default();
+    for definition in &ask.definitions {
+        applied.syncs.push(resolver.check(definition).await?);
+    }
+    if ask.dry_run || applied.has_problems() {
+        return Ok(applied);
+    }
+    for (definition, line) in ask.definitions.iter().zip(&mut applied.syncs) {
+        let runs = context
+            .config
+            .sync(tenant_id, &line.name)
+            .is_some_and(|sync| sync.status != SyncStatus::Draft || sync.resolved.is_some());
+        // What runs must be resolved at once; a draft waits until it is turned on or imported.
+        let resolved = if runs && line.change != Change::Unchanged {
+            let (resolved, provisioned) = resolver.provision(definition).await?;
+            line.provisioned = provisioned;
+            Some(resolved)
+        } else {
+            None
+        };
+        if line.change != Change::Unchanged {
+            let key = definition.key();
+            let sync = write(context, &key, |stored| next(stored, definition, resolved.clone())).await?;
+            line.revision = sync.revision;
+            applied.written = true;
+        }
+    }
+    Ok(applied)
+}
+
+async fn write(
+    context: &ShardContext,
+    key: &SyncKey,
+    mut change: impl FnMut(Option<Sync>) -> Sync + Send,
+) -> Result<Sync, AskError> {
+    let written = context
+        .config
+        .change_sync(key, |stored| Ok::<_, Infallible>(Some(change(stored))))
+        .await;
+    let written = written
+        .map_err(unavailable)?
+        .unwrap_or_else(|never| match never {});
+    written.ok_or_else(|| AskError::new(AskErrorCode::Internal, format!("{key} was not written")))
+}
+
+/// Resolves stored syncs against both systems as they are now, creates in HubSpot what they need, and stores the
+/// result. All are checked before anything is created.
+pub(crate) async fn resolve_stored(
+    context: &ShardContext,
+    tenant_id: &TenantId,
+    names: &[SyncName],
+) -> Result<Vec<AppliedSync>, AskError> {
+    let tenant = tenant(context, tenant_id)?;
+    if let Some(why) = &tenant.suspended {
+        return Err(AskError::new(
+            AskErrorCode::Invalid,
+            format!("{tenant_id} is suspended: {why}"),
+        ));
+    }
+    let mut syncs = Vec::new();
+    for name in names {
+        syncs.push(stored(context, tenant_id, name)?);
+    }
+    let mut resolver = Resolver::new(context, tenant_id, &[]);
+    let mut lines = Vec::new();
+    for sync in &syncs {
+        lines.push(resolver.check(&sync.definition).await?);
+    }
+    if lines.iter().any(|line| !line.problems.is_empty()) {
+        return Ok(lines);
+    }
+    for (sync, line) in syncs.iter().zip(&mut lines) {
+        let (resolved, provisioned) = resolver.provision(&sync.definition).await?;
+        let key = sync.key();
+        let definition = &sync.definition;
+        let written = write(context, &key, |stored| {
+            // Edited meanwhile: what was resolved is of another definition, and the edit resolves itself.
+            match stored {
+                Some(stored) if stored.definition != *definition => stored,
+                stored => next(stored, definition, Some(resolved.clone())),
+            }
+        })
+        .await?;
+        line.revision = written.revision;
+        line.provisioned = provisioned;
+    }
+    Ok(lines)
+}
+
+/// Turns syncs on, or pauses them.
+pub(crate) async fn set_status(
+    context: &ShardContext,
+    tenant_id: &TenantId,
+    ask: SetSyncs,
+) -> Result<Applied, AskError> {
+    let mut applied = match ask.status {
+        SyncStatus::Active => {
+            let lines = resolve_stored(context, tenant_id, &ask.names).await?;
+            Applied {
+                syncs: lines,
+                written: false,
+            }
+        }
+        SyncStatus::Paused => {
+            let mut lines = Vec::new();
+            for name in &ask.names {
+                let sync = stored(context, tenant_id, name)?;
+                if sync.status == SyncStatus::Draft {
+                    let what = format!("{name} is a draft: it does not run, so there is nothing to pause");
+                    return Err(AskError::new(AskErrorCode::Invalid, what));
+                }
+                lines.push(AppliedSync {
+                    name: name.clone(),
+                    change: Change::Unchanged,
+                    revision: sync.revision,
+                    problems: Vec::new(),
+                    notes: Vec::new(),
+                    provisioned: Vec::new(),
+                });
+            }
+            Applied {
+                syncs: lines,
+                written: false,
+            }
+        }
+        other => {
+            let what = format!("a sync cannot be made {} by hand", other.as_str());
+            return Err(AskError::new(AskErrorCode::Invalid, what));
+        }
+    };
+    if applied.has_problems() {
+        return Ok(applied);
+    }
+    for line in &mut applied.syncs {
+        let key = SyncKey {
+            tenant: tenant_id.clone(),
+            name: line.name.clone(),
+        };
+        let gone = || AskError::new(AskErrorCode::NotFound, format!("{key} was removed meanwhile"));
+        let changed = context
+            .config
+            .change_sync(&key, |stored| match stored {
+                None => Err(gone()),
+                Some(sync) if sync.status == ask.status => Ok(None),
+                Some(sync) => Ok(Some(with_status(sync, ask.status))),
+            })
+            .await;
+        let is_new = changed.map_err(unavailable)??.is_some();
+        line.change = if is_new {
+            Change::Changed
+        } else {
+            Change::Unchanged
+        };
+        applied.written |= is_new;
+    }
+    Ok(applied)
+}
+
+/// Removes syncs, their positions, and what waits for them. What they wrote to HubSpot stays.
+pub(crate) async fn remove(
+    context: &ShardContext,
+    tenant_id: &TenantId,
+    ask: RemoveSyncs,
+) -> Result<Done, AskError> {
+    for name in &ask.names {
+        stored(context, tenant_id, name)?;
+    }
+    for name in &ask.names {
+        let key = SyncKey {
+            tenant: tenant_id.clone(),
+            name: name.clone(),
+        };
+        remove_one(context, &key).await.map_err(unavailable)?;
+    }
+    Ok(Done {})
+}
+
+async fn remove_one(context: &ShardContext, key: &SyncKey) -> Result<(), StageError> {
+    context.config.remove_sync(key).await?;
+    let bus = context.hub.bus();
+    for memory in [StreamName::Failed, StreamName::Held, StreamName::Reread] {
+        bus.purge(&Filter::sync(
+            memory,
+            context.shard,
+            &key.tenant,
+            key.name.as_str(),
+        ))
+        .await?;
+    }
+    let position = Key::new(["live", key.tenant.as_str(), key.name.as_str()]);
+    Ok(bus.kv(Bucket::Checkpoints).delete(&position).await?)
+}
+
+/// Removes everything under these tokens from the extractor's positions.
+async fn remove_positions(context: &ShardContext, tokens: [&str; 2]) -> Result<(), StageError> {
+    let bucket = context.hub.bus().kv(Bucket::Checkpoints);
+    for entry in bucket.list(&KeyFilter::Under(Key::new(tokens))).await? {
+        bucket.delete(&entry.key).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

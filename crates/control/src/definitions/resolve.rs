@@ -1,0 +1,359 @@
+//! A definition held against both systems: what is wrong with it, and what the stages need to run it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use landbridge_model::ask::{
+    DescribeObject, GetSchema, ListObjects, ListSchemas, Provision, Provisioned, Question,
+};
+use landbridge_model::config::{ParentField, Resolved};
+use landbridge_model::hubspot::ObjectSchema;
+use landbridge_model::plan::parent_paths;
+use landbridge_model::salesforce::{FieldDescribe, ObjectDescribe};
+use landbridge_model::standard::standard_type;
+use landbridge_model::sync::{SyncDefinition, VERSION_PROPERTY};
+use landbridge_model::validate::{
+    Problem, Surroundings, notes, validate, wanted_associations, wanted_options,
+};
+use landbridge_model::{StageKind, TenantId};
+use landbridge_stage::ShardContext;
+use landbridge_wire::{AskError, AskErrorCode};
+
+use super::plan;
+use crate::ask::{AppliedSync, Change};
+
+/// Describes and schemas of large orgs and portals take a while.
+const LOOK_UP: Duration = Duration::from_secs(60);
+/// Properties and labels are created one by one, under HubSpot's limits.
+const CREATE: Duration = Duration::from_secs(120);
+/// Fields that a resolved object keeps whatever the definition names.
+const SYSTEM_FIELDS: [&str; 5] = ["Id", "Name", "SystemModstamp", "IsDeleted", "CreatedDate"];
+
+/// Looks into both systems, each thing once.
+pub(super) struct Resolver<'a> {
+    context: &'a ShardContext,
+    tenant: &'a TenantId,
+    /// The tenant's syncs as they will be.
+    syncs: Vec<SyncDefinition>,
+    describes: HashMap<String, Option<ObjectDescribe>>,
+    schemas: Option<Vec<ObjectSchema>>,
+    objects: Option<Vec<String>>,
+}
+
+/// What a definition is held against.
+struct Found {
+    object: Option<ObjectDescribe>,
+    objects: Vec<String>,
+    parents: Vec<ParentField>,
+    object_type: Option<ObjectSchema>,
+    object_types: Vec<ObjectSchema>,
+}
+
+impl<'a> Resolver<'a> {
+    /// For a tenant whose syncs will include `coming`.
+    pub(super) fn new(context: &'a ShardContext, tenant: &'a TenantId, coming: &[SyncDefinition]) -> Self {
+        let stored = context.config.syncs(tenant);
+        let stays = |sync: &SyncDefinition| coming.iter().all(|other| other.key() != sync.key());
+        let mut syncs: Vec<SyncDefinition> = stored.iter().map(|sync| sync.definition.clone()).collect();
+        syncs.retain(stays);
+        syncs.extend_from_slice(coming);
+        Self {
+            context,
+            tenant,
+            syncs,
+            describes: HashMap::new(),
+            schemas: None,
+            objects: None,
+        }
+    }
+
+    /// What is wrong with a definition, what applying it would do, and what people should know.
+    pub(super) async fn check(&mut self, definition: &SyncDefinition) -> Result<AppliedSync, AskError> {
+        let mut problems = Vec::new();
+        if definition.metadata.tenant != *self.tenant {
+            problems.push(Problem::new(
+                "metadata.tenant",
+                format!(
+                    "the sync belongs to {}, not to {}",
+                    definition.metadata.tenant, self.tenant
+                ),
+                "apply it for its own tenant",
+            ));
+        }
+        let same = self
+            .syncs
+            .iter()
+            .filter(|other| other.key() == definition.key())
+            .count();
+        if same > 1 {
+            problems.push(Problem::new(
+                "metadata.name",
+                format!("{} is defined {same} times", definition.metadata.name),
+                "keep one definition of each sync",
+            ));
+        }
+        let found = self.find(definition).await?;
+        let around = found.surroundings(&self.syncs);
+        problems.extend(validate(definition, &around));
+        let notes = if problems.is_empty() {
+            notes(definition, &around)
+        } else {
+            Vec::new()
+        };
+        let stored = self.context.config.sync(self.tenant, &definition.metadata.name);
+        let (change, revision) = plan(stored.as_deref(), definition);
+        Ok(AppliedSync {
+            name: definition.metadata.name.clone(),
+            change: if problems.is_empty() {
+                change
+            } else {
+                Change::Unchanged
+            },
+            revision,
+            problems,
+            notes,
+            provisioned: Vec::new(),
+        })
+    }
+
+    /// Creates in HubSpot what a definition without problems needs, and gives what the stages need to run it.
+    pub(super) async fn provision(
+        &mut self,
+        definition: &SyncDefinition,
+    ) -> Result<(Resolved, Vec<String>), AskError> {
+        let found = self.find(definition).await?;
+        let around = found.surroundings(&self.syncs);
+        let (Some(object), Some(object_type)) = (&found.object, &found.object_type) else {
+            return Err(AskError::new(
+                AskErrorCode::Invalid,
+                "the sync is not valid any more; validate it again",
+            ));
+        };
+        let mut created = self.provision_parents(definition, &found).await?;
+        let wanted = Provision {
+            object_type: object_type.object_type_id.clone(),
+            id_property: definition.spec.hubspot.id_property.clone(),
+            associations: wanted_associations(definition, &around),
+            options: wanted_options(definition, &around),
+        };
+        let provisioned: Provisioned = self.ask(StageKind::Loader, &wanted, CREATE).await?;
+        created.extend(provisioned.created);
+        let resolved = Resolved {
+            object: reduce_object(object, definition),
+            parent_fields: found.parents,
+            object_type: reduce_type(&provisioned.object_type, definition),
+            associations: provisioned.associations,
+        };
+        // What was created changes what the next definition finds.
+        self.schemas = None;
+        Ok((resolved, created))
+    }
+
+    /// The parents' unique properties must be there before an association can look for parents by them.
+    async fn provision_parents(
+        &self,
+        definition: &SyncDefinition,
+        found: &Found,
+    ) -> Result<Vec<String>, AskError> {
+        let mut created = Vec::new();
+        for rule in &definition.spec.associations {
+            let Some(parent_type) = found
+                .object_types
+                .iter()
+                .find(|schema| schema.is_called(&rule.to))
+            else {
+                continue;
+            };
+            let parent = self.syncs.iter().find(|sync| {
+                sync.key() != definition.key() && parent_type.is_called(&sync.spec.hubspot.object_type)
+            });
+            let Some(parent) = parent else { continue };
+            if parent_type.property(&parent.spec.hubspot.id_property).is_some() {
+                continue;
+            }
+            let wanted = Provision {
+                object_type: parent_type.object_type_id.clone(),
+                id_property: parent.spec.hubspot.id_property.clone(),
+                associations: Vec::new(),
+                options: Vec::new(),
+            };
+            let provisioned: Provisioned = self.ask(StageKind::Loader, &wanted, CREATE).await?;
+            created.extend(provisioned.created);
+        }
+        Ok(created)
+    }
+
+    async fn find(&mut self, definition: &SyncDefinition) -> Result<Found, AskError> {
+        let object = self.describe(&definition.spec.salesforce.object).await?;
+        let objects = if object.is_none() {
+            self.objects().await?
+        } else {
+            Vec::new()
+        };
+        let mut parents = Vec::new();
+        if let Some(object) = &object {
+            for path in parent_paths(definition) {
+                if let Some(field) = self.parent_field(object, path).await? {
+                    parents.push(ParentField {
+                        path: path.to_owned(),
+                        field,
+                    });
+                }
+            }
+        }
+        let object_types = self.object_types(definition).await?;
+        let name = &definition.spec.hubspot.object_type;
+        let object_type = object_types.iter().find(|schema| schema.is_called(name)).cloned();
+        Ok(Found {
+            object,
+            objects,
+            parents,
+            object_type,
+            object_types,
+        })
+    }
+
+    async fn describe(&mut self, object: &str) -> Result<Option<ObjectDescribe>, AskError> {
+        let key = object.to_ascii_lowercase();
+        if let Some(known) = self.describes.get(&key) {
+            return Ok(known.clone());
+        }
+        let question = DescribeObject {
+            object: object.to_owned(),
+        };
+        let found = missing_is_none(self.ask(StageKind::Extractor, &question, LOOK_UP).await)?;
+        self.describes.insert(key, found.clone());
+        Ok(found)
+    }
+
+    async fn objects(&mut self) -> Result<Vec<String>, AskError> {
+        if self.objects.is_none() {
+            let list = self.ask(StageKind::Extractor, &ListObjects {}, LOOK_UP).await?;
+            self.objects = Some(list.into_iter().map(|object| object.name).collect());
+        }
+        Ok(self.objects.clone().unwrap_or_default())
+    }
+
+    /// The field at the end of a path such as `Depot__r.Region__r.Name`.
+    async fn parent_field(
+        &mut self,
+        object: &ObjectDescribe,
+        path: &str,
+    ) -> Result<Option<FieldDescribe>, AskError> {
+        let mut at = object.clone();
+        let mut steps = path.split('.').peekable();
+        while let Some(step) = steps.next() {
+            if steps.peek().is_none() {
+                return Ok(at.field(step).cloned());
+            }
+            let lookup = at.fields.iter().find(|field| {
+                field
+                    .relationship_name
+                    .as_deref()
+                    .is_some_and(|name| name.eq_ignore_ascii_case(step))
+            });
+            let Some(parent) = lookup.and_then(|field| field.reference_to.first()).cloned() else {
+                return Ok(None);
+            };
+            match self.describe(&parent).await? {
+                Some(describe) => at = describe,
+                None => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The portal's custom object types, and the standard ones that the definition's associations lead to.
+    async fn object_types(&mut self, definition: &SyncDefinition) -> Result<Vec<ObjectSchema>, AskError> {
+        if self.schemas.is_none() {
+            self.schemas = Some(self.ask(StageKind::Loader, &ListSchemas {}, LOOK_UP).await?);
+        }
+        let ends = definition
+            .spec
+            .associations
+            .iter()
+            .filter_map(|rule| standard_type(&rule.to));
+        let mut standard: Vec<&str> = ends.map(|end| end.object_type_id).collect();
+        standard.dedup();
+        for id in standard {
+            let is_known =
+                |schemas: &[ObjectSchema]| schemas.iter().any(|schema| schema.object_type_id.as_str() == id);
+            if self.schemas.as_deref().is_some_and(is_known) {
+                continue;
+            }
+            let question = GetSchema {
+                object_type: id.to_owned(),
+            };
+            if let Some(schema) = missing_is_none(self.ask(StageKind::Loader, &question, LOOK_UP).await)? {
+                self.schemas.get_or_insert_default().push(schema);
+            }
+        }
+        Ok(self.schemas.clone().unwrap_or_default())
+    }
+
+    async fn ask<Q: Question + Sync>(
+        &self,
+        stage: StageKind,
+        question: &Q,
+        deadline: Duration,
+    ) -> Result<Q::Answer, AskError> {
+        self.context.hub.ask(stage, self.tenant, question, deadline).await
+    }
+}
+
+fn missing_is_none<T>(answer: Result<T, AskError>) -> Result<Option<T>, AskError> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.code == AskErrorCode::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+impl Found {
+    fn surroundings<'s>(&'s self, syncs: &'s [SyncDefinition]) -> Surroundings<'s> {
+        Surroundings {
+            object: self.object.as_ref(),
+            objects: &self.objects,
+            parents: &self.parents,
+            object_type: self.object_type.as_ref(),
+            object_types: &self.object_types,
+            syncs,
+        }
+    }
+}
+
+/// The object with the fields that the definition names and the system fields.
+pub(super) fn reduce_object(object: &ObjectDescribe, definition: &SyncDefinition) -> ObjectDescribe {
+    let spec = &definition.spec;
+    let fields = spec.fields.iter().map(|rule| rule.from.as_str());
+    let lookups = spec.associations.iter().map(|rule| rule.field.as_str());
+    let filtered = spec
+        .filter
+        .iter()
+        .flat_map(|filter| &filter.all)
+        .map(|condition| condition.field.as_str());
+    let named: Vec<&str> = fields
+        .chain(lookups)
+        .chain(filtered)
+        .chain(SYSTEM_FIELDS)
+        .collect();
+    let mut reduced = object.clone();
+    reduced
+        .fields
+        .retain(|field| named.iter().any(|name| name.eq_ignore_ascii_case(&field.name)));
+    reduced
+}
+
+/// The object type with the properties that the definition names, the required ones and our own.
+pub(super) fn reduce_type(schema: &ObjectSchema, definition: &SyncDefinition) -> ObjectSchema {
+    let spec = &definition.spec;
+    let mut reduced = schema.clone();
+    reduced.properties.retain(|property| {
+        let name = property.name.as_str();
+        spec.fields.iter().any(|rule| rule.to == name)
+            || schema.required_properties.iter().any(|required| required == name)
+            || name == spec.hubspot.id_property
+            || name == VERSION_PROPERTY
+    });
+    reduced
+}

@@ -1,0 +1,339 @@
+//! Imports: started and cancelled by a wish in `lb_config`, accounted for from outcomes and lanes.
+
+use landbridge_model::ask::{ImportStatus, ListImports};
+use landbridge_model::config::{Import, ImportWish, SyncStatus};
+use landbridge_model::{ImportId, LinkOutcome, Outcome, RunId, SyncName, TenantId};
+use landbridge_stage::StageError;
+use landbridge_wire::{AskError, AskErrorCode, RunPhase};
+
+use crate::ask::{CancelImport, Done, StartImports, StartedImport, StartedImports};
+use crate::definitions;
+use crate::lanes;
+use crate::ledger::{Assessment, RunAccount};
+use crate::shard::{ControlShard, unavailable};
+
+/// How long after its end an import's records are still kept, for links that arrive late, in milliseconds.
+const CLOSE_AFTER_MS: i64 = 30_000;
+
+/// What an import's state depends on besides its account.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Circumstances<'a> {
+    /// Why its tenant or sync stands still, if it does.
+    pub stopped: Option<&'a str>,
+    /// Now, in milliseconds since 1970.
+    pub now_ms: i64,
+}
+
+/// How an import stands.
+pub(crate) fn status(
+    import: &Import,
+    account: Option<&RunAccount>,
+    counts: &Assessment,
+    around: Circumstances<'_>,
+) -> ImportStatus {
+    let progress = account.and_then(|account| account.progress.as_ref());
+    let links = account.map(|account| account.links.counts()).unwrap_or_default();
+    let reason = reason(account, counts, around);
+    ImportStatus {
+        id: import.id.clone(),
+        sync: import.sync.clone(),
+        revision: import.revision,
+        state: state(import, account, counts, &links, around).to_owned(),
+        salesforce_total: progress.and_then(|progress| progress.salesforce_total),
+        extracted: counts.extracted,
+        outcomes: Outcome::ALL.into_iter().zip(counts.outcomes).collect(),
+        in_flight: counts.in_flight,
+        links,
+        rate: account.map_or(0.0, |account| account.rate.per_second(around.now_ms)),
+        started_ms: import.started_ms,
+        ended_ms: account.and_then(|account| account.ended_ms),
+        unaccounted: i64::try_from(counts.unaccounted).unwrap_or(i64::MAX),
+        reason,
+    }
+}
+
+fn state(
+    import: &Import,
+    account: Option<&RunAccount>,
+    counts: &Assessment,
+    links: &[(LinkOutcome, u64)],
+    around: Circumstances<'_>,
+) -> &'static str {
+    let phase = account.map_or(RunPhase::Queued, RunAccount::phase);
+    match phase {
+        RunPhase::Failed => "Failed",
+        RunPhase::Canceled => "Canceled",
+        RunPhase::Ended if account.is_some_and(|account| account.ended_ms.is_some()) => {
+            let failed_links = links
+                .iter()
+                .any(|(outcome, count)| *outcome == LinkOutcome::Failed && *count > 0);
+            let failed = counts.outcomes[Outcome::Failed as usize] > 0;
+            if failed || failed_links {
+                "Completed with errors"
+            } else {
+                "Completed"
+            }
+        }
+        _ if import.wish == ImportWish::Cancel => "Canceled",
+        _ if around.stopped.is_some() => "Paused",
+        RunPhase::Queued => "Queued",
+        RunPhase::Counting => "Counting",
+        RunPhase::Reading | RunPhase::CatchingUp | RunPhase::Ended => "Running",
+    }
+}
+
+fn reason(account: Option<&RunAccount>, counts: &Assessment, around: Circumstances<'_>) -> Option<String> {
+    let told = account
+        .and_then(|account| account.progress.as_ref())
+        .and_then(|progress| progress.reason.clone());
+    let lost = || {
+        let examples: Vec<&str> = counts
+            .examples
+            .iter()
+            .map(landbridge_model::SalesforceId::as_str)
+            .collect();
+        (!examples.is_empty()).then(|| format!("unaccounted for: {} …", examples.join(", ")))
+    };
+    let truncated = || {
+        account.filter(|account| account.truncated).map(|_| {
+            "its first outcomes are older than the stream keeps them (bus.outcomes_max_age): the counts are too low"
+                .to_owned()
+        })
+    };
+    told.or_else(truncated)
+        .or_else(lost)
+        .or_else(|| around.stopped.map(str::to_owned))
+}
+
+impl ControlShard {
+    /// How the tenant's imports stand, oldest first.
+    pub(crate) async fn list_imports(
+        &self,
+        tenant: &TenantId,
+        ask: &ListImports,
+    ) -> Result<Vec<ImportStatus>, AskError> {
+        let mut imports = self.context.config.imports(tenant);
+        if let Some(id) = &ask.id {
+            imports.retain(|import| import.id == *id);
+            if imports.is_empty() {
+                return Err(AskError::new(
+                    AskErrorCode::NotFound,
+                    format!("{tenant} has no import {id}"),
+                ));
+            }
+        }
+        imports.sort_by(|a, b| (a.started_ms, &a.id).cmp(&(b.started_ms, &b.id)));
+        let mut statuses = Vec::with_capacity(imports.len());
+        for import in imports {
+            statuses.push(self.import_status(&import).await.map_err(unavailable)?);
+        }
+        Ok(statuses)
+    }
+
+    /// How one import stands, its records counted.
+    pub(crate) async fn import_status(&self, import: &Import) -> Result<ImportStatus, StageError> {
+        let run = RunId::from(&import.id);
+        let counts = self.assess(&import.tenant, &run).await?;
+        let stopped = self.why_stopped(&import.tenant, &import.sync);
+        let around = Circumstances {
+            stopped: stopped.as_deref(),
+            now_ms: self.context.hub.now_ms(),
+        };
+        self.settle_end(&import.tenant, &run, &counts);
+        let kept_ms = self.context.hub.bus().config().outcomes_max_age.as_millis();
+        let is_truncated = u128::try_from(around.now_ms - import.started_ms).is_ok_and(|age| age > kept_ms);
+        let mut ledger = self.ledger();
+        let account = ledger.tenant_mut(&import.tenant).run_mut(&run).map(|account| {
+            account.truncated |= is_truncated && !account.is_closed();
+            &*account
+        });
+        Ok(status(import, account, &counts, around))
+    }
+
+    /// Accounts for the records of a run: what is extracted first, then the lanes, then the outcomes.
+    async fn assess(&self, tenant: &TenantId, run: &RunId) -> Result<Assessment, StageError> {
+        let mark = {
+            let ledger = self.ledger();
+            match ledger.tenant(tenant).and_then(|tenant| tenant.run(run)) {
+                None => return Ok(Assessment::default()),
+                Some(account) if account.is_closed() => {
+                    return Ok(account
+                        .records
+                        .assess(account.records.mark(), &Default::default()));
+                }
+                Some(account) => account.records.mark(),
+            }
+        };
+        let lanes = lanes::of_import(&self.context.hub, tenant, run).await?;
+        self.caught_up(tenant).await?;
+        let ledger = self.ledger();
+        let account = ledger.tenant(tenant).and_then(|tenant| tenant.run(run));
+        Ok(account
+            .map(|account| account.records.assess(mark, &lanes))
+            .unwrap_or_default())
+    }
+
+    /// Notes the end of an import of which nothing is on its way any more.
+    fn settle_end(&self, tenant: &TenantId, run: &RunId, counts: &Assessment) {
+        let now_ms = self.context.hub.now_ms();
+        let mut ledger = self.ledger();
+        let account = ledger.tenant(tenant).and_then(|tenant| tenant.run(run));
+        // The counts are of a moment ago: they must be of everything that was extracted.
+        let is_over = account.is_some_and(|account| {
+            let complete = counts.extracted == account.records.distinct();
+            account.is_final() && account.ended_ms.is_none() && complete
+        });
+        if is_over
+            && counts.in_flight == 0
+            && counts.unaccounted == 0
+            && let Some(account) = ledger.tenant_mut(tenant).run_mut(run)
+        {
+            account.ended_ms = Some(account.settled_ms.unwrap_or(now_ms));
+        }
+    }
+
+    fn why_stopped(&self, tenant: &TenantId, sync: &SyncName) -> Option<String> {
+        let config = &self.context.config;
+        if let Some(why) = config.tenant(tenant).and_then(|tenant| tenant.suspended.clone()) {
+            return Some(why);
+        }
+        let sync = config.sync(tenant, sync)?;
+        let is_suspended = sync.status == SyncStatus::Suspended;
+        is_suspended.then(|| {
+            sync.reason
+                .clone()
+                .unwrap_or_else(|| "the sync is suspended".to_owned())
+        })
+    }
+
+    /// Looks after imports that the extractor has done with: notes their end, and lets go of records of those that
+    /// ended a while ago.
+    pub(crate) async fn look_after_imports(&self) -> Result<(), StageError> {
+        let runs: Vec<(TenantId, RunId)> = {
+            let mut ledger = self.ledger();
+            let tenants = ledger.tenants_mut();
+            let open = tenants.flat_map(|(tenant, accounts)| {
+                let runs = accounts
+                    .runs()
+                    .filter(|(_, run)| run.is_final() && !run.is_closed());
+                runs.map(|(run, _)| (tenant.clone(), run.clone()))
+                    .collect::<Vec<_>>()
+            });
+            open.collect()
+        };
+        for (tenant, run) in runs {
+            let counts = self.assess(&tenant, &run).await?;
+            self.settle_end(&tenant, &run, &counts);
+            if self.has_rested(&tenant, &run) && lanes::links_are_quiet(&self.context.hub, &tenant).await? {
+                self.caught_up(&tenant).await?;
+                let mut ledger = self.ledger();
+                if let Some(account) = ledger.tenant_mut(&tenant).run_mut(&run) {
+                    account.close(counts);
+                    tracing::info!(%tenant, %run, "the import is complete; its account is closed");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn has_rested(&self, tenant: &TenantId, run: &RunId) -> bool {
+        let now_ms = self.context.hub.now_ms();
+        let ledger = self.ledger();
+        let account = ledger.tenant(tenant).and_then(|tenant| tenant.run(run));
+        account.is_some_and(|account| {
+            let last = account
+                .ended_ms
+                .map(|ended| ended.max(account.linked_ms.unwrap_or(ended)));
+            last.is_some_and(|last| now_ms - last > CLOSE_AFTER_MS)
+        })
+    }
+
+    /// Starts an import of each sync; none when any of them has a problem.
+    pub(crate) async fn start_imports(
+        &self,
+        tenant: &TenantId,
+        ask: StartImports,
+    ) -> Result<StartedImports, AskError> {
+        let resolved = definitions::resolve_stored(&self.context, tenant, &ask.syncs).await?;
+        if resolved.iter().any(|sync| !sync.problems.is_empty()) {
+            return Ok(StartedImports {
+                imports: Vec::new(),
+                problems: resolved,
+            });
+        }
+        let mut imports = Vec::new();
+        for sync in resolved {
+            let id = self.new_import_id()?;
+            let import = Import {
+                id: id.clone(),
+                tenant: tenant.clone(),
+                sync: sync.name.clone(),
+                revision: sync.revision,
+                wish: ImportWish::Run,
+                overwrite: ask.overwrite,
+                started_by: ask.started_by.clone(),
+                started_ms: self.context.hub.now_ms(),
+            };
+            let stored = self
+                .context
+                .config
+                .change_import(tenant, &id, |_| {
+                    Ok::<_, std::convert::Infallible>(Some(import.clone()))
+                })
+                .await;
+            stored
+                .map_err(unavailable)?
+                .unwrap_or_else(|never| match never {});
+            imports.push(StartedImport { sync: sync.name, id });
+        }
+        Ok(StartedImports {
+            imports,
+            problems: Vec::new(),
+        })
+    }
+
+    /// `imp-<date>-<time>-<four letters or digits>`, in UTC.
+    fn new_import_id(&self) -> Result<ImportId, AskError> {
+        let internal = |error: String| AskError::new(AskErrorCode::Internal, error);
+        let now = jiff::Timestamp::from_millisecond(self.context.hub.now_ms());
+        let now = now.map_err(|error| internal(error.to_string()))?;
+        ImportId::new(&import_id(now, rand::random())).map_err(|error| internal(error.to_string()))
+    }
+
+    /// Stops an import's reading.
+    pub(crate) async fn cancel_import(
+        &self,
+        tenant: &TenantId,
+        ask: &CancelImport,
+    ) -> Result<Done, AskError> {
+        let not_found = || {
+            AskError::new(
+                AskErrorCode::NotFound,
+                format!("{tenant} has no import {}", ask.id),
+            )
+        };
+        let changed = self
+            .context
+            .config
+            .change_import(tenant, &ask.id, |stored| match stored {
+                Some(import) if import.wish == ImportWish::Cancel => Ok(None),
+                Some(import) => Ok(Some(Import {
+                    wish: ImportWish::Cancel,
+                    ..import
+                })),
+                None => Err(not_found()),
+            })
+            .await;
+        changed.map_err(unavailable)?.map(|_| Done {})
+    }
+}
+
+fn import_id(now: jiff::Timestamp, random: u32) -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let letter = |place: u32| char::from(ALPHABET[(random >> (5 * place)) as usize % ALPHABET.len()]);
+    let tail: String = (0..4).map(letter).collect();
+    format!("imp-{}-{tail}", now.strftime("%Y%m%d-%H%M%S"))
+}
+
+#[cfg(test)]
+mod tests;

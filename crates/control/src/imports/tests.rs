@@ -1,0 +1,94 @@
+//! States of the imports table, and the form of ids.
+
+use landbridge_model::{Revision, Version};
+use landbridge_wire::RunProgress;
+
+use super::*;
+
+fn import(wish: ImportWish) -> Import {
+    Import {
+        id: ImportId::new("imp-1").unwrap(),
+        tenant: TenantId::new("acme").unwrap(),
+        sync: SyncName::new("vehicles").unwrap(),
+        revision: Revision(1),
+        wish,
+        overwrite: false,
+        started_by: String::new(),
+        started_ms: 0,
+    }
+}
+
+fn account(phase: RunPhase, ended_ms: Option<i64>) -> RunAccount {
+    let mut account = RunAccount::new(SyncName::new("vehicles").unwrap(), 1);
+    account.progressed(&RunProgress {
+        phase,
+        salesforce_total: Some(2),
+        rows: 2,
+        reason: None,
+    });
+    account.ended_ms = ended_ms;
+    account
+}
+
+#[test]
+fn states_are_those_of_the_table() {
+    use ImportWish::{Cancel, Run};
+    use RunPhase::{Canceled, CatchingUp, Counting, Ended, Failed, Queued, Reading};
+    let no_errors = Assessment::default();
+    let mut errors = Assessment::default();
+    errors.outcomes[Outcome::Failed as usize] = 1;
+    for (wish, phase, ended, counts, stopped, expected) in [
+        (Run, Queued, None, &no_errors, None, "Queued"),
+        (Run, Counting, None, &no_errors, None, "Counting"),
+        (Run, Reading, None, &errors, None, "Running"),
+        (Run, CatchingUp, None, &no_errors, None, "Running"),
+        (Run, Reading, None, &no_errors, Some("no token"), "Paused"),
+        (Run, Ended, None, &no_errors, None, "Running"),
+        (Run, Ended, Some(5), &no_errors, None, "Completed"),
+        (Run, Ended, Some(5), &no_errors, Some("no token"), "Completed"),
+        (Run, Ended, Some(5), &errors, None, "Completed with errors"),
+        (Cancel, Reading, None, &no_errors, None, "Canceled"),
+        (Cancel, Canceled, Some(5), &no_errors, None, "Canceled"),
+        (Cancel, Ended, Some(5), &no_errors, None, "Completed"),
+        (Run, Failed, None, &no_errors, None, "Failed"),
+    ] {
+        let account = account(phase, ended);
+        let around = Circumstances { stopped, now_ms: 0 };
+        let found = status(&import(wish), Some(&account), counts, around);
+        assert_eq!(found.state, expected, "{wish:?} {phase:?} {ended:?} {stopped:?}");
+    }
+}
+
+#[test]
+fn a_status_adds_up() {
+    let mut account = account(RunPhase::Reading, None);
+    let id = |number: u8| landbridge_model::SalesforceId::parse(&format!("a00Hs0000010{number:03}")).unwrap();
+    account
+        .records
+        .extracted([(id(1), Version::new(1, 1)), (id(2), Version::new(1, 1))]);
+    account
+        .records
+        .settle(id(1), Version::new(1, 1), Outcome::Created);
+    let mut lanes = crate::ledger::InFlight::default();
+    lanes.add(id(2), Version::new(1, 1));
+    let counts = account.records.assess(account.records.mark(), &lanes);
+    let around = Circumstances {
+        stopped: None,
+        now_ms: 0,
+    };
+    let found = status(&import(ImportWish::Run), Some(&account), &counts, around);
+    let settled: u64 = found.outcomes.iter().map(|(_, count)| count).sum();
+    assert_eq!(
+        (found.extracted, settled, found.in_flight, found.unaccounted),
+        (2, 1, 1, 0)
+    );
+    assert_eq!(found.salesforce_total, Some(2));
+}
+
+#[test]
+fn ids_say_when_it_was() {
+    let now: jiff::Timestamp = "2026-03-01T10:15:00Z".parse().unwrap();
+    let id = import_id(now, 0x0012_3456);
+    assert!(id.starts_with("imp-20260301-101500-") && id.len() == 24, "{id}");
+    assert!(ImportId::new(&id).is_ok());
+}

@@ -1,0 +1,107 @@
+//! Control as a worker: it owns shards like the others, follows the outcomes and answers questions.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use landbridge_model::StageKind;
+use landbridge_model::ask::{Explain, ListFailures, ListImports, Question};
+use landbridge_stage::{ShardContext, StageError, Worker, answer_with, parse_ask};
+use landbridge_wire::{Ask, AskError, AskErrorCode};
+use serde::{Deserialize, Serialize};
+
+use crate::ask::{
+    ApplySyncs, AskTenant, CancelImport, PutTenant, RemoveSyncs, RemoveTenant, Repair, RetryFailures,
+    SetSyncs, StartImports, StartVerify, TestConnections, VerifyState,
+};
+use crate::shard::ControlShard;
+use crate::{definitions, explain, failures};
+
+/// How often imports that the extractor has done with are looked at.
+const LOOK_AFTER: Duration = Duration::from_secs(2);
+
+/// `[control]`: definitions, imports, failures, health.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Where the REST API is served; not at all when left out.
+    pub listen: Option<SocketAddr>,
+}
+
+/// Control.
+#[derive(Clone, Debug)]
+pub struct Control {
+    _settings: Settings,
+}
+
+impl Control {
+    /// With these settings.
+    pub fn new(settings: Settings) -> Self {
+        Self { _settings: settings }
+    }
+}
+
+impl Worker for Control {
+    const KIND: StageKind = StageKind::Control;
+    type Shard = ControlShard;
+
+    async fn open(&self, context: ShardContext) -> Result<Arc<ControlShard>, StageError> {
+        ControlShard::open(context).map(Arc::new)
+    }
+
+    async fn background(&self, shard: Arc<ControlShard>, context: ShardContext) -> Result<(), StageError> {
+        let look_after = async {
+            let mut tick = tokio::time::interval(LOOK_AFTER);
+            tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                tick.tick().await;
+                if let Err(error) = shard.look_after_imports().await {
+                    tracing::warn!(shard = %context.shard, error = %error.chain(), "imports could not be looked after");
+                }
+            }
+        };
+        tokio::select! {
+            ended = shard.follow() => ended,
+            () = look_after => Ok(()),
+        }
+    }
+
+    async fn answer(&self, shard: Arc<ControlShard>, ask: Ask) -> Result<String, AskError> {
+        let (context, tenant) = (&shard.context, &ask.tenant);
+        match ask.service.as_str() {
+            PutTenant::SERVICE => {
+                answer_with(&definitions::put_tenant(context, tenant, parse_ask(&ask)?).await?)
+            }
+            RemoveTenant::SERVICE => answer_with(&definitions::remove_tenant(&shard, tenant).await?),
+            TestConnections::SERVICE => answer_with(&definitions::test_connections(context, tenant).await?),
+            ApplySyncs::SERVICE => answer_with(&definitions::apply(context, tenant, parse_ask(&ask)?).await?),
+            SetSyncs::SERVICE => {
+                answer_with(&definitions::set_status(context, tenant, parse_ask(&ask)?).await?)
+            }
+            RemoveSyncs::SERVICE => {
+                answer_with(&definitions::remove(context, tenant, parse_ask(&ask)?).await?)
+            }
+            StartImports::SERVICE => answer_with(&shard.start_imports(tenant, parse_ask(&ask)?).await?),
+            ListImports::SERVICE => answer_with(&shard.list_imports(tenant, &parse_ask(&ask)?).await?),
+            CancelImport::SERVICE => answer_with(&shard.cancel_import(tenant, &parse_ask(&ask)?).await?),
+            ListFailures::SERVICE => answer_with(&failures::list(context, tenant, &parse_ask(&ask)?).await?),
+            RetryFailures::SERVICE => answer_with(&failures::retry(context, tenant, parse_ask(&ask)?).await?),
+            Repair::SERVICE => answer_with(&failures::repair(context, tenant, parse_ask(&ask)?).await?),
+            Explain::SERVICE => answer_with(&explain::explain(context, tenant, &parse_ask(&ask)?).await?),
+            StartVerify::SERVICE => answer_with(&shard.start_verify(tenant, &parse_ask(&ask)?)?),
+            VerifyState::SERVICE => answer_with(&shard.verify_state(&parse_ask(&ask)?)?),
+            AskTenant::SERVICE => answer_with(&shard.tenant_status(tenant).await?),
+            other => {
+                let what =
+                    format!("control answers no question called {other}; it may be of another version");
+                Err(AskError::new(AskErrorCode::Invalid, what))
+            }
+        }
+    }
+
+    async fn close(&self, shard: Arc<ControlShard>) {
+        if let Err(error) = shard.store().await {
+            tracing::warn!(error = %error.chain(), "the ledger could not be put down; it is built anew from the stream");
+        }
+    }
+}
