@@ -107,11 +107,22 @@ fn typed_inputs(pairs: &[TypedPair]) -> Inputs<TypedInput<'_>> {
     }
 }
 
+/// A pair in an answer: typed creates name two ids, default ones two objects with ids.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct LabelledPair {
-    from_object_id: Id,
-    to_object_id: Id,
+struct AnsweredPair {
+    from_object_id: Option<Id>,
+    to_object_id: Option<Id>,
+    from: Option<FromId>,
+    to: Option<FromId>,
+}
+
+impl AnsweredPair {
+    fn pair(self) -> Option<Pair> {
+        let from = self.from_object_id.or(self.from.map(|end| end.id))?.0;
+        let to = self.to_object_id.or(self.to.map(|end| end.id))?.0;
+        Some(Pair { from, to })
+    }
 }
 
 #[derive(Deserialize)]
@@ -225,6 +236,39 @@ impl Client {
         .await
     }
 
+    /// Gives each pair the plain association and leaves its labels alone; 2,000 pairs at most. Repeating it changes
+    /// nothing. The answer may name each pair in both directions.
+    pub async fn associate_plainly(
+        &self,
+        share: Share,
+        from: &ObjectTypeId,
+        to: &ObjectTypeId,
+        pairs: &[Pair],
+    ) -> Result<PairAnswer, Error> {
+        #[derive(Serialize)]
+        struct Input {
+            from: IdBody,
+            to: IdBody,
+        }
+        let inputs = pairs
+            .iter()
+            .map(|pair| Input {
+                from: pair.from.into(),
+                to: pair.to.into(),
+            })
+            .collect();
+        let path = self.version().associations(from, to, "/batch/associate/default");
+        let body = json_body(&Inputs { inputs });
+        self.send_pairs(Call::post(
+            path,
+            body,
+            Family::Associations,
+            share,
+            Effect::Writes,
+        ))
+        .await
+    }
+
     /// Removes every type of each pair; 100 pairs at most.
     pub async fn dissociate(
         &self,
@@ -287,15 +331,8 @@ impl Client {
         let errors = serde_json::from_slice::<Answer<serde::de::IgnoredAny>>(&reply.body)
             .map(|answer| answer.errors)
             .unwrap_or_default();
-        let pairs: Answer<LabelledPair> = serde_json::from_slice(&reply.body).unwrap_or_default();
-        let done = pairs
-            .results
-            .into_iter()
-            .map(|pair| Pair {
-                from: pair.from_object_id.0,
-                to: pair.to_object_id.0,
-            })
-            .collect();
+        let pairs: Answer<AnsweredPair> = serde_json::from_slice(&reply.body).unwrap_or_default();
+        let done = pairs.results.into_iter().filter_map(AnsweredPair::pair).collect();
         Ok(PairAnswer { done, errors })
     }
 

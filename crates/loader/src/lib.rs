@@ -1,1 +1,104 @@
-//! Placeholder.
+//! The loader: the only code that talks to HubSpot. Applies writes within the portal's limits and says what came of
+//! each; reads where a compare wants reading; answers what others ask about a portal.
+//!
+//! * **L1** A delivery is acknowledged only after its effects are HubSpot's and what came of them is on the bus.
+//! * **L2** No write of a record is sent while an earlier one is unanswered, and no older version over a newer one,
+//!   with a warm cache or with none.
+//! * **L3** Handling a delivery twice changes nothing but a count of calls.
+//! * **L4** One bad row costs its neighbours nothing: each row of a refused batch lands or fails alone.
+//! * **L5** A delete touches only a record that carries `landbridge_version`, and no more of them within an hour than the
+//!   sync's safety limit without a person's word.
+//! * **L6** Record writes never wait for link writes, nor live for bulk.
+//!
+//! It must never know of Salesforce, nor how a value was converted. Start at [`Loader`]; the decisions are in `known`,
+//! `queue`, `refusal`, `pairs` and `compare`, all pure.
+
+mod answers;
+mod backoff;
+mod check;
+mod compare;
+mod deletes;
+mod finish;
+mod flight;
+mod held;
+mod known;
+mod links;
+mod pairs;
+mod portal;
+mod provision;
+mod queue;
+mod refusal;
+mod row;
+mod scan;
+mod shard;
+mod target;
+mod writes;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use landbridge_model::{Lane, StageKind};
+use landbridge_stage::{LaneContext, ShardContext, StageError, Worker};
+use landbridge_wire::{Ask, AskError};
+
+pub use shard::LoaderShard;
+
+/// The longest that a call to HubSpot may take; a lease must outlast it.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How a loader works.
+#[derive(Clone, Copy, Debug)]
+pub struct LoaderSettings {
+    /// How long a row waits for others to share a call with.
+    pub linger: Duration,
+}
+
+impl Default for LoaderSettings {
+    fn default() -> Self {
+        Self {
+            linger: Duration::from_millis(50),
+        }
+    }
+}
+
+/// The worker.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Loader {
+    settings: LoaderSettings,
+}
+
+impl Loader {
+    /// With settings.
+    pub fn new(settings: LoaderSettings) -> Self {
+        Self { settings }
+    }
+}
+
+impl Worker for Loader {
+    const KIND: StageKind = StageKind::Loader;
+    type Shard = LoaderShard;
+
+    async fn open(&self, context: ShardContext) -> Result<Arc<LoaderShard>, StageError> {
+        LoaderShard::open(self.settings, context).await.map(Arc::new)
+    }
+
+    async fn run_lane(&self, shard: Arc<LoaderShard>, lane: LaneContext) -> Result<(), StageError> {
+        match lane.lane {
+            Lane::Live | Lane::Bulk => writes::run(shard, lane).await,
+            Lane::Links => links::run(shard, lane).await,
+            Lane::Check => check::run(shard, lane).await,
+        }
+    }
+
+    async fn background(&self, shard: Arc<LoaderShard>, context: ShardContext) -> Result<(), StageError> {
+        held::run(shard, context).await
+    }
+
+    async fn answer(&self, shard: Arc<LoaderShard>, ask: Ask) -> Result<String, AskError> {
+        answers::answer(&shard, ask).await
+    }
+
+    async fn close(&self, shard: Arc<LoaderShard>) {
+        held::put_budgets_down(&shard).await;
+    }
+}

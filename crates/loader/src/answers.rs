@@ -1,0 +1,264 @@
+//! What others ask about a portal.
+
+use landbridge_hubspot::records::BATCH_INPUTS_MAX;
+use landbridge_hubspot::{Client, Error, Family, Share, Usage};
+use landbridge_model::ask::{
+    AskStatus, CallCount, CreateObjectType, Explain, FindIdentities, FoundIdentities, GetLabels, GetSchema,
+    HubSpotTest, LimitUse, ListRecords, ListSchemas, ListedRecord, Provision, Question, RecordPage,
+    StageStatus, Story, StoryLine, TestHubSpot,
+};
+use landbridge_model::hubspot::ObjectSchema;
+use landbridge_model::sync::VERSION_PROPERTY;
+use landbridge_model::{SalesforceId, StageKind};
+use landbridge_stage::{StageError, answer_with, parse_ask};
+use landbridge_wire::{Ask, AskError, AskErrorCode};
+
+use crate::known::Known;
+use crate::portal::{Portal, Tenant, ask_error};
+use crate::provision::{provision, schema};
+use crate::shard::LoaderShard;
+use crate::target::Target;
+
+/// Scopes without which a sync of custom objects cannot work.
+const SCOPES: [&str; 4] = [
+    "crm.objects.custom.read",
+    "crm.objects.custom.write",
+    "crm.schemas.custom.read",
+    "crm.schemas.custom.write",
+];
+
+fn internal(error: StageError) -> AskError {
+    AskError::new(AskErrorCode::Internal, error.chain())
+}
+
+/// Answers one question.
+pub(crate) async fn answer(shard: &LoaderShard, ask: Ask) -> Result<String, AskError> {
+    let tenant = shard.tenant(&ask.tenant);
+    match ask.service.as_str() {
+        Explain::SERVICE => {
+            let question: Explain = parse_ask(&ask)?;
+            return answer_with(&explain(shard, &tenant, question.id).map_err(internal)?);
+        }
+        AskStatus::SERVICE => return answer_with(&status(&tenant).await),
+        TestHubSpot::SERVICE => tenant.forget_portal().await,
+        _ => {}
+    }
+    let portal = tenant.portal(&shard.context).await?;
+    let client = &portal.client;
+    match ask.service.as_str() {
+        TestHubSpot::SERVICE => answer_with(&test(&portal).await?),
+        ListSchemas::SERVICE => {
+            let schemas: Vec<ObjectSchema> = client.schemas().await.map_err(|error| ask_error(&error))?;
+            answer_with(&schemas)
+        }
+        GetSchema::SERVICE => {
+            let question: GetSchema = parse_ask(&ask)?;
+            answer_with(&schema(client, &question.object_type).await?)
+        }
+        GetLabels::SERVICE => {
+            let question: GetLabels = parse_ask(&ask)?;
+            let labels = client.labels(Share::Live, &question.from, &question.to).await;
+            answer_with(&labels.map_err(|error| ask_error(&error))?)
+        }
+        Provision::SERVICE => {
+            let question: Provision = parse_ask(&ask)?;
+            answer_with(&provision(client, &question).await?)
+        }
+        CreateObjectType::SERVICE => {
+            let question: CreateObjectType = parse_ask(&ask)?;
+            let created = client.create_schema(&question.schema).await;
+            answer_with(&created.map_err(|error| ask_error(&error))?)
+        }
+        FindIdentities::SERVICE => {
+            let question: FindIdentities = parse_ask(&ask)?;
+            let found = identities(&tenant, client, &question).await;
+            answer_with(&found.map_err(|error| ask_error(&error))?)
+        }
+        ListRecords::SERVICE => {
+            let question: ListRecords = parse_ask(&ask)?;
+            let page = list(client, &question).await;
+            answer_with(&page.map_err(|error| ask_error(&error))?)
+        }
+        other => {
+            let message = format!("the loader answers no question called {other}");
+            Err(AskError::new(AskErrorCode::Invalid, message))
+        }
+    }
+}
+
+async fn test(portal: &Portal) -> Result<HubSpotTest, AskError> {
+    let client = &portal.client;
+    let mut problems = Vec::new();
+    match client.token_info().await {
+        Ok(Some(info)) if !info.scopes.is_empty() => {
+            for scope in SCOPES
+                .iter()
+                .filter(|scope| !info.scopes.iter().any(|has| has == *scope))
+            {
+                problems.push(format!(
+                    "the scope {scope} is missing: grant it to the key in HubSpot"
+                ));
+            }
+        }
+        Ok(_) => {}
+        Err(error) => problems.push(format!("the key's scopes cannot be read: {error}")),
+    }
+    let object_types = match client.object_type_limit().await {
+        Ok(limit) => Some(LimitUse {
+            limit: limit.limit,
+            used: limit.usage,
+        }),
+        Err(error) => {
+            problems.push(format!(
+                "the number of custom object types cannot be read: {error}"
+            ));
+            None
+        }
+    };
+    if let Err(error) = client.schemas().await {
+        problems.push(format!("custom object types cannot be read: {error}"));
+    }
+    let usage = client.usage();
+    Ok(HubSpotTest {
+        portal_id: portal.details.portal_id,
+        account_type: portal.details.account_type.clone(),
+        time_zone: portal.details.time_zone.clone(),
+        burst_max: usage.burst_limit.map(u64::from),
+        daily_max: usage.daily_limit.map(u64::from),
+        daily_left: usage
+            .daily_limit
+            .map(|limit| u64::from(limit.saturating_sub(usage.daily_spent))),
+        object_types,
+        problems,
+    })
+}
+
+async fn identities(
+    tenant: &Tenant,
+    client: &Client,
+    question: &FindIdentities,
+) -> Result<FoundIdentities, Error> {
+    let FindIdentities {
+        object_type,
+        property,
+        unique,
+        ids,
+    } = question;
+    if !unique {
+        return tenant.scans.find(client, object_type, property, ids).await;
+    }
+    let mut found = FoundIdentities::default();
+    for chunk in ids.chunks(BATCH_INPUTS_MAX) {
+        let texts: Vec<&str> = chunk.iter().map(SalesforceId::as_str).collect();
+        let wanted = [property.as_str()];
+        let reply = client
+            .read_records(Share::Lookups, object_type, Some(property), &texts, &wanted)
+            .await?;
+        for record in reply.records(&wanted)?.results {
+            let id = record.values[0]
+                .as_deref()
+                .and_then(|text| SalesforceId::parse(text).ok());
+            found.found.extend(id.map(|id| (id, record.id)));
+        }
+    }
+    Ok(found)
+}
+
+async fn list(client: &Client, question: &ListRecords) -> Result<RecordPage, Error> {
+    let wanted = [question.id_property.as_str(), VERSION_PROPERTY];
+    let after = question.after.as_deref();
+    let reply = client
+        .list_records(Share::Check, &question.object_type, &wanted, after, false)
+        .await?;
+    let page = reply.records(&wanted)?;
+    let records = page.results.iter().map(|record| ListedRecord {
+        hubspot_id: record.id,
+        salesforce_id: record.values[0]
+            .as_deref()
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned),
+        version: record.values[1]
+            .as_deref()
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned),
+    });
+    Ok(RecordPage {
+        records: records.collect(),
+        after: page.after,
+    })
+}
+
+/// Calls since the portal was opened, and what people should know.
+async fn status(tenant: &Tenant) -> StageStatus {
+    let mut status = StageStatus {
+        notes: tenant.notes(),
+        ..StageStatus::default()
+    };
+    if let Some(portal) = tenant.opened().await {
+        let usage: Usage = portal.client.usage();
+        status.calls = Family::ALL
+            .iter()
+            .map(|family| CallCount {
+                family: family.as_str().to_owned(),
+                calls: usage.calls_of(*family),
+                refused: usage.refused[*family as usize],
+            })
+            .collect();
+        if let Some(rest) = usage.paused {
+            status.notes.push(format!(
+                "HubSpot asked us to wait; going on in {} s",
+                rest.as_secs() + 1
+            ));
+        }
+    }
+    status
+}
+
+fn explain(shard: &LoaderShard, tenant: &Tenant, id: SalesforceId) -> Result<Story, StageError> {
+    let mut story = Story::default();
+    let tell = |story: &mut Story, sync: &Target, at_ms: Option<i64>, text: String| {
+        story.lines.push(StoryLine {
+            at_ms,
+            stage: StageKind::Loader,
+            sync: Some(sync.sync.definition.metadata.name.clone()),
+            text,
+        });
+    };
+    for sync in shard.context.config.syncs(&tenant.id) {
+        let Some(target) = Target::of(&sync) else { continue };
+        match tenant.memory.look(&target.object_type, id, false)? {
+            Known::Present(present) => {
+                let version = present.version.map(|version| version.stamp_ms);
+                let text = format!("is HubSpot record {} of {}", present.id, target.object_type);
+                tell(&mut story, &target, version, text);
+            }
+            Known::Gone(version) => {
+                let text = format!("was deleted from {}", target.object_type);
+                tell(&mut story, &target, Some(version.stamp_ms), text);
+            }
+            Known::Nothing | Known::Absent => {}
+        }
+        if tenant.is_busy(&(target.object_type.clone(), id)) {
+            tell(
+                &mut story,
+                &target,
+                None,
+                "a write to HubSpot is under way".to_owned(),
+            );
+        }
+        if let Some(version) = shard.held.lock().get(&(sync.key(), id)) {
+            let text = "its delete is held".to_owned();
+            tell(&mut story, &target, Some(version.stamp_ms), text);
+        }
+        for (field, attempts) in shard.failures.of_record(&sync.key(), id) {
+            let what = field.map_or("it".to_owned(), |field| format!("its link {field}"));
+            tell(
+                &mut story,
+                &target,
+                None,
+                format!("{what} failed, {attempts} times so far"),
+            );
+        }
+    }
+    Ok(story)
+}

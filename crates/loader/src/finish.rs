@@ -1,0 +1,182 @@
+//! Telling what became of a message, and taking it off its lane: the last step, in an order that a crash cannot hurt.
+
+use std::sync::Arc;
+
+use landbridge_bus::LinkPart;
+use landbridge_model::{
+    Failure, Identities, Lane, ObjectTypeId, Outcome, RecordOutcome, StageKind, Version, WriteBatch,
+};
+use landbridge_stage::{Delivery, ShardContext, StageError};
+use landbridge_wire::{FailedRecord, HeldDelete, LinkMessage, Report, ReportBody};
+
+use crate::row::End;
+use crate::shard::LoaderShard;
+
+/// A message of which every row has ended.
+pub(crate) struct Finished {
+    pub(crate) delivery: Delivery,
+    pub(crate) batch: Arc<WriteBatch>,
+    /// `None` when the sync is not there.
+    pub(crate) object_type: Option<ObjectTypeId>,
+    pub(crate) ends: Vec<Option<End>>,
+    pub(crate) held: Vec<HeldDelete>,
+}
+
+/// Remembers failures and held deletes, tells the resolver and control, acknowledges. Each step may be repeated.
+pub(crate) async fn finish(
+    shard: &LoaderShard,
+    context: &ShardContext,
+    lane: Lane,
+    done: Finished,
+) -> Result<(), StageError> {
+    let Finished {
+        delivery,
+        batch,
+        object_type,
+        ends,
+        held,
+    } = done;
+    for delete in &held {
+        context.hub.hold(delete).await?;
+        shard
+            .held
+            .lock()
+            .insert((batch.envelope.sync_key(), delete.id), delete.version);
+    }
+    let ends: Vec<(usize, End)> = ends
+        .into_iter()
+        .enumerate()
+        .filter_map(|(row, end)| Some((row, end?)))
+        .collect();
+    let outcomes: Vec<RecordOutcome> = ends
+        .iter()
+        .map(|(row, end)| RecordOutcome {
+            id: batch.ids[*row],
+            version: batch.versions[*row],
+            outcome: end.outcome,
+            hubspot_id: end.hubspot_id,
+            failure: end.failure.clone(),
+        })
+        .collect();
+    for outcome in &outcomes {
+        remember(shard, context, &batch, outcome).await?;
+    }
+    if let Some(object_type) = object_type {
+        tell_resolver(context, lane, &batch, object_type, &ends, delivery.sequence).await?;
+    }
+    for outcome in Outcome::ALL {
+        let count = outcomes.iter().filter(|one| one.outcome == outcome).count();
+        if count > 0 {
+            shard.metrics.records_settled(outcome, count as u64);
+        }
+    }
+    if !outcomes.is_empty() {
+        let report = Report {
+            envelope: batch.envelope.clone(),
+            stage: StageKind::Loader,
+            at_ms: context.hub.now_ms(),
+            org_ahead_ms: 0,
+            body: ReportBody::Records(outcomes),
+        };
+        context.hub.report(&report).await?;
+    }
+    delivery.ack().await
+}
+
+async fn tell_resolver(
+    context: &ShardContext,
+    lane: Lane,
+    batch: &WriteBatch,
+    object_type: ObjectTypeId,
+    ends: &[(usize, End)],
+    sequence: u64,
+) -> Result<(), StageError> {
+    let identities: Vec<landbridge_model::Identity> = ends
+        .iter()
+        .filter(|(_, end)| end.tell)
+        .map(|(row, end)| landbridge_model::Identity {
+            id: batch.ids[*row],
+            hubspot_id: end.hubspot_id.filter(|_| end.outcome != Outcome::Deleted),
+            version: batch.versions[*row],
+        })
+        .collect();
+    if identities.is_empty() {
+        return Ok(());
+    }
+    let envelope = batch.envelope.clone();
+    let subject = context.hub.links(&envelope.tenant, lane, LinkPart::Identities);
+    let message = LinkMessage::Identities(Identities {
+        envelope,
+        object_type,
+        identities,
+    });
+    let cause = format!("identities of {}", sequence);
+    context.hub.send(&subject, &cause, &message).await.map(drop)
+}
+
+/// Keeps the memories of failures and of held deletes true to what just happened.
+async fn remember(
+    shard: &LoaderShard,
+    context: &ShardContext,
+    batch: &WriteBatch,
+    outcome: &RecordOutcome,
+) -> Result<(), StageError> {
+    match (&outcome.failure, outcome.outcome) {
+        (Some(failure), _) => {
+            shard.metrics.records_failed(failure.category, 1);
+            fail(shard, context, batch, outcome, failure).await
+        }
+        (None, Outcome::Held | Outcome::Superseded) => Ok(()),
+        (None, _) => cure(shard, context, batch, outcome).await,
+    }
+}
+
+async fn fail(
+    shard: &LoaderShard,
+    context: &ShardContext,
+    batch: &WriteBatch,
+    outcome: &RecordOutcome,
+    failure: &Failure,
+) -> Result<(), StageError> {
+    let attempts = shard
+        .failures
+        .add(batch.envelope.sync_key(), outcome.id, None, outcome.version);
+    let failed = FailedRecord {
+        envelope: batch.envelope.clone(),
+        id: outcome.id,
+        version: outcome.version,
+        stage: StageKind::Loader,
+        failure: failure.clone(),
+        at_ms: context.hub.now_ms(),
+        attempts,
+        link_field: None,
+    };
+    context.hub.remember_failure(&failed).await
+}
+
+/// A success of an equal or newer version ends a failure, and a held delete of an older one.
+async fn cure(
+    shard: &LoaderShard,
+    context: &ShardContext,
+    batch: &WriteBatch,
+    outcome: &RecordOutcome,
+) -> Result<(), StageError> {
+    let sync = batch.envelope.sync_key();
+    if shard.failures.remove(&sync, outcome.id, None, outcome.version) {
+        context
+            .hub
+            .forget_failure(&sync.tenant, &sync.name, outcome.id, None)
+            .await?;
+    }
+    let key = (sync, outcome.id);
+    let newer = |held: &Version| !outcome.version.is_superseded_by(*held);
+    let released = shard.held.lock().get(&key).is_some_and(newer);
+    if released {
+        context
+            .hub
+            .release_held(&key.0.tenant, &key.0.name, outcome.id)
+            .await?;
+        shard.held.lock().remove(&key);
+    }
+    Ok(())
+}

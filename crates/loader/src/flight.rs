@@ -1,0 +1,423 @@
+//! One batch of upserts on its way: looked up when nothing is known of its records, written, settled, narrowed.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use landbridge_hubspot::narrow::{Narrowing, Next};
+use landbridge_hubspot::records::{UpsertBody, UpsertColumns};
+use landbridge_hubspot::settle::{ItemVerdict, settle};
+use landbridge_hubspot::{Error, Share, Verdict};
+use landbridge_model::sync::VERSION_PROPERTY;
+use landbridge_model::{Failure, FailureCategory, HubSpotId, Outcome, SalesforceId, Version};
+use landbridge_stage::{ShardContext, StageError};
+
+use crate::backoff::pause;
+use crate::known::{Judgement, Known, Present, judge};
+use crate::portal::{Portal, Tenant};
+use crate::refusal::{call_failure, may_be_lag, names_value, row_failure};
+use crate::row::{End, Fate, Row};
+
+/// How often a row is sent again whose property HubSpot does not know yet: new ones take a moment.
+const LAG_ATTEMPTS: u32 = 4;
+/// How often a row is sent again that answers do not mention.
+const UNMENTIONED_ATTEMPTS: u32 = 6;
+/// How long rows wait while a credential is refused or lacks a scope: a person has to act.
+const CREDENTIAL_WAIT: Duration = Duration::from_secs(10);
+
+/// What a flight needs.
+#[derive(Clone)]
+pub(crate) struct Airline {
+    pub(crate) context: ShardContext,
+    pub(crate) tenant: Arc<Tenant>,
+    pub(crate) share: Share,
+}
+
+/// A batch's answer as far as it is about rows.
+enum Sent {
+    /// Each input has a verdict of its own, in their order.
+    Settled(Vec<ItemVerdict>, Option<String>),
+    /// Refused as a whole.
+    Refused(Error),
+}
+
+impl Airline {
+    /// Writes rows of one group, each of another record; gives each its fate, in their order.
+    pub(crate) async fn upsert(&self, portal: &Portal, rows: &mut [Row]) -> Result<Vec<Fate>, StageError> {
+        let mut fates: Vec<Option<Fate>> = vec![None; rows.len()];
+        if let Err(error) = self.look(portal, rows, &mut fates).await? {
+            return Ok(self.all_again(rows, &error).await);
+        }
+        let flying: Vec<usize> = (0..rows.len()).filter(|&place| fates[place].is_none()).collect();
+        self.write(portal, rows, &flying, &mut fates).await?;
+        Ok(fates
+            .into_iter()
+            .map(|fate| fate.unwrap_or(Fate::Again(Duration::ZERO)))
+            .collect())
+    }
+
+    /// Reads the records of which nothing is known, and judges their rows again.
+    async fn look(
+        &self,
+        portal: &Portal,
+        rows: &mut [Row],
+        fates: &mut [Option<Fate>],
+    ) -> Result<Result<(), Error>, StageError> {
+        let Some(first) = rows.first() else {
+            return Ok(Ok(()));
+        };
+        let (object_type, id_property) = (first.target.object_type.clone(), first.target.id_property.clone());
+        let complete = self.tenant.memory.is_complete(&object_type)?;
+        let mut unknown = Vec::new();
+        for (place, row) in rows.iter_mut().enumerate() {
+            match self.tenant.memory.look(&object_type, row.id(), complete)? {
+                Known::Nothing => unknown.push(place),
+                Known::Absent | Known::Gone(_) => row.was_absent |= row.attempts == 0,
+                Known::Present(_) => {}
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(Ok(()));
+        }
+        let ids: Vec<SalesforceId> = unknown.iter().map(|&place| rows[place].id()).collect();
+        let found = match self.read(portal, &object_type, &id_property, &ids).await {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(error)),
+        };
+        for place in unknown {
+            let row = &mut rows[place];
+            let Some((id, version)) = found.get(&row.id()).copied() else {
+                row.was_absent |= row.attempts == 0;
+                continue;
+            };
+            let present = Present {
+                id,
+                version,
+                fingerprint: None,
+                told: false,
+            };
+            let known = Known::Present(present);
+            self.tenant
+                .memory
+                .remember(&object_type, [(row.id(), known)])
+                .await?;
+            if judge(known, row.version(), row.fingerprint, row.force()) == Judgement::Superseded {
+                fates[place] = Some(Fate::Ended(End::new(Outcome::Superseded, Some(id)).told(true)));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Which of these records HubSpot has: id and `landbridge_version`.
+    pub(crate) async fn read(
+        &self,
+        portal: &Portal,
+        object_type: &landbridge_model::ObjectTypeId,
+        id_property: &str,
+        ids: &[SalesforceId],
+    ) -> Result<HashMap<SalesforceId, (HubSpotId, Option<Version>)>, Error> {
+        let texts: Vec<&str> = ids.iter().map(SalesforceId::as_str).collect();
+        let wanted = [id_property, VERSION_PROPERTY];
+        let client = &portal.client;
+        let reply = client
+            .read_records(self.share, object_type, Some(id_property), &texts, &wanted)
+            .await?;
+        let mut found = HashMap::new();
+        for record in reply.records(&wanted)?.results {
+            let Some(id) = record.values[0]
+                .as_deref()
+                .and_then(|text| SalesforceId::parse(text).ok())
+            else {
+                continue;
+            };
+            let version = record.values[1].as_deref().and_then(|text| text.parse().ok());
+            found.insert(id, (record.id, version));
+        }
+        Ok(found)
+    }
+
+    /// Sends rows until each has landed, is known to be bad, or has to be tried again.
+    async fn write(
+        &self,
+        portal: &Portal,
+        rows: &mut [Row],
+        flying: &[usize],
+        fates: &mut [Option<Fate>],
+    ) -> Result<(), StageError> {
+        let mut groups = vec![flying.to_vec()];
+        while let Some(group) = groups.pop() {
+            if group.is_empty() {
+                continue;
+            }
+            match self.send(portal, rows, &group).await? {
+                Sent::Settled(verdicts, correlation) => {
+                    self.land(rows, &group, verdicts, correlation.as_deref(), fates)
+                        .await?;
+                }
+                Sent::Refused(error) if error.verdict == Verdict::TooLarge && group.len() > 1 => {
+                    let (left, right) = group.split_at(group.len() / 2);
+                    groups.extend([right.to_vec(), left.to_vec()]);
+                }
+                Sent::Refused(error) if error.verdict.is_about_rows() && group.len() > 1 => {
+                    self.narrow(portal, rows, &group, error, fates).await?;
+                }
+                Sent::Refused(error) => self.refuse(rows, &group, &error, fates).await,
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds the rows for which a batch was refused; all others land.
+    async fn narrow(
+        &self,
+        portal: &Portal,
+        rows: &mut [Row],
+        group: &[usize],
+        error: Error,
+        fates: &mut [Option<Fate>],
+    ) -> Result<(), StageError> {
+        let suspects = suspects(rows, group, &error);
+        let mut narrowing = Narrowing::new(group.len(), Arc::new(error), suspects);
+        loop {
+            match narrowing.step() {
+                Next::Done => return Ok(()),
+                Next::Bad(at, error) => self.refuse(rows, &group[at..=at], &error, fates).await,
+                Next::Send(places) => {
+                    let part: Vec<usize> = places.iter().map(|&at| group[at]).collect();
+                    match self.send(portal, rows, &part).await? {
+                        Sent::Settled(verdicts, correlation) => {
+                            self.land(rows, &part, verdicts, correlation.as_deref(), fates)
+                                .await?;
+                            narrowing.taken();
+                        }
+                        Sent::Refused(error) if error.verdict.is_about_rows() => {
+                            let named = suspects_of(rows, group, &places, &error);
+                            narrowing.refused(Arc::new(error), named);
+                        }
+                        // Not about rows: what is left is tried again as a whole, later.
+                        Sent::Refused(error) => {
+                            let left: Vec<usize> = group
+                                .iter()
+                                .copied()
+                                .filter(|&place| fates[place].is_none())
+                                .collect();
+                            self.refuse(rows, &left, &error, fates).await;
+                            return Ok(());
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    async fn send(&self, portal: &Portal, rows: &mut [Row], group: &[usize]) -> Result<Sent, StageError> {
+        self.context.lease.wait_to_send(portal.client.timeout()).await?;
+        let target = rows[group[0]].target.clone();
+        let (columns, places) = columns_of(rows, group);
+        let trace = format!("{:08x}", rand::random::<u32>());
+        let mut body = UpsertBody::new(&columns, &trace);
+        let ids: Vec<SalesforceId> = group.iter().map(|&place| rows[place].id()).collect();
+        for &place in group {
+            let row = &mut rows[place];
+            row.attempts += 1;
+            let version = row.version().to_string();
+            let own = &places[&row.message];
+            let cells = row.batch.table.iter().enumerate();
+            let values = cells.map(|(at, (_, column))| (own[at], column.get(row.index)));
+            body.push(row.id().as_str(), values.chain([(0, Some(version.as_str()))]));
+        }
+        let reply = portal
+            .client
+            .upsert_records(self.share, &target.object_type, body.finish())
+            .await;
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(error) => return Ok(Sent::Refused(error)),
+        };
+        let wanted = [target.id_property.as_str()];
+        let texts: Vec<&str> = ids.iter().map(SalesforceId::as_str).collect();
+        match reply.records(&wanted) {
+            Ok(answer) => Ok(Sent::Settled(
+                settle(&texts, &trace, &answer),
+                reply.correlation_id.clone(),
+            )),
+            Err(error) => Ok(Sent::Refused(error)),
+        }
+    }
+
+    /// Takes an answer's verdicts on single rows.
+    async fn land(
+        &self,
+        rows: &[Row],
+        group: &[usize],
+        verdicts: Vec<ItemVerdict>,
+        correlation: Option<&str>,
+        fates: &mut [Option<Fate>],
+    ) -> Result<(), StageError> {
+        let mut remembered = Vec::with_capacity(group.len());
+        for (&place, verdict) in group.iter().zip(verdicts) {
+            let row = &rows[place];
+            let fate = match verdict {
+                ItemVerdict::Written { id, new } => {
+                    let present = Present {
+                        id,
+                        version: Some(row.version()),
+                        fingerprint: Some(row.fingerprint),
+                        told: true,
+                    };
+                    let complete = self.tenant.memory.is_complete(&row.target.object_type)?;
+                    let before = self
+                        .tenant
+                        .memory
+                        .look(&row.target.object_type, row.id(), complete)?;
+                    let known_to_resolver =
+                        matches!(before, Known::Present(before) if before.told && before.id == id);
+                    remembered.push((row.id(), Known::Present(present)));
+                    // After a lost answer the record is found that the lost call made.
+                    let created = new || (row.in_doubt && row.was_absent);
+                    let outcome = if created {
+                        Outcome::Created
+                    } else {
+                        Outcome::Updated
+                    };
+                    Fate::Ended(End::new(outcome, Some(id)).told(!known_to_resolver))
+                }
+                ItemVerdict::Refused { verdict, message } => {
+                    refused_row(row, &verdict, &message, correlation)
+                }
+                ItemVerdict::Unaccounted if row.attempts < UNMENTIONED_ATTEMPTS => {
+                    Fate::Again(pause(row.attempts, Duration::ZERO, rand::random()))
+                }
+                ItemVerdict::Unaccounted => Fate::Ended(End::failed(Failure::new(
+                    FailureCategory::HubSpotError,
+                    "HubSpot accepted the batch, but its answers never mention this record",
+                ))),
+            };
+            fates[place] = Some(fate);
+        }
+        let object_type = rows[group[0]].target.object_type.clone();
+        self.tenant.memory.remember(&object_type, remembered).await
+    }
+
+    /// A refusal that holds for each of these rows.
+    async fn refuse(&self, rows: &mut [Row], group: &[usize], error: &Error, fates: &mut [Option<Fate>]) {
+        self.note_credentials(error).await;
+        for &place in group {
+            let row = &mut rows[place];
+            row.in_doubt |= error.verdict == Verdict::Ambiguous;
+            fates[place] = Some(match waits(error, row.attempts) {
+                Some(wait) => Fate::Again(wait),
+                None => refused_row(
+                    row,
+                    &error.verdict,
+                    &error.message,
+                    error.correlation_id.as_deref(),
+                ),
+            });
+        }
+    }
+
+    /// The fate of rows whose look-up failed.
+    pub(crate) async fn all_again(&self, rows: &mut [Row], error: &Error) -> Vec<Fate> {
+        self.note_credentials(error).await;
+        let fate = |row: &mut Row| {
+            row.attempts += 1;
+            match waits(error, row.attempts) {
+                Some(wait) => Fate::Again(wait),
+                None => Fate::Ended(End::failed(call_failure(error))),
+            }
+        };
+        rows.iter_mut().map(fate).collect()
+    }
+
+    /// Tells people of a refused credential, and looks for a new one the next time.
+    pub(crate) async fn note_credentials(&self, error: &Error) {
+        if matches!(error.verdict, Verdict::Auth | Verdict::Scopes { .. }) {
+            self.tenant.note("credentials", Some(error.to_string()));
+            self.tenant.forget_portal().await;
+        } else if let Verdict::RateLimited {
+            policy: landbridge_hubspot::verdict::LimitPolicy::Daily,
+            wait,
+        } = error.verdict
+        {
+            let text = format!(
+                "HubSpot's calls of the day are used up; going on in {} min",
+                wait.as_secs() / 60
+            );
+            self.tenant.note("budget", Some(text));
+        }
+    }
+}
+
+/// How long to wait before the same call may succeed without its rows being changed; `None` when it never will.
+pub(crate) fn waits(error: &Error, attempts: u32) -> Option<Duration> {
+    if matches!(error.verdict, Verdict::Auth | Verdict::Scopes { .. }) {
+        return Some(CREDENTIAL_WAIT);
+    }
+    error
+        .verdict
+        .retry_after()
+        .map(|wait| pause(attempts, wait, rand::random()))
+}
+
+fn refused_row(row: &Row, verdict: &Verdict, message: &str, correlation: Option<&str>) -> Fate {
+    if may_be_lag(verdict) && row.attempts < LAG_ATTEMPTS {
+        return Fate::Again(pause(row.attempts, Duration::ZERO, rand::random()));
+    }
+    if let Some(wait) = verdict.retry_after() {
+        return Fate::Again(pause(row.attempts, wait, rand::random()));
+    }
+    Fate::Ended(End::failed(row_failure(
+        verdict,
+        message,
+        correlation,
+        |property| row.value(property),
+    )))
+}
+
+/// The columns of all rows' messages together, and for each message the place of each of its columns among them.
+/// Place 0 is `landbridge_version`.
+fn columns_of(rows: &[Row], group: &[usize]) -> (UpsertColumns, HashMap<u64, Vec<usize>>) {
+    let mut names: Vec<&str> = vec![VERSION_PROPERTY];
+    let mut places: HashMap<u64, Vec<usize>> = HashMap::new();
+    for &place in group {
+        let row = &rows[place];
+        if places.contains_key(&row.message) {
+            continue;
+        }
+        let mut own = Vec::new();
+        for name in row.batch.table.names() {
+            own.push(names.iter().position(|known| *known == name).unwrap_or_else(|| {
+                names.push(name);
+                names.len() - 1
+            }));
+        }
+        places.insert(row.message, own);
+    }
+    (
+        UpsertColumns::new(&rows[group[0]].target.id_property, names),
+        places,
+    )
+}
+
+/// The places within the group of rows that a refusal names: by id, or by the value that it quotes.
+fn suspects(rows: &[Row], group: &[usize], error: &Error) -> Vec<usize> {
+    let all: Vec<usize> = (0..group.len()).collect();
+    suspects_of(rows, group, &all, error)
+}
+
+fn suspects_of(rows: &[Row], group: &[usize], among: &[usize], error: &Error) -> Vec<usize> {
+    let duplicates: HashSet<&str> = match &error.verdict {
+        Verdict::Duplicates(ids) => ids.iter().map(String::as_str).collect(),
+        _ => HashSet::new(),
+    };
+    let named = |at: &usize| {
+        let row = &rows[group[*at]];
+        duplicates.contains(row.id().as_str())
+            || error
+                .properties()
+                .iter()
+                .any(|wrong| names_value(wrong, &|property| row.value(property)))
+    };
+    among.iter().copied().filter(named).collect()
+}

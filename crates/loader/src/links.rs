@@ -1,0 +1,378 @@
+//! The lane `links`: associations made and taken away, in the order in which they were wished for.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use landbridge_hubspot::associations::{ARCHIVE_INPUTS_MAX, CREATE_INPUTS_MAX, Pair, READ_INPUTS_MAX};
+use landbridge_hubspot::{Error, Share};
+use landbridge_model::{
+    Association, Failure, FailureCategory, Former, HubSpotId, LinkOutcome, LinkVerdict, LinkWrite,
+    LinkWrites, ObjectTypeId, SalesforceId, StageKind,
+};
+use landbridge_stage::{Delivery, LaneContext, StageError};
+use landbridge_wire::{FailedRecord, Report, ReportBody, Wire};
+
+pub(crate) mod calls;
+
+use crate::flight::Airline;
+use crate::pairs::{Wish, plan};
+use crate::portal::Portal;
+use crate::shard::LoaderShard;
+use crate::target::{Target, find};
+
+/// The pause before a refused credential is looked up again.
+const CREDENTIAL_PAUSE: Duration = Duration::from_secs(5);
+/// Links taken together.
+const LINKS_MAX: usize = 4_000;
+
+/// One link with what it needs.
+struct Job {
+    message: usize,
+    link: LinkWrite,
+    association: Option<Association>,
+    target: Option<Arc<Target>>,
+    end: Option<Result<LinkOutcome, Failure>>,
+}
+
+struct Message {
+    delivery: Delivery,
+    writes: LinkWrites,
+}
+
+/// Runs the lane until its inbox ends.
+pub(crate) async fn run(shard: Arc<LoaderShard>, mut lane: LaneContext) -> Result<(), StageError> {
+    let tenant = shard.tenant(&lane.tenant);
+    while let Some(first) = lane.inbox.recv().await {
+        let Some(portal) = tenant.ready(&lane.shard).await else {
+            return Ok(());
+        };
+        tokio::time::sleep(shard.settings.linger).await;
+        let (messages, mut jobs) = gather(&mut lane, first).await?;
+        let airline = Airline {
+            context: lane.shard.clone(),
+            tenant: tenant.clone(),
+            share: Share::from(lane.lane),
+        };
+        let mut worker = LinkWorker {
+            airline,
+            portal,
+            jobs: &mut jobs,
+        };
+        while !worker.settle_all().await? {
+            // Stopped: what is not acknowledged comes again. Else the credential was refused: with a new one, all over.
+            let pause = tokio::time::sleep(CREDENTIAL_PAUSE);
+            if lane.shard.stop.run_until_cancelled(pause).await.is_none() {
+                return Ok(());
+            }
+            let Some(portal) = tenant.ready(&lane.shard).await else {
+                return Ok(());
+            };
+            worker.portal = portal;
+        }
+        tell(&shard, &lane, messages, jobs).await?;
+    }
+    Ok(())
+}
+
+/// Takes what is there, up to a bound; messages that make no sense are set aside.
+async fn gather(lane: &mut LaneContext, first: Delivery) -> Result<(Vec<Message>, Vec<Job>), StageError> {
+    let (mut messages, mut jobs) = (Vec::new(), Vec::new());
+    let mut next = Some(first);
+    while let Some(delivery) = next.take() {
+        match LinkWrites::decode(&delivery.payload) {
+            Err(error) => delivery.poison(&error.to_string()).await?,
+            Ok(writes) => {
+                let target = find(&lane.shard, &lane.tenant, &writes.envelope.sync)
+                    .await
+                    .map(Arc::new);
+                for link in &writes.links {
+                    let association = target
+                        .as_ref()
+                        .and_then(|target| target.association(&link.field))
+                        .cloned();
+                    let (link, target) = (link.clone(), target.clone());
+                    jobs.push(Job {
+                        message: messages.len(),
+                        link,
+                        association,
+                        target,
+                        end: None,
+                    });
+                }
+                messages.push(Message { delivery, writes });
+            }
+        }
+        if jobs.len() < LINKS_MAX {
+            next = lane.inbox.try_recv();
+        }
+    }
+    Ok((messages, jobs))
+}
+
+/// The turn in which each job is done: one after the other for each lookup of a record.
+fn turns(jobs: &[Job]) -> Vec<Vec<usize>> {
+    let mut last: HashMap<(HubSpotId, &str), usize> = HashMap::new();
+    let mut turns: Vec<Vec<usize>> = Vec::new();
+    for (place, job) in jobs.iter().enumerate() {
+        let turn = last
+            .entry((job.link.child_hubspot_id, job.link.field.as_str()))
+            .and_modify(|turn| *turn += 1)
+            .or_insert(0);
+        if turns.len() <= *turn {
+            turns.push(Vec::new());
+        }
+        turns[*turn].push(place);
+    }
+    turns
+}
+
+struct LinkWorker<'j> {
+    airline: Airline,
+    portal: Arc<Portal>,
+    jobs: &'j mut Vec<Job>,
+}
+
+/// A call's result that is about its pairs; anything that passes was waited for.
+pub(crate) type PairFates = BTreeMap<Pair, Failure>;
+
+impl LinkWorker<'_> {
+    /// Settles every job; `false` when it had to be left half done.
+    async fn settle_all(&mut self) -> Result<bool, StageError> {
+        for turn in turns(self.jobs) {
+            let mut by_types: BTreeMap<(ObjectTypeId, ObjectTypeId), Vec<usize>> = BTreeMap::new();
+            for place in turn {
+                let job = &mut self.jobs[place];
+                match (&job.target, &job.association) {
+                    (Some(target), Some(association)) => {
+                        let types = (target.object_type.clone(), association.to.clone());
+                        by_types.entry(types).or_default().push(place);
+                    }
+                    _ => {
+                        let text = format!("the sync no longer has an association for {}", job.link.field);
+                        job.end = Some(Err(Failure::new(FailureCategory::SchemaChanged, text)));
+                    }
+                }
+            }
+            for ((from, to), places) in by_types {
+                if !self.settle_types(&from, &to, &places).await? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    async fn settle_types(
+        &mut self,
+        from: &ObjectTypeId,
+        to: &ObjectTypeId,
+        places: &[usize],
+    ) -> Result<bool, StageError> {
+        let jobs = &*self.jobs;
+        let wishes: Vec<Wish<'_>> = places.iter().map(|&place| wish(&jobs[place])).collect();
+        let children: HashSet<HubSpotId> = wishes
+            .iter()
+            .filter(|wish| wish.needs_reading())
+            .map(|wish| wish.child)
+            .collect();
+        let mut current = BTreeMap::new();
+        let children: Vec<HubSpotId> = children.into_iter().collect();
+        for chunk in children.chunks(READ_INPUTS_MAX) {
+            let (client, share) = (&self.portal.client, self.airline.share);
+            let read = calls::patiently(&self.airline, &self.portal, || {
+                client.read_associations(share, from, to, chunk)
+            });
+            match read.await? {
+                Some(Ok(found)) => current.extend(found),
+                Some(Err(error)) => return Ok(self.fail_all(places, &error)),
+                None => return Ok(false),
+            }
+        }
+        let first = &jobs[places[0]];
+        let has_plain_field = first.target.as_ref().is_some_and(|target| {
+            target
+                .associations()
+                .iter()
+                .any(|other| other.to == *to && other.label.is_none())
+        });
+        let match_property = first.association.as_ref().map(|one| one.match_property.clone());
+        let unknown = wishes
+            .iter()
+            .any(|wish| wish.former == Former::Unknown && wish.label.is_none());
+        let associated: Vec<HubSpotId> = current
+            .values()
+            .flatten()
+            .map(|record| record.to)
+            .collect::<HashSet<_>>()
+            .into_iter()
+            .collect();
+        let from_salesforce = match match_property.filter(|_| unknown && !associated.is_empty()) {
+            None => HashSet::new(),
+            Some(property) => {
+                let found =
+                    calls::came_from_salesforce(&self.airline, &self.portal, to, &property, &associated);
+                match found.await? {
+                    Some(Ok(found)) => found,
+                    Some(Err(error)) => return Ok(self.fail_all(places, &error)),
+                    None => return Ok(false),
+                }
+            }
+        };
+        let planned = plan(&wishes, &current, has_plain_field, &from_salesforce);
+        drop(wishes);
+        let Some(fates) = self.make_calls(from, to, &planned).await? else {
+            return Ok(false);
+        };
+        for (&place, touched) in places.iter().zip(&planned.touched) {
+            let job = &mut self.jobs[place];
+            let failed = touched.iter().find_map(|pair| fates.get(pair)).cloned();
+            let done = if job.link.parent.is_some() {
+                LinkOutcome::Linked
+            } else {
+                LinkOutcome::Unlinked
+            };
+            job.end = Some(failed.map_or(Ok(done), Err));
+        }
+        Ok(true)
+    }
+
+    async fn make_calls(
+        &self,
+        from: &ObjectTypeId,
+        to: &ObjectTypeId,
+        planned: &crate::pairs::Calls,
+    ) -> Result<Option<PairFates>, StageError> {
+        let mut fates = PairFates::new();
+        let caller = calls::Caller {
+            airline: &self.airline,
+            portal: &self.portal,
+            from,
+            to,
+        };
+        let archive: Vec<Pair> = planned.archive.iter().copied().collect();
+        for chunk in archive.chunks(ARCHIVE_INPUTS_MAX) {
+            let Some(failed) = caller.dissociate(chunk).await? else {
+                return Ok(None);
+            };
+            fates.extend(failed);
+        }
+        for chunk in planned.strip.chunks(ARCHIVE_INPUTS_MAX) {
+            let Some(failed) = caller.strip(chunk).await? else {
+                return Ok(None);
+            };
+            fates.extend(failed);
+        }
+        let plain: Vec<Pair> = planned.plain.iter().copied().collect();
+        for chunk in plain.chunks(CREATE_INPUTS_MAX) {
+            let Some(failed) = caller.link_plainly(chunk).await? else {
+                return Ok(None);
+            };
+            fates.extend(failed);
+        }
+        for chunk in planned.typed.chunks(CREATE_INPUTS_MAX) {
+            let Some(failed) = caller.link(chunk).await? else {
+                return Ok(None);
+            };
+            fates.extend(failed);
+        }
+        Ok(Some(fates))
+    }
+
+    fn fail_all(&mut self, places: &[usize], error: &Error) -> bool {
+        for &place in places {
+            self.jobs[place].end = Some(Err(crate::refusal::call_failure(error)));
+        }
+        true
+    }
+}
+
+fn wish(job: &Job) -> Wish<'_> {
+    Wish {
+        child: job.link.child_hubspot_id,
+        parent: job.link.parent.map(|(_, id)| id),
+        former: job.link.former,
+        label: job
+            .association
+            .as_ref()
+            .and_then(|association| association.label.as_ref()),
+    }
+}
+
+/// Reports each message's links, keeps the memory of failures, acknowledges.
+async fn tell(
+    shard: &LoaderShard,
+    lane: &LaneContext,
+    messages: Vec<Message>,
+    jobs: Vec<Job>,
+) -> Result<(), StageError> {
+    let mut verdicts: Vec<Vec<LinkVerdict>> = messages.iter().map(|_| Vec::new()).collect();
+    for job in jobs {
+        let message = &messages[job.message];
+        let (outcome, failure) = match job.end {
+            Some(Ok(outcome)) => (outcome, None),
+            Some(Err(failure)) => (LinkOutcome::Failed, Some(failure)),
+            None => (
+                LinkOutcome::Failed,
+                Some(Failure::new(FailureCategory::Internal, "the link was lost")),
+            ),
+        };
+        remember(shard, lane, &message.writes, &job.link, failure.as_ref()).await?;
+        shard.metrics.links_settled(outcome, 1);
+        verdicts[job.message].push(LinkVerdict {
+            child: job.link.child,
+            field: job.link.field,
+            parent: job.link.parent.map(|(id, _): (SalesforceId, HubSpotId)| id),
+            version: job.link.version,
+            outcome,
+            failure,
+        });
+    }
+    for (message, links) in messages.into_iter().zip(verdicts) {
+        if !links.is_empty() {
+            let report = Report {
+                envelope: message.writes.envelope,
+                stage: StageKind::Loader,
+                at_ms: lane.shard.hub.now_ms(),
+                org_ahead_ms: 0,
+                body: ReportBody::Links(links),
+            };
+            lane.shard.hub.report(&report).await?;
+        }
+        message.delivery.ack().await?;
+    }
+    Ok(())
+}
+
+async fn remember(
+    shard: &LoaderShard,
+    lane: &LaneContext,
+    writes: &LinkWrites,
+    link: &LinkWrite,
+    failure: Option<&Failure>,
+) -> Result<(), StageError> {
+    let (sync, field) = (writes.envelope.sync_key(), Some(link.field.as_str()));
+    let hub = &lane.shard.hub;
+    let Some(failure) = failure else {
+        if shard.failures.remove(&sync, link.child, field, link.version) {
+            hub.forget_failure(&sync.tenant, &sync.name, link.child, field)
+                .await?;
+        }
+        return Ok(());
+    };
+    let attempts = shard.failures.add(sync, link.child, field, link.version);
+    let failed = FailedRecord {
+        envelope: writes.envelope.clone(),
+        id: link.child,
+        version: link.version,
+        stage: StageKind::Loader,
+        failure: failure.clone(),
+        at_ms: hub.now_ms(),
+        attempts,
+        link_field: Some(link.field.clone()),
+    };
+    hub.remember_failure(&failed).await
+}
+
+/// The pause of a lane whose answers do not add up.
+pub(crate) const READ_BACK_PAUSE: Duration = Duration::from_millis(500);

@@ -1,0 +1,240 @@
+//! One tenant's portal: its client, and what all lanes of the tenant share.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use landbridge_hubspot::account::AccountDetails;
+use landbridge_hubspot::{Client, Credentials, Error, GovernorConfig, Secret, Verdict};
+use landbridge_model::config::{HubSpotConnection, HubSpotCredentials};
+use landbridge_model::{ObjectTypeId, SalesforceId, TenantId};
+use landbridge_stage::{ShardContext, Side, StageError};
+use landbridge_wire::{AskError, AskErrorCode};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::known::Memory;
+use crate::scan::Scans;
+
+/// A HubSpot record, by what Salesforce calls it.
+pub(crate) type RecordKey = (ObjectTypeId, SalesforceId);
+
+/// How long a lane waits before it tries again to open a portal that cannot be opened.
+const REOPEN: Duration = Duration::from_secs(3);
+
+/// An open portal.
+#[derive(Debug)]
+pub(crate) struct Portal {
+    pub(crate) client: Client,
+    pub(crate) details: AccountDetails,
+    connection: HubSpotConnection,
+}
+
+/// What all lanes of one tenant share.
+#[derive(Debug)]
+pub(crate) struct Tenant {
+    pub(crate) id: TenantId,
+    pub(crate) memory: Memory,
+    pub(crate) scans: Scans,
+    portal: tokio::sync::Mutex<Option<Arc<Portal>>>,
+    /// Records with a write under way.
+    busy: Mutex<HashSet<RecordKey>>,
+    pub(crate) released: Notify,
+    /// What people should know, newest last, by topic.
+    notes: Mutex<HashMap<&'static str, String>>,
+    /// Types of which a listing runs in the background.
+    pub(crate) listing: Mutex<HashSet<ObjectTypeId>>,
+}
+
+impl Tenant {
+    pub(crate) fn new(id: TenantId, memory: Memory) -> Self {
+        Self {
+            id,
+            memory,
+            scans: Scans::default(),
+            portal: tokio::sync::Mutex::new(None),
+            busy: Mutex::default(),
+            released: Notify::new(),
+            notes: Mutex::default(),
+            listing: Mutex::default(),
+        }
+    }
+
+    /// Whether a write of this record is under way.
+    pub(crate) fn is_busy(&self, key: &RecordKey) -> bool {
+        self.busy.lock().contains(key)
+    }
+
+    pub(crate) fn begin(&self, keys: impl IntoIterator<Item = RecordKey>) {
+        self.busy.lock().extend(keys);
+    }
+
+    pub(crate) fn end<'k>(&self, keys: impl IntoIterator<Item = &'k RecordKey>) {
+        let mut busy = self.busy.lock();
+        for key in keys {
+            busy.remove(key);
+        }
+        drop(busy);
+        self.released.notify_waiters();
+    }
+
+    /// Tells people; `None` when it is over.
+    pub(crate) fn note(&self, topic: &'static str, text: Option<String>) {
+        let mut notes = self.notes.lock();
+        match text {
+            Some(text) => {
+                if notes.get(topic) != Some(&text) {
+                    tracing::warn!(tenant = %self.id, "{text}");
+                }
+                notes.insert(topic, text);
+            }
+            None => {
+                notes.remove(topic);
+            }
+        }
+    }
+
+    pub(crate) fn notes(&self) -> Vec<String> {
+        self.notes.lock().values().cloned().collect()
+    }
+
+    /// The portal if it is open already.
+    pub(crate) async fn opened(&self) -> Option<Arc<Portal>> {
+        self.portal.lock().await.clone()
+    }
+
+    /// Whether the portal is open, and over the connection that is configured now.
+    pub(crate) async fn is_open(&self, context: &ShardContext) -> bool {
+        let open = self.portal.lock().await.clone();
+        let configured = context.config.tenant(&self.id);
+        open.zip(configured)
+            .is_some_and(|(portal, tenant)| portal.connection == tenant.hubspot)
+    }
+
+    /// The credential was refused: the next use opens the portal anew, with whatever credentials are stored then.
+    pub(crate) async fn forget_portal(&self) {
+        *self.portal.lock().await = None;
+    }
+
+    /// Opens the portal, or gives the open one while its connection is still the configured one.
+    pub(crate) async fn portal(&self, context: &ShardContext) -> Result<Arc<Portal>, AskError> {
+        let mut slot = self.portal.lock().await;
+        let tenant = context.config.tenant(&self.id).ok_or_else(|| {
+            AskError::new(
+                AskErrorCode::NotFound,
+                format!("there is no tenant called {}", self.id),
+            )
+        })?;
+        if let Some(open) = slot.as_ref().filter(|portal| portal.connection == tenant.hubspot) {
+            return Ok(open.clone());
+        }
+        let portal = Arc::new(self.open(context, tenant.hubspot.clone()).await?);
+        Ok(slot.insert(portal).clone())
+    }
+
+    async fn open(&self, context: &ShardContext, connection: HubSpotConnection) -> Result<Portal, AskError> {
+        let internal = |error: StageError| AskError::new(AskErrorCode::Internal, error.chain());
+        let sealed = context
+            .secrets
+            .open::<HubSpotCredentials>(&self.id, Side::HubSpot)
+            .await;
+        let Some(credentials) = sealed.map_err(internal)? else {
+            let message = format!("no HubSpot credentials were given for {} yet", self.id);
+            return Err(AskError::new(AskErrorCode::Unauthorized, message));
+        };
+        let HubSpotCredentials::Token { token } = credentials;
+        let base_url = connection.base_url.parse().map_err(|error| {
+            let message = format!(
+                "the HubSpot address {:?} cannot be used: {error}",
+                connection.base_url
+            );
+            AskError::new(AskErrorCode::Invalid, message)
+        })?;
+        let burst = match connection.calls_per_ten_seconds {
+            Some(0) => None,
+            Some(calls) => Some(calls),
+            None => GovernorConfig::default().burst,
+        };
+        let now_ms = context.hub.now_ms();
+        let put_down = self
+            .memory
+            .daily()
+            .map_err(internal)?
+            .filter(|(ends_ms, _)| now_ms < *ends_ms);
+        let mut settings =
+            landbridge_hubspot::Settings::new(base_url, Credentials::Token(Secret::new(token)));
+        settings.governor = GovernorConfig {
+            burst,
+            ..GovernorConfig::default()
+        };
+        settings.daily_spent = put_down.map_or(0, |(_, spent)| spent);
+        settings.timeout = crate::CALL_TIMEOUT;
+        let client = Client::new(settings).map_err(|error| ask_error(&error))?;
+        let details = client.account().await.map_err(|error| ask_error(&error))?;
+        if let Some(pinned) = connection.portal_id.filter(|pinned| *pinned != details.portal_id) {
+            let message = format!(
+                "the token belongs to portal {}, but this tenant is pinned to portal {pinned}: nothing is written",
+                details.portal_id
+            );
+            return Err(AskError::new(AskErrorCode::Invalid, message));
+        }
+        if let Some(rest) = details.day_ends_in(jiff::Timestamp::now()) {
+            client.governor().day_ends_in(rest);
+        }
+        Ok(Portal {
+            client,
+            details,
+            connection,
+        })
+    }
+
+    /// Waits until the tenant may be written: it is there, not suspended, and its portal opens. `None` on a stop, or
+    /// when the tenant is removed.
+    pub(crate) async fn ready(&self, context: &ShardContext) -> Option<Arc<Portal>> {
+        let mut changed = context.config.changed();
+        loop {
+            changed.mark_unchanged();
+            let tenant = context.config.tenant(&self.id);
+            let suspended = tenant.as_ref().and_then(|tenant| tenant.suspended.clone());
+            match (tenant, suspended) {
+                (Some(_), Some(reason)) => self.note("portal", Some(format!("suspended: {reason}"))),
+                (None, _) => self.note("portal", Some("the tenant is not known here yet".to_owned())),
+                (Some(_), None) => match self.portal(context).await {
+                    Ok(portal) => {
+                        self.note("portal", None);
+                        return Some(portal);
+                    }
+                    Err(error) => self.note("portal", Some(format!("HubSpot cannot be used: {error}"))),
+                },
+            }
+            tokio::select! {
+                () = context.stop.cancelled() => return None,
+                () = tokio::time::sleep(REOPEN) => {}
+                _ = changed.changed() => {}
+            }
+        }
+    }
+}
+
+/// A client's error as an answer to a question.
+pub(crate) fn ask_error(error: &Error) -> AskError {
+    let code = match &error.verdict {
+        Verdict::Auth => AskErrorCode::Unauthorized,
+        Verdict::Scopes { .. } => AskErrorCode::Forbidden,
+        Verdict::NotFound => AskErrorCode::NotFound,
+        Verdict::RateLimited { .. } => AskErrorCode::Limited,
+        Verdict::Locked { .. } | Verdict::Migrating { .. } | Verdict::Ambiguous | Verdict::Transient => {
+            AskErrorCode::Unavailable
+        }
+        Verdict::Invalid(_)
+        | Verdict::Duplicates(_)
+        | Verdict::TooLarge
+        | Verdict::Conflict { .. }
+        | Verdict::Configuration => AskErrorCode::Invalid,
+    };
+    let mut message = error.to_string();
+    if let Some(id) = &error.correlation_id {
+        message.push_str(&format!(" (HubSpot correlation id {id})"));
+    }
+    AskError::new(code, message)
+}

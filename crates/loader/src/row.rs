@@ -1,0 +1,126 @@
+//! One row of a message on its way to HubSpot, and how it ended.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use landbridge_model::{
+    ChangeKind, Failure, HubSpotId, Identity, Outcome, RecordOutcome, SalesforceId, Version, WriteBatch,
+};
+
+use crate::known::Fingerprint;
+use crate::portal::RecordKey;
+use crate::target::Target;
+
+/// A row of a batch in hand.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    /// The message's place in the stream.
+    pub(crate) message: u64,
+    pub(crate) batch: Arc<WriteBatch>,
+    pub(crate) target: Arc<Target>,
+    pub(crate) index: usize,
+    pub(crate) fingerprint: Fingerprint,
+    /// Calls made for it so far.
+    pub(crate) attempts: u32,
+    /// Whether HubSpot had no such record before the first call, so that a repeated call finds what the first made.
+    pub(crate) was_absent: bool,
+    /// Whether a call's answer was lost.
+    pub(crate) in_doubt: bool,
+}
+
+impl Row {
+    pub(crate) fn id(&self) -> SalesforceId {
+        self.batch.ids[self.index]
+    }
+
+    pub(crate) fn version(&self) -> Version {
+        self.batch.versions[self.index]
+    }
+
+    pub(crate) fn is_upsert(&self) -> bool {
+        self.batch.kinds[self.index] == ChangeKind::Upsert
+    }
+
+    pub(crate) fn force(&self) -> bool {
+        self.batch.envelope.force
+    }
+
+    pub(crate) fn key(&self) -> RecordKey {
+        (self.target.object_type.clone(), self.id())
+    }
+
+    /// What the row carries for a property; null is empty text, as it is sent. `None` is not carried.
+    pub(crate) fn value(&self, property: &str) -> Option<String> {
+        let column = self.batch.table.column(property)?;
+        Some(column.get(self.index).unwrap_or_default().to_owned())
+    }
+}
+
+/// A row's end.
+#[derive(Clone, Debug)]
+pub(crate) struct End {
+    pub(crate) outcome: Outcome,
+    pub(crate) hubspot_id: Option<HubSpotId>,
+    pub(crate) failure: Option<Failure>,
+    /// Whether the resolver is to be told of the record (or that it is gone).
+    pub(crate) tell: bool,
+}
+
+impl End {
+    pub(crate) fn new(outcome: Outcome, hubspot_id: Option<HubSpotId>) -> Self {
+        Self {
+            outcome,
+            hubspot_id,
+            failure: None,
+            tell: false,
+        }
+    }
+
+    pub(crate) fn failed(failure: Failure) -> Self {
+        Self {
+            outcome: Outcome::Failed,
+            hubspot_id: None,
+            failure: Some(failure),
+            tell: false,
+        }
+    }
+
+    pub(crate) fn told(mut self, tell: bool) -> Self {
+        self.tell = tell;
+        self
+    }
+
+    /// What control is told.
+    pub(crate) fn report(&self, row: &Row) -> RecordOutcome {
+        RecordOutcome {
+            id: row.id(),
+            version: row.version(),
+            outcome: self.outcome,
+            hubspot_id: self.hubspot_id,
+            failure: self.failure.clone(),
+        }
+    }
+
+    /// What the resolver is told.
+    pub(crate) fn identity(&self, row: &Row) -> Option<Identity> {
+        let hubspot_id = if self.outcome == Outcome::Deleted {
+            None
+        } else {
+            self.hubspot_id
+        };
+        self.tell.then(|| Identity {
+            id: row.id(),
+            hubspot_id,
+            version: row.version(),
+        })
+    }
+}
+
+/// What a call made of a row.
+#[derive(Clone, Debug)]
+pub(crate) enum Fate {
+    /// It ended.
+    Ended(End),
+    /// To be tried again after so long.
+    Again(Duration),
+}

@@ -1,0 +1,452 @@
+//! The lanes `live` and `bulk`: rows coalesced into batches, many batches in flight as long as their records differ.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use landbridge_hubspot::Share;
+use landbridge_hubspot::records::BATCH_INPUTS_MAX;
+use landbridge_model::sync::DeleteRule;
+use landbridge_model::{Failure, FailureCategory, Lane, ObjectTypeId, Outcome, WriteBatch};
+use landbridge_stage::{Delivery, LaneContext, StageError};
+use landbridge_wire::{HeldDelete, Wire};
+
+use crate::deletes::settled_by_memory;
+use crate::finish::{Finished, finish};
+use crate::flight::Airline;
+use crate::known::{Fingerprint, Judgement, Known, Memory, judge};
+use crate::portal::{Portal, RecordKey, Tenant};
+use crate::queue::{Linger, Pick, Queue, Waiting};
+use crate::row::{End, Fate, Row};
+use crate::shard::LoaderShard;
+use crate::target::{Target, find};
+
+/// Rows in memory above which no further message is taken.
+const ROWS_MAX: usize = 10_000;
+/// Batches in flight or waiting for their turn at the governor.
+const FLIGHTS_MAX: usize = 16;
+
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type Pending = Waiting<RecordKey, Row>;
+
+/// A message of which some rows have not ended yet.
+struct InHand {
+    delivery: Delivery,
+    batch: Arc<WriteBatch>,
+    target: Arc<Target>,
+    ends: Vec<Option<End>>,
+    held: Vec<HeldDelete>,
+    left: usize,
+    since: Instant,
+}
+
+struct Landed {
+    rows: Vec<Pending>,
+    fates: Result<Vec<Fate>, StageError>,
+}
+
+/// One tenant's lane.
+struct WriteLane {
+    lane: LaneContext,
+    shard: Arc<LoaderShard>,
+    tenant: Arc<Tenant>,
+    portal: Arc<Portal>,
+    queue: Queue<RecordKey, Row>,
+    in_hand: HashMap<u64, InHand>,
+    flights: FuturesUnordered<Boxed<Landed>>,
+    /// Messages whose rows have all ended, told one after the other.
+    done: std::collections::VecDeque<InHand>,
+    finishing: Option<Boxed<Result<(), StageError>>>,
+    began: Instant,
+    linger: Linger,
+}
+
+/// Runs a lane until its inbox ends.
+pub(crate) async fn run(shard: Arc<LoaderShard>, lane: LaneContext) -> Result<(), StageError> {
+    let tenant = shard.tenant(&lane.tenant);
+    let Some(portal) = tenant.ready(&lane.shard).await else {
+        return Ok(());
+    };
+    let idle = shard.settings.linger;
+    let busy = if lane.lane == Lane::Bulk { idle * 20 } else { idle };
+    let write_lane = WriteLane {
+        lane,
+        shard,
+        tenant,
+        portal,
+        queue: Queue::new(),
+        in_hand: HashMap::new(),
+        flights: FuturesUnordered::new(),
+        done: std::collections::VecDeque::new(),
+        finishing: None,
+        began: Instant::now(),
+        linger: Linger { idle, busy },
+    };
+    write_lane.run().await
+}
+
+impl WriteLane {
+    /// The order within a turn is the argument for "ack after effect": rows end only after HubSpot's answer, messages
+    /// are told only when all rows ended, and acknowledged only when that is stored.
+    async fn run(mut self) -> Result<(), StageError> {
+        let tenant = self.tenant.clone();
+        let mut stopping = false;
+        loop {
+            let released = tenant.released.notified();
+            tokio::pin!(released);
+            released.as_mut().enable();
+            if !stopping && !self.is_suspended() {
+                self.dispatch()?;
+            }
+            self.start_finishing();
+            if stopping && self.flights.is_empty() && self.finishing.is_none() {
+                return Ok(());
+            }
+            let due = self.next_due();
+            let has_room = self.queue.len() < ROWS_MAX && self.done.len() < FLIGHTS_MAX;
+            tokio::select! {
+                Some(landed) = self.flights.next() => self.land(landed)?,
+                told = wait(&mut self.finishing) => {
+                    self.finishing = None;
+                    told?;
+                }
+                delivery = self.lane.inbox.recv(), if has_room && !stopping => match delivery {
+                    Some(delivery) => self.accept(delivery).await?,
+                    None => stopping = true,
+                },
+                () = self.lane.shard.stop.cancelled(), if !stopping => stopping = true,
+                () = &mut released, if !stopping => {}
+                () = tokio::time::sleep(due.unwrap_or(Duration::from_secs(5))), if !stopping => {}
+            }
+            if !stopping {
+                self.refresh_portal().await;
+            }
+        }
+    }
+
+    fn is_suspended(&self) -> bool {
+        let tenant = self.lane.shard.config.tenant(&self.lane.tenant);
+        tenant.is_none_or(|tenant| tenant.suspended.is_some())
+    }
+
+    /// A changed connection, or a credential that was refused, means another portal object.
+    async fn refresh_portal(&mut self) {
+        if !self.tenant.is_open(&self.lane.shard).await
+            && let Some(portal) = self.tenant.ready(&self.lane.shard).await
+        {
+            self.tenant.note("credentials", None);
+            self.portal = portal;
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    fn linger(&self) -> Duration {
+        if self.flights.is_empty() {
+            self.linger.idle
+        } else {
+            self.linger.busy
+        }
+    }
+
+    fn next_due(&self) -> Option<Duration> {
+        let now = self.now();
+        self.queue.next_due(now, self.linger()).map(|due| due - now)
+    }
+
+    async fn accept(&mut self, delivery: Delivery) -> Result<(), StageError> {
+        let batch = match WriteBatch::decode(&delivery.payload) {
+            Ok(batch) => Arc::new(batch),
+            Err(error) => return delivery.poison(&error.to_string()).await,
+        };
+        let Some(target) = find(&self.lane.shard, &self.lane.tenant, &batch.envelope.sync).await else {
+            return self.refuse_message(delivery, batch).await;
+        };
+        let target = Arc::new(target);
+        self.shard
+            .prepare_type(&self.lane.shard, &self.tenant, &self.portal, &target)
+            .await?;
+        let message = delivery.sequence;
+        for index in 0..batch.ids.len() {
+            let row = Row {
+                message,
+                batch: batch.clone(),
+                target: target.clone(),
+                index,
+                fingerprint: fingerprint(&batch, index),
+                attempts: 0,
+                was_absent: false,
+                in_doubt: false,
+            };
+            let (now, group) = (self.now(), group_of(&row));
+            self.queue.push(Waiting {
+                key: row.key(),
+                group,
+                since: now,
+                not_before: now,
+                payload: row,
+            });
+        }
+        let rows = batch.ids.len();
+        let ends = vec![None; rows];
+        let since = Instant::now();
+        let in_hand = InHand {
+            delivery,
+            batch,
+            target,
+            ends,
+            held: Vec::new(),
+            left: rows,
+            since,
+        };
+        if rows == 0 {
+            self.done.push_back(in_hand);
+        } else {
+            self.in_hand.insert(message, in_hand);
+        }
+        Ok(())
+    }
+
+    /// A batch whose sync is not there: of a removed tenant nothing is told, else its rows fail.
+    async fn refuse_message(&mut self, delivery: Delivery, batch: Arc<WriteBatch>) -> Result<(), StageError> {
+        if self.lane.shard.config.tenant(&self.lane.tenant).is_none() {
+            return delivery.ack().await;
+        }
+        let message = format!(
+            "the sync {} is not there, or was never activated",
+            batch.envelope.sync
+        );
+        let ends = batch
+            .ids
+            .iter()
+            .map(|_| {
+                Some(End::failed(Failure::new(
+                    FailureCategory::Internal,
+                    message.clone(),
+                )))
+            })
+            .collect();
+        let done = Finished {
+            delivery,
+            batch,
+            object_type: None,
+            ends,
+            held: Vec::new(),
+        };
+        let context = &self.lane;
+        finish(&self.shard, &context.shard, context.lane, done).await
+    }
+
+    /// Sends as many batches as there is room for.
+    fn dispatch(&mut self) -> Result<(), StageError> {
+        while self.flights.len() < FLIGHTS_MAX {
+            let (now, linger) = (self.now(), self.linger());
+            let mut ends: Vec<(u64, usize, End, Option<HeldDelete>)> = Vec::new();
+            let mut failed: Option<StageError> = None;
+            let mut counted: HashMap<ObjectTypeId, usize> = HashMap::new();
+            let (tenant, shard, lane) = (&self.tenant, &self.shard, &self.lane);
+            let taken = self.queue.take(now, BATCH_INPUTS_MAX, linger, |waiting| {
+                if tenant.is_busy(&waiting.key) {
+                    return Pick::Blocked;
+                }
+                match decide(tenant, shard, lane, &waiting.payload, &mut counted) {
+                    Ok(None) => Pick::Send,
+                    Ok(Some((end, held))) => {
+                        ends.push((waiting.payload.message, waiting.payload.index, end, held));
+                        Pick::End
+                    }
+                    Err(error) => {
+                        failed = Some(error);
+                        Pick::Blocked
+                    }
+                }
+            });
+            if let Some(error) = failed {
+                return Err(error);
+            }
+            for (message, index, end, held) in ends {
+                self.end_row(message, index, end, held);
+            }
+            if taken.batch.is_empty() {
+                break;
+            }
+            self.fly(taken.batch);
+        }
+        Ok(())
+    }
+
+    fn fly(&mut self, rows: Vec<Pending>) {
+        self.tenant.begin(rows.iter().map(|waiting| waiting.key.clone()));
+        let airline = Airline {
+            context: self.lane.shard.clone(),
+            tenant: self.tenant.clone(),
+            share: Share::from(self.lane.lane),
+        };
+        let portal = self.portal.clone();
+        self.flights.push(Box::pin(async move {
+            let mut rows = rows;
+            let mut payloads: Vec<Row> = rows.iter().map(|waiting| waiting.payload.clone()).collect();
+            let upserts = payloads.first().is_some_and(Row::is_upsert);
+            let fates = if upserts {
+                airline.upsert(&portal, &mut payloads).await
+            } else {
+                airline.delete(&portal, &mut payloads).await
+            };
+            for (waiting, payload) in rows.iter_mut().zip(payloads) {
+                waiting.payload = payload;
+            }
+            Landed { rows, fates }
+        }));
+    }
+
+    fn land(&mut self, landed: Landed) -> Result<(), StageError> {
+        let keys: Vec<RecordKey> = landed.rows.iter().map(|waiting| waiting.key.clone()).collect();
+        let fates = landed.fates?;
+        let now = self.now();
+        // In reverse, so that rows to be tried again keep their order at the queue's head.
+        for (mut waiting, fate) in landed.rows.into_iter().zip(fates).rev() {
+            match fate {
+                Fate::Ended(end) => self.end_row(waiting.payload.message, waiting.payload.index, end, None),
+                Fate::Again(wait) => {
+                    waiting.not_before = now + wait;
+                    self.queue.give_back(waiting);
+                }
+            }
+        }
+        self.tenant.end(&keys);
+        Ok(())
+    }
+
+    fn end_row(&mut self, message: u64, index: usize, end: End, held: Option<HeldDelete>) {
+        let Some(in_hand) = self.in_hand.get_mut(&message) else {
+            return;
+        };
+        if in_hand.ends[index].replace(end).is_none() {
+            in_hand.left -= 1;
+        }
+        in_hand.held.extend(held);
+        if in_hand.left == 0
+            && let Some(done) = self.in_hand.remove(&message)
+        {
+            self.done.push_back(done);
+        }
+    }
+
+    /// One message at a time is told, so that what is told of one record stays in order.
+    fn start_finishing(&mut self) {
+        if self.finishing.is_some() {
+            return;
+        }
+        let Some(done) = self.done.pop_front() else { return };
+        let (shard, context, lane) = (self.shard.clone(), self.lane.shard.clone(), self.lane.lane);
+        shard
+            .metrics
+            .batch_handled(lane, done.batch.ids.len() as u64, done.since.elapsed());
+        self.finishing = Some(Box::pin(async move {
+            let finished = Finished {
+                object_type: Some(done.target.object_type.clone()),
+                delivery: done.delivery,
+                batch: done.batch,
+                ends: done.ends,
+                held: done.held,
+            };
+            finish(&shard, &context, lane, finished).await
+        }));
+    }
+}
+
+/// Waits for a future that may not be there.
+async fn wait<T>(future: &mut Option<Boxed<T>>) -> T {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}
+
+fn group_of(row: &Row) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    (&row.target.object_type, &row.target.id_property, row.is_upsert()).hash(&mut hasher);
+    hasher.finish()
+}
+
+fn fingerprint(batch: &WriteBatch, index: usize) -> Fingerprint {
+    Fingerprint::of(batch.table.iter().map(|(name, column)| (name, column.get(index))))
+}
+
+/// What can be said of a row without a call: its end, or `None` when it must be sent.
+fn decide(
+    tenant: &Tenant,
+    shard: &LoaderShard,
+    lane: &LaneContext,
+    row: &Row,
+    counted: &mut HashMap<ObjectTypeId, usize>,
+) -> Result<Option<(End, Option<HeldDelete>)>, StageError> {
+    let memory: &Memory = &tenant.memory;
+    let object_type = &row.target.object_type;
+    let complete = memory.is_complete(object_type)?;
+    let known = memory.look(object_type, row.id(), complete)?;
+    if row.is_upsert() {
+        let (outcome, present) = match judge(known, row.version(), row.fingerprint, row.force()) {
+            Judgement::Look | Judgement::Write => return Ok(None),
+            Judgement::Unchanged => (Outcome::Unchanged, known),
+            Judgement::Superseded => (Outcome::Superseded, known),
+        };
+        return Ok(Some((ended(outcome, present), None)));
+    }
+    if row.target.deletes == DeleteRule::DoNothing {
+        return Ok(Some((ended(Outcome::Kept, known).told(false), None)));
+    }
+    if let Some(end) = settled_by_memory(known, row.version()) {
+        return Ok(Some((end, None)));
+    }
+    if row.attempts > 0 {
+        return Ok(None);
+    }
+    let held = |until_ms, reason: String| HeldDelete {
+        envelope: row.batch.envelope.clone(),
+        id: row.id(),
+        version: row.version(),
+        until_ms,
+        reason,
+    };
+    if let Some(grace) = row.target.grace {
+        let until = lane.shard.hub.now_ms() + i64::try_from(grace.as_millis()).unwrap_or(i64::MAX / 2);
+        let reason = format!("in its grace period of {}", humantime::format_duration(grace));
+        return Ok(Some((
+            ended(Outcome::Held, known).told(false),
+            Some(held(Some(until), reason)),
+        )));
+    }
+    let records = || {
+        *counted
+            .entry(object_type.clone())
+            .or_insert_with(|| memory.count(object_type))
+    };
+    let sync = row.batch.envelope.sync_key();
+    if shard
+        .deletes
+        .allow(&sync, row.target.max_deletes, records, Instant::now())
+    {
+        return Ok(None);
+    }
+    let reason = "more deletes within an hour than the sync's safety limit allows".to_owned();
+    Ok(Some((
+        ended(Outcome::Held, known).told(false),
+        Some(held(None, reason)),
+    )))
+}
+
+/// An end without a call; the resolver is told of a record that it may not have heard of.
+fn ended(outcome: Outcome, known: Known) -> End {
+    match known {
+        Known::Present(present) => End::new(outcome, Some(present.id)).told(!present.told),
+        Known::Nothing | Known::Absent | Known::Gone(_) => End::new(outcome, None),
+    }
+}
