@@ -43,14 +43,13 @@ use landbridge_wire::{Ask, AskError};
 
 pub use shard::LoaderShard;
 
-/// The longest that a call to HubSpot may take; a lease must outlast it.
-pub const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// How a loader works.
 #[derive(Clone, Copy, Debug)]
 pub struct LoaderSettings {
     /// How long a row waits for others to share a call with.
     pub linger: Duration,
+    /// The longest that a call to HubSpot may take; a lease must outlast it.
+    pub call_timeout: Duration,
 }
 
 impl Default for LoaderSettings {

@@ -37,6 +37,7 @@ pub(crate) struct Tenant {
     pub(crate) memory: Memory,
     pub(crate) scans: Scans,
     portal: tokio::sync::Mutex<Option<Arc<Portal>>>,
+    call_timeout: Duration,
     /// Records with a write under way.
     busy: Mutex<HashSet<RecordKey>>,
     pub(crate) released: Notify,
@@ -47,12 +48,13 @@ pub(crate) struct Tenant {
 }
 
 impl Tenant {
-    pub(crate) fn new(id: TenantId, memory: Memory) -> Self {
+    pub(crate) fn new(id: TenantId, memory: Memory, call_timeout: Duration) -> Self {
         Self {
             id,
             memory,
             scans: Scans::default(),
             portal: tokio::sync::Mutex::new(None),
+            call_timeout,
             busy: Mutex::default(),
             released: Notify::new(),
             notes: Mutex::default(),
@@ -168,7 +170,7 @@ impl Tenant {
             ..GovernorConfig::default()
         };
         settings.daily_spent = put_down.map_or(0, |(_, spent)| spent);
-        settings.timeout = crate::CALL_TIMEOUT;
+        settings.timeout = self.call_timeout;
         let client = Client::new(settings).map_err(|error| ask_error(&error))?;
         let details = client.account().await.map_err(|error| ask_error(&error))?;
         if let Some(pinned) = connection.portal_id.filter(|pinned| *pinned != details.portal_id) {

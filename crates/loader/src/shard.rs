@@ -59,7 +59,7 @@ impl LoaderShard {
         let mut tenants = self.tenants.lock();
         let tenant = tenants.entry(id.clone()).or_insert_with(|| {
             let memory = Memory::new(self.cache.clone(), id.clone());
-            Arc::new(Tenant::new(id.clone(), memory))
+            Arc::new(Tenant::new(id.clone(), memory, self.settings.call_timeout))
         });
         tenant.clone()
     }
