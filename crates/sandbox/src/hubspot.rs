@@ -34,10 +34,14 @@ mod json;
 mod kinds;
 mod labels;
 mod limits;
+mod links;
 mod merge;
+mod object_type;
 mod pairs;
+mod plan;
 mod properties;
 mod property;
+mod property_draft;
 mod read;
 mod records;
 mod rows;
@@ -51,7 +55,7 @@ mod version;
 mod write;
 
 use crate::{config::Limits, stats::Stats};
-use auth::Auth;
+use auth::{Auth, Grant};
 use axum::{
     Router,
     body::Body as HttpBody,
@@ -64,7 +68,7 @@ use clock::Clock;
 use dice::Dice;
 use errors::{Answer, Body, Reply};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use limits::{Headers, Limiter};
+use limits::{Headers, Limiter, Refused};
 use parking_lot::RwLock;
 use std::sync::Arc;
 
@@ -343,30 +347,20 @@ impl Inner {
         };
         self.stats.call(place.family(method));
         let now_ms = self.clock.now_ms();
-        let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-        let grant = if place.area == Area::OAuth {
-            Ok(None)
-        } else {
-            self.auth.check(text(header::AUTHORIZATION), now_ms).map(Some)
-        };
-        let grant = match grant {
-            Ok(grant) => grant.unwrap_or_else(auth::Grant::nobody),
-            Err(error) => {
-                self.stats.refused("unauthorized");
-                return (error.into_reply(&self.dice.uuid()), Headers::new());
-            }
-        };
-        let extra = match self.limiter.admit(place.bucket(), &grant, now_ms, &self.dice) {
-            Ok(extra) => extra,
+        let (grant, extra) = match self.admit(&place, headers, now_ms) {
+            Ok(admitted) => admitted,
             Err(refused) => {
                 self.stats.refused(refused.reason);
                 return (refused.error.into_reply(&self.dice.uuid()), refused.headers);
             }
         };
-        if !body.is_empty() && !acceptable(place.area, text(header::CONTENT_TYPE)) {
+        if !body.is_empty() && !acceptable(place.area, text(headers, header::CONTENT_TYPE)) {
             return (Reply::html(415, "415 Unsupported Media Type"), extra);
         }
-        let base_url = format!("http://{}", text(header::HOST).unwrap_or("api.hubapi.com"));
+        let base_url = format!(
+            "http://{}",
+            text(headers, header::HOST).unwrap_or("api.hubapi.com")
+        );
         let call = Call {
             portal: self,
             method,
@@ -379,22 +373,33 @@ impl Inner {
             grant,
             now_ms,
         };
-        let answer: Option<Answer> = match place.area {
-            Area::Objects => records::serve(&call),
-            Area::Schemas => schemas::serve(&call),
-            Area::Properties => properties::serve(&call),
-            Area::Associations => associations::serve(&call),
-            Area::LimitsTracking => allowances::serve(&call),
-            Area::Owners => account::serve_owners(&call),
-            Area::AccountInfo => account::serve(&call),
-            Area::OAuth => auth::serve(&call),
-        };
-        let reply = match answer {
+        let reply = match serve(place.area, &call) {
             None => Reply::html(404, "404 Not Found"),
             Some(Ok(reply)) => reply,
             Some(Err(error)) => error.into_reply(&self.dice.uuid()),
         };
         (reply, extra)
+    }
+
+    /// Who calls, and whether there is still room for a call.
+    fn admit(
+        &self,
+        place: &Place<'_>,
+        headers: &HeaderMap,
+        now_ms: i64,
+    ) -> Result<(Grant, Headers), Refused> {
+        let grant = if place.area == Area::OAuth {
+            Grant::nobody()
+        } else {
+            let bearer = text(headers, header::AUTHORIZATION);
+            self.auth.check(bearer, now_ms).map_err(|error| Refused {
+                error,
+                reason: "unauthorized",
+                headers: Headers::new(),
+            })?
+        };
+        let extra = self.limiter.admit(place.bucket(), &grant, now_ms, &self.dice)?;
+        Ok((grant, extra))
     }
 
     fn respond(&self, reply: Reply, extra: Headers) -> Response {
@@ -427,6 +432,23 @@ impl Inner {
         }
         response
     }
+}
+
+fn serve(area: Area, call: &Call<'_>) -> Option<Answer> {
+    match area {
+        Area::Objects => records::serve(call),
+        Area::Schemas => schemas::serve(call),
+        Area::Properties => properties::serve(call),
+        Area::Associations => associations::serve(call),
+        Area::LimitsTracking => allowances::serve(call),
+        Area::Owners => account::serve_owners(call),
+        Area::AccountInfo => account::serve(call),
+        Area::OAuth => auth::serve(call),
+    }
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 fn acceptable(area: Area, content_type: Option<&str>) -> bool {

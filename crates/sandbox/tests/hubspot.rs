@@ -4,8 +4,12 @@ mod hubspot {
     mod associations;
     mod batches;
     mod desk;
+    mod labels;
     mod limits;
+    mod partial;
+    mod properties;
     mod reading;
+    mod scene;
     mod schemas;
     mod values;
     mod wire;

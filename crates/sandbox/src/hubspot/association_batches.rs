@@ -162,7 +162,7 @@ struct ReadDraft<'a> {
 
 /// A record's links after a cursor, a page of them, and the next cursor.
 pub(super) fn page(
-    direction: &super::pairs::Direction,
+    direction: &super::links::Direction,
     from: u64,
     after: Option<&str>,
     most: usize,

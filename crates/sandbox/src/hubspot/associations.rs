@@ -8,7 +8,8 @@ use super::{
     configurations,
     errors::{Answer, ApiError, Reply},
     labels,
-    pairs::{Category, Direction, PLAIN, TypeIndex},
+    links::{Category, Direction},
+    pairs::{PLAIN, TypeIndex},
 };
 use serde_json::{Value, json};
 

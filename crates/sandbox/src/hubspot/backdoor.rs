@@ -5,7 +5,8 @@ use super::{
     catalog::Catalog,
     clock,
     errors::{Reply, parse},
-    table::{Change, ConditionalRule},
+    object_type::ConditionalRule,
+    table::Change,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};

@@ -4,7 +4,8 @@ use super::{
     dice::{Dice, FastMap},
     errors::ApiError,
     kinds,
-    pairs::{AssociationType, Category, Pairs, TypeIndex},
+    links::{AssociationType, Category},
+    pairs::{Pairs, TypeIndex},
     table::Table,
 };
 

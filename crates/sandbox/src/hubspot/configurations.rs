@@ -5,7 +5,7 @@ use super::{
     batch::check_size,
     call::Call,
     errors::{Answer, ApiError, Reply, parse},
-    pairs::{AssociationType, Category},
+    links::{AssociationType, Category},
     told,
 };
 use serde::Deserialize;

@@ -4,8 +4,10 @@ use super::{
     call::Call,
     catalog::Catalog,
     clock,
-    pairs::{AssociationType, Direction, TypeIndex},
-    table::{Definition, Table},
+    links::{AssociationType, Direction},
+    object_type::Definition,
+    pairs::TypeIndex,
+    table::Table,
 };
 use serde_json::{Map, Value, json};
 

@@ -2,8 +2,9 @@
 
 use super::{
     account,
+    object_type::{Definition, Group},
     property::{Kind, Property, System},
-    table::{Definition, Group, Table},
+    table::Table,
 };
 
 /// (type id, singular, plural) as paths and errors know them.

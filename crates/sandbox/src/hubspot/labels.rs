@@ -5,7 +5,8 @@ use super::{
     call::Call,
     catalog::Catalog,
     errors::{Answer, ApiError, Reply, parse},
-    pairs::{AssociationType, Category, TypeIndex},
+    links::{AssociationType, Category},
+    pairs::TypeIndex,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};

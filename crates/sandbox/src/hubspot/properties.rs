@@ -5,10 +5,11 @@ use super::{
     call::Call,
     catalog::Catalog,
     errors::{Answer, ApiError, Reply, invalid_definition, missing_fields, parse},
+    object_type::Group,
     pairs::TypeIndex,
-    property::PropertyDraft,
+    property_draft::PropertyDraft,
     schema_create::{UNIQUE_MAX, too_many_unique},
-    table::{Group, Table},
+    table::Table,
     told,
 };
 use serde::Deserialize;

@@ -2,13 +2,14 @@
 
 use super::{
     association_pairs,
-    batch::{AssociationDraft, Deed, INPUTS_MAX, IdOnly, Planner, check_size},
+    batch::{AssociationDraft, Deed, INPUTS_MAX, IdOnly, check_size},
     call::Call,
     catalog::Catalog,
     errors::{Answer, ApiError, Reply, missing_fields, parse},
     json::Properties,
     merge,
     pairs::TypeIndex,
+    plan::Planner,
     read, search,
     told::{Extras, Teller},
     write,

@@ -5,9 +5,11 @@ use super::{
     catalog::Catalog,
     errors::{ApiError, invalid_definition, missing_fields},
     kinds,
+    object_type::{Definition, Group},
     pairs::TypeIndex,
-    property::{Property, PropertyDraft},
-    table::{Definition, Group, Table},
+    property::Property,
+    property_draft::PropertyDraft,
+    table::Table,
     values::Refusal,
 };
 use serde::Deserialize;

@@ -5,9 +5,10 @@ use super::{
     catalog::Catalog,
     definitions::{self, Include},
     errors::{Answer, ApiError, Reply, invalid_definition, missing_fields, parse},
+    object_type::Definition,
     pairs::TypeIndex,
     schema_create::{self, LabelsDraft, SEARCHABLE_MAX, SECONDARY_MAX, SchemaDraft, check_list},
-    table::{Definition, Table},
+    table::Table,
     values::Refusal,
 };
 use serde::Deserialize;

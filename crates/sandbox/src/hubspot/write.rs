@@ -2,16 +2,19 @@
 
 use super::{
     batch::{
-        AssociationDraft, Deed, INPUTS_MAX, Planned, Planner, Trouble, WriteBatch, WriteInput,
-        check_duplicates, check_size, could_not_get, properties_of, traced,
+        AssociationDraft, Deed, INPUTS_MAX, WriteBatch, WriteInput, check_duplicates, check_size,
+        could_not_get, properties_of, traced,
     },
     call::Call,
     catalog::Catalog,
     errors::{Answer, ApiError, Problem, Reply, missing_fields, parse},
-    pairs::{Category, Labels, PLAIN, TypeIndex},
+    links::Category,
+    pairs::{Labels, PLAIN, TypeIndex},
+    plan::{Planned, Planner, Trouble},
     table::Change,
     told::{self, Extras, Teller},
 };
+use parking_lot::RwLockWriteGuard;
 use serde_json::Value;
 
 /// What became of an input.
@@ -54,6 +57,8 @@ pub(super) fn batch(call: &Call<'_>, at: TypeIndex, deed: Deed) -> Answer {
         &arena,
         going.iter().map(|(planned, _)| planned),
     )?;
+    // Telling needs no more than a look: others may read meanwhile.
+    let catalog = RwLockWriteGuard::downgrade(catalog);
     Ok(tell(
         call,
         &catalog,

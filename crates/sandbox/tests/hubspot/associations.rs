@@ -1,106 +1,7 @@
 //! Associations: definitions, labels, batches, single pairs, ceilings.
 
-use super::desk::{Desk, Told, calm};
-use landbridge_sandbox::hubspot::{Behaviour, PortalConfig};
+use super::scene::{DATED, Scene, V4, number};
 use serde_json::{Value, json};
-
-const DATED: &str = "/crm/associations/2026-09";
-const V4: &str = "/crm/v4/associations";
-
-/// A vehicle, two companies, and the plain type between them.
-struct Scene {
-    desk: Desk,
-    vehicle: String,
-    companies: [String; 2],
-    plain: u64,
-}
-
-impl Scene {
-    fn new() -> Scene {
-        Scene::with(Desk::new())
-    }
-
-    fn with(desk: Desk) -> Scene {
-        let (vehicle, companies) = (desk.vehicle("a"), [desk.company("Acme"), desk.company("Bolt")]);
-        let labels = desk.get(&format!("{DATED}/{}/companies/labels", desk.vehicles));
-        assert_eq!(labels.results().len(), 1, "{}", labels.text);
-        let plain = &labels.results()[0];
-        assert_eq!(
-            (&plain["category"], &plain["label"]),
-            (&json!("USER_DEFINED"), &Value::Null)
-        );
-        let plain = plain["typeId"].as_u64().unwrap_or_default();
-        Scene {
-            desk,
-            vehicle,
-            companies,
-            plain,
-        }
-    }
-
-    fn to_companies(&self, base: &str, deed: &str, inputs: Value) -> Told {
-        self.desk.post(
-            &format!("{base}/{}/companies/batch/{deed}", self.desk.vehicles),
-            json!({ "inputs": inputs }),
-        )
-    }
-
-    fn pair(&self, to: &str, types: &[u64]) -> Value {
-        let types: Vec<Value> = types
-            .iter()
-            .map(|id| json!({"associationCategory": "USER_DEFINED", "associationTypeId": id}))
-            .collect();
-        json!({"from": {"id": self.vehicle}, "to": {"id": to}, "types": types})
-    }
-
-    /// A label and its type id seen from vehicles.
-    fn label(&self, label: &str, inverse: Option<&str>) -> u64 {
-        let path = format!("{DATED}/{}/companies/labels", self.desk.vehicles);
-        let mut draft = json!({"name": label.to_lowercase(), "label": label});
-        if let Some(inverse) = inverse {
-            draft["inverseLabel"] = json!(inverse);
-        }
-        let told = self.desk.post(&path, draft);
-        assert_eq!((told.status, told.results().len()), (200, 2), "{}", told.text);
-        let labels = self.desk.get(&path);
-        let found = labels.results().iter().find(|told| told["label"] == label);
-        found.and_then(|told| told["typeId"].as_u64()).unwrap_or_default()
-    }
-
-    /// Labels by company, seen from the vehicle; the plain type is a null.
-    fn seen(&self) -> Vec<(u64, Vec<Value>)> {
-        self.seen_from(
-            "/crm/associations/2026-09",
-            &self.desk.vehicles,
-            &self.vehicle,
-            "companies",
-        )
-    }
-
-    fn seen_from(&self, base: &str, from: &str, id: &str, to: &str) -> Vec<(u64, Vec<Value>)> {
-        let told = self.desk.post(
-            &format!("{base}/{from}/{to}/batch/read"),
-            json!({"inputs": [{"id": id}]}),
-        );
-        let links = told
-            .results()
-            .first()
-            .map(|told| told["to"].as_array().cloned().unwrap_or_default());
-        let label = |link: &Value| {
-            let types = link["associationTypes"].as_array().cloned().unwrap_or_default();
-            types.iter().map(|told| told["label"].clone()).collect()
-        };
-        links
-            .unwrap_or_default()
-            .iter()
-            .map(|link| (link["toObjectId"].as_u64().unwrap_or_default(), label(link)))
-            .collect()
-    }
-}
-
-fn number(id: &str) -> u64 {
-    id.parse().unwrap_or_default()
-}
 
 #[test]
 fn created_pairs_are_told_with_numbers_and_seen_from_both_ends() {
@@ -140,47 +41,6 @@ fn type_ids_differ_by_direction() {
 }
 
 #[test]
-fn creating_again_replaces_labels_and_the_plain_type_is_always_there() {
-    let scene = Scene::new();
-    let (owner, driver) = (scene.label("Owner", Some("Owned")), scene.label("Driver", None));
-    let company = &scene.companies[0];
-    let told = scene.to_companies(DATED, "create", json!([scene.pair(company, &[owner])]));
-    assert_eq!(told.results()[0]["labels"], json!(["Owner"]));
-    assert_eq!(
-        scene.seen(),
-        [(number(company), vec![Value::Null, json!("Owner")])]
-    );
-    let back = scene.seen_from(DATED, "companies", company, &scene.desk.vehicles);
-    assert_eq!(
-        back,
-        [(number(&scene.vehicle), vec![Value::Null, json!("Owned")])]
-    );
-    scene.to_companies(DATED, "create", json!([scene.pair(company, &[driver])]));
-    assert_eq!(
-        scene.seen(),
-        [(number(company), vec![Value::Null, json!("Driver")])]
-    );
-    scene.to_companies(
-        DATED,
-        "create",
-        json!([scene.pair(company, &[scene.plain, owner, driver])]),
-    );
-    assert_eq!(
-        scene.seen(),
-        [(
-            number(company),
-            vec![Value::Null, json!("Owner"), json!("Driver")]
-        )]
-    );
-    scene.to_companies(DATED, "associate/default", json!([scene.pair(company, &[])]));
-    assert_eq!(
-        scene.seen()[0].1.len(),
-        3,
-        "the default endpoint leaves labels alone"
-    );
-}
-
-#[test]
 fn the_default_endpoint_needs_no_type_and_tells_both_directions() {
     let scene = Scene::new();
     let pair = json!([{"from": {"id": scene.vehicle}, "to": {"id": scene.companies[0]}}]);
@@ -194,27 +54,6 @@ fn the_default_endpoint_needs_no_type_and_tells_both_directions() {
         assert_eq!(told.each("/from/id").len(), 2);
     }
     assert_eq!(scene.seen().len(), 1);
-}
-
-#[test]
-fn labels_come_off_alone_and_the_plain_type_takes_all_with_it() {
-    for (base, status) in [(DATED, 200), ("/crm/associations/2026-03", 200), (V4, 204)] {
-        let scene = Scene::new();
-        let owner = scene.label("Owner", None);
-        let company = &scene.companies[0];
-        scene.to_companies(base, "create", json!([scene.pair(company, &[owner])]));
-        let told = scene.to_companies(base, "labels/archive", json!([scene.pair(company, &[owner])]));
-        assert_eq!(told.status, status);
-        assert_eq!(told.body.is_null(), status == 204);
-        assert_eq!(scene.seen(), [(number(company), vec![Value::Null])]);
-        scene.to_companies(base, "create", json!([scene.pair(company, &[owner])]));
-        scene.to_companies(
-            base,
-            "labels/archive",
-            json!([scene.pair(company, &[scene.plain])]),
-        );
-        assert_eq!(scene.seen(), []);
-    }
 }
 
 #[test]
@@ -316,133 +155,6 @@ fn types_without_a_definition_between_them_cannot_be_associated() {
     assert_eq!(scene.desk.post(&path, pair).status, 200);
     let id = told.body["id"].as_str().unwrap_or_default();
     assert_eq!(scene.desk.delete(&format!("{schema}/{id}")).status, 204);
-}
-
-#[test]
-fn a_type_can_be_associated_with_itself_in_two_roles() {
-    let desk = Desk::new();
-    let of = desk.vehicles.clone();
-    let define = json!({"fromObjectTypeId": of, "toObjectTypeId": of, "name": "vehicle_to_vehicle"});
-    desk.post(
-        &format!("/crm-object-schemas/2026-09/schemas/{of}/associations"),
-        define,
-    );
-    let labels = format!("{DATED}/{of}/{of}/labels");
-    let told = desk.post(
-        &labels,
-        json!({"name": "tow", "label": "Tows", "inverseLabel": "Towed by"}),
-    );
-    assert_eq!(told.each("/label"), ["Towed by", "Tows"]);
-    let tows = told
-        .results()
-        .iter()
-        .find(|told| told["label"] == "Tows")
-        .cloned()
-        .unwrap_or_default();
-    let (one, other) = (desk.vehicle("a"), desk.vehicle("b"));
-    let pair = json!({"inputs": [{"from": {"id": one}, "to": {"id": other},
-        "types": [{"associationCategory": "USER_DEFINED", "associationTypeId": tows["typeId"]}]}]});
-    assert_eq!(
-        desk.post(&format!("{DATED}/{of}/{of}/batch/create"), pair).status,
-        201
-    );
-    let read = desk.post(
-        &format!("{DATED}/{of}/{of}/batch/read"),
-        json!({"inputs": [{"id": one}, {"id": other}]}),
-    );
-    let mut seen: Vec<(String, String)> = read
-        .results()
-        .iter()
-        .map(|told| {
-            (
-                told["from"]["id"].to_string(),
-                told["to"][0]["associationTypes"][1]["label"].to_string(),
-            )
-        })
-        .collect();
-    seen.sort();
-    assert_eq!(
-        seen,
-        [
-            (json!(one).to_string(), "\"Tows\"".to_owned()),
-            (json!(other).to_string(), "\"Towed by\"".to_owned())
-        ]
-    );
-}
-
-#[test]
-fn labels_have_names_a_cap_and_an_end() {
-    let desk = Desk::behaving(Behaviour {
-        labels_max: 3,
-        ..Behaviour::default()
-    });
-    let scene = Scene::with(desk);
-    let path = format!("{DATED}/{}/companies/labels", scene.desk.vehicles);
-    for name in ["has-hyphen", "1st", ""] {
-        assert_eq!(
-            scene
-                .desk
-                .post(&path, json!({"name": name, "label": name}))
-                .status,
-            400,
-            "{name}"
-        );
-    }
-    let owner = scene.label("Owner", None);
-    assert_eq!(
-        scene
-            .desk
-            .post(&path, json!({"name": "owner", "label": "Other"}))
-            .status,
-        400,
-        "names are unique"
-    );
-    assert_eq!(
-        scene
-            .desk
-            .post(&path, json!({"name": "other", "label": "owner"}))
-            .status,
-        400,
-        "labels are, too"
-    );
-    scene.label("Second", None);
-    scene.label("Third", None);
-    let told = scene
-        .desk
-        .post(&path, json!({"name": "fourth", "label": "Fourth"}));
-    assert_eq!(told.status, 437);
-    assert!(
-        told.message()
-            .starts_with("No more than 3 association types are allowed between"),
-        "{}",
-        told.message()
-    );
-    let rename = json!({"associationTypeId": owner, "label": "Keeper", "inverseLabel": "Kept"});
-    assert_eq!(scene.desk.put(&path, rename).status, 204);
-    scene.to_companies(
-        DATED,
-        "create",
-        json!([scene.pair(&scene.companies[0], &[owner])]),
-    );
-    assert_eq!(scene.seen()[0].1[1], "Keeper");
-    assert_eq!(
-        scene.desk.delete(&format!("{path}/{owner}")).status,
-        400,
-        "it is in use"
-    );
-    assert_eq!(
-        scene.desk.delete(&format!("{path}/{}", scene.plain)).status,
-        400,
-        "the plain type stays"
-    );
-    scene.to_companies(
-        DATED,
-        "labels/archive",
-        json!([scene.pair(&scene.companies[0], &[owner])]),
-    );
-    assert_eq!(scene.desk.delete(&format!("{path}/{owner}")).status, 204);
-    assert_eq!(scene.desk.get(&path).each("/label"), ["Second", "Third", "null"]);
-    scene.label("Fourth", None);
 }
 
 #[test]
@@ -557,48 +269,6 @@ fn one_pair_is_put_listed_and_deleted() {
 }
 
 #[test]
-fn standard_pairs_have_hubspots_own_numbers_and_one_primary() {
-    let desk = Desk::bare(calm());
-    let told = desk.get(&format!("{V4}/contacts/companies/labels"));
-    let types: Vec<(Value, Value)> = told
-        .results()
-        .iter()
-        .map(|told| (told["typeId"].clone(), told["label"].clone()))
-        .collect();
-    assert_eq!(types, [(json!(279), Value::Null), (json!(1), json!("Primary"))]);
-    let contact = desk.post(
-        "/crm/v3/objects/contacts",
-        json!({"properties": {"email": "a@b.example"}}),
-    );
-    let contact = contact.body["id"].as_str().unwrap_or_default().to_owned();
-    let (one, other) = (desk.company("A"), desk.company("B"));
-    for company in [&one, &other] {
-        let types = json!([{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 1}]);
-        desk.put(
-            &format!("/crm/v4/objects/contacts/{contact}/associations/companies/{company}"),
-            types,
-        );
-    }
-    let told = desk.get(&format!(
-        "/crm/v4/objects/contacts/{contact}/associations/companies"
-    ));
-    let labels = |id: &str| {
-        let link = told
-            .results()
-            .iter()
-            .find(|told| told["toObjectId"] == number(id))
-            .cloned()
-            .unwrap_or_default();
-        link["associationTypes"].as_array().map_or(0, Vec::len)
-    };
-    assert_eq!(
-        (labels(&one), labels(&other)),
-        (1, 2),
-        "the primary moved to the second"
-    );
-}
-
-#[test]
 fn archiving_a_record_takes_it_off_its_associations() {
     let scene = Scene::new();
     scene.to_companies(
@@ -610,32 +280,4 @@ fn archiving_a_record_takes_it_off_its_associations() {
         .desk
         .delete(&format!("/crm/v3/objects/companies/{}", scene.companies[0]));
     assert_eq!(scene.seen(), []);
-}
-
-#[test]
-fn an_account_can_lower_a_ceiling_and_a_full_record_is_an_item() {
-    let scene = Scene::with(Desk::with(PortalConfig { seed: 5, ..calm() }));
-    let base = format!("{DATED}/definitions/configurations");
-    let path = format!("{base}/{}/companies", scene.desk.vehicles);
-    let entry = json!({"inputs": [{"category": "USER_DEFINED", "typeId": scene.plain, "maxToObjectIds": 1}]});
-    let told = scene.desk.post(&format!("{path}/batch/create"), entry);
-    assert_eq!(
-        (told.status, &told.results()[0]["userEnforcedMaxToObjectIds"]),
-        (200, &json!(1))
-    );
-    assert_eq!(scene.desk.get(&format!("{base}/all")).results().len(), 1);
-    let both = json!([
-        scene.pair(&scene.companies[0], &[scene.plain]),
-        scene.pair(&scene.companies[1], &[scene.plain])
-    ]);
-    let told = scene.to_companies(DATED, "create", both);
-    assert_eq!((told.status, told.results().len()), (207, 1));
-    assert_eq!(
-        told.errors()[0]["subCategory"],
-        "crm.associations.ASSOCIATION_LIMIT_EXCEEDED"
-    );
-    let purge = json!({"inputs": [{"category": "USER_DEFINED", "typeId": scene.plain}]});
-    assert_eq!(scene.desk.post(&format!("{path}/batch/purge"), purge).status, 200);
-    let again = json!([scene.pair(&scene.companies[1], &[scene.plain])]);
-    assert_eq!(scene.to_companies(DATED, "create", again).status, 201);
 }
