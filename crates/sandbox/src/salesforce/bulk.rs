@@ -1,11 +1,13 @@
 //! Bulk API 2.0 queries: jobs that wait, run and leave pages of CSV.
 
 mod csv;
+mod job;
 mod run;
+
+pub use job::Jobs;
 
 use crate::salesforce::{
     call::{Call, nothing},
-    clock::{DAY_MS, json_datetime},
     errors::{ApiError, json_ok},
     handle::OrgHandle,
     ids::RecordId,
@@ -15,106 +17,18 @@ use axum::response::{IntoResponse, Response};
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use csv::Dialect;
 use http::{HeaderValue, Method, StatusCode, header};
-use parking_lot::Mutex;
+use job::{Job, State, job_json, status};
 use run::JobResult;
 use serde_json::{Value as Json, json};
 use std::{
-    collections::BTreeMap,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 /// Jobs of 24 hours.
 const MOST_JOBS: u64 = 10_000;
-/// Results are kept for seven days.
-const KEPT_MS: i64 = 7 * DAY_MS;
 /// Result URLs of one `resultPages` answer.
 const MOST_PAGES: usize = 5;
-
-/// Where a job stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    UploadComplete,
-    InProgress,
-    JobComplete,
-    Failed,
-    Aborted,
-}
-
-impl State {
-    fn name(self) -> &'static str {
-        match self {
-            State::UploadComplete => "UploadComplete",
-            State::InProgress => "InProgress",
-            State::JobComplete => "JobComplete",
-            State::Failed => "Failed",
-            State::Aborted => "Aborted",
-        }
-    }
-
-    /// As messages of the results endpoint spell it.
-    fn shouted(self) -> &'static str {
-        match self {
-            State::UploadComplete => "UPLOAD_COMPLETE",
-            State::InProgress => "IN_PROGRESS",
-            State::JobComplete => "JOB_COMPLETE",
-            State::Failed => "FAILED",
-            State::Aborted => "ABORTED",
-        }
-    }
-
-    fn is_final(self) -> bool {
-        matches!(self, State::JobComplete | State::Failed | State::Aborted)
-    }
-}
-
-/// One job.
-#[derive(Debug, Clone)]
-struct Job {
-    id: String,
-    operation: &'static str,
-    object: String,
-    version: String,
-    dialect: Dialect,
-    chunked: bool,
-    created: i64,
-    changed: i64,
-    took_ms: i64,
-    state: State,
-    error: Option<String>,
-    result: Option<Arc<JobResult>>,
-}
-
-/// All jobs of the last days.
-#[derive(Debug, Default)]
-pub struct Jobs {
-    all: Mutex<BTreeMap<String, Job>>,
-    made: Mutex<Vec<i64>>,
-}
-
-impl Jobs {
-    /// How many jobs were made in the last 24 hours.
-    pub fn made_today(&self, now_ms: i64) -> u64 {
-        let mut made = self.made.lock();
-        made.retain(|at| now_ms - at < DAY_MS);
-        made.len() as u64
-    }
-
-    fn get(&self, id: &str, now_ms: i64) -> Result<Job, ApiError> {
-        // Both forms of an id are good.
-        let id = RecordId::parse(id).ok_or_else(ApiError::not_found)?.to_string();
-        let mut all = self.all.lock();
-        all.retain(|_, job| now_ms - job.created < KEPT_MS);
-        all.get(&id).cloned().ok_or_else(ApiError::not_found)
-    }
-
-    fn change(&self, id: &str, now_ms: i64, change: impl FnOnce(&mut Job)) {
-        if let Some(job) = self.all.lock().get_mut(id) {
-            change(job);
-            job.changed = now_ms;
-        }
-    }
-}
 
 pub(super) fn serve(call: &Call, rest: &[&str]) -> Result<Response, ApiError> {
     let stats = &call.handle.stats;
@@ -286,54 +200,6 @@ fn advance(handle: &OrgHandle, id: &str, to: State) -> bool {
         }
     });
     moved
-}
-
-/// A job as its creation and the list show it.
-fn job_json(handle: &OrgHandle, job: &Job) -> Json {
-    let user = handle.org.read().user_id.to_string();
-    let mut json = status(job);
-    for later in [
-        "jobType",
-        "numberRecordsProcessed",
-        "retries",
-        "totalProcessingTime",
-        "isPkChunkingSupported",
-    ] {
-        if let Some(map) = json.as_object_mut() {
-            map.remove(later);
-        }
-    }
-    json["createdById"] = json!(user);
-    json
-}
-
-/// A job as a poll shows it.
-fn status(job: &Job) -> Json {
-    let number: f64 = job.version.trim_start_matches('v').parse().unwrap_or(66.0);
-    let processed = job.result.as_ref().map_or(0, |result| result.len());
-    let mut json = json!({
-        "id": job.id,
-        "operation": job.operation,
-        "object": job.object,
-        "createdById": RecordId::new(*b"005", 1).to_string(),
-        "createdDate": json_datetime(job.created),
-        "systemModstamp": json_datetime(job.changed),
-        "state": job.state.name(),
-        "concurrencyMode": "Parallel",
-        "contentType": "CSV",
-        "apiVersion": number,
-        "jobType": "V2Query",
-        "lineEnding": job.dialect.line_ending_name(),
-        "columnDelimiter": job.dialect.delimiter_name(),
-        "numberRecordsProcessed": processed,
-        "retries": 0,
-        "totalProcessingTime": job.took_ms,
-        "isPkChunkingSupported": job.chunked,
-    });
-    if let Some(error) = &job.error {
-        json["errorMessage"] = json!(error);
-    }
-    json
 }
 
 fn list(call: &Call) -> Response {

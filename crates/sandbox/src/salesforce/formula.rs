@@ -6,6 +6,8 @@
 mod eval;
 mod lexer;
 mod parser;
+#[cfg(test)]
+mod tests;
 
 pub(in crate::salesforce) use eval::round;
 pub use eval::{Scope, evaluate};

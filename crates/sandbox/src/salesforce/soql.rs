@@ -11,15 +11,17 @@ mod parser;
 mod plan;
 mod render;
 mod run;
+mod syntax;
 #[cfg(test)]
 mod tests;
 
 pub use bind::{Bound, Column, Shape, ShapeItem, bind};
 pub use filter::Test;
-pub use parser::{Query, Select, parse};
+pub use parser::parse;
 pub use plan::{Access, access};
 pub use render::{write_aggregate, write_record};
 pub use run::{aggregate, count, matching};
+pub use syntax::{Query, Select};
 
 /// A query that is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,7 @@
 use super::{
     SoqlError,
     filter::{Binder, Test},
-    parser::{Name, Query, Select},
+    syntax::{Name, Query, Select},
 };
 use crate::salesforce::{
     path::{FieldPath, PathError},

@@ -2,7 +2,7 @@
 
 use super::{
     SoqlError,
-    parser::{Filter, Literal, Name, Operator},
+    syntax::{Filter, Literal, Name, Operator},
 };
 use crate::salesforce::{
     clock::{DAY_MS, civil, day_of, days_of},

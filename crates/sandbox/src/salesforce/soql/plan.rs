@@ -1,6 +1,6 @@
 //! Chooses the index that a query reads by.
 
-use super::{Test, parser::Operator};
+use super::{Test, syntax::Operator};
 use crate::salesforce::{
     ids::RecordId,
     path::FieldPath,
