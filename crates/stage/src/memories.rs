@@ -125,14 +125,20 @@ impl Hub {
     /// Parks links; returns when all are stored.
     pub async fn park(&self, links: &[ParkedLink]) -> Result<(), StageError> {
         use futures::{StreamExt, TryStreamExt};
-        let publishes = links.iter().map(|link| async move {
-            let subject = self.parked_subject(&link.envelope.tenant, link.child, &link.field);
-            self.remember(&subject, "parked", link).await
-        });
+        // Futures, not a closure that makes them: over borrowed links the compiler could not prove them `Send`.
+        let mut publishes = Vec::with_capacity(links.len());
+        for link in links {
+            publishes.push(self.park_one(link));
+        }
         futures::stream::iter(publishes)
             .buffer_unordered(PARK_TOGETHER)
             .try_collect()
             .await
+    }
+
+    async fn park_one(&self, link: &ParkedLink) -> Result<(), StageError> {
+        let subject = self.parked_subject(&link.envelope.tenant, link.child, &link.field);
+        self.remember(&subject, "parked", link).await
     }
 
     /// Forgets a parked link that is on its way.
