@@ -56,6 +56,7 @@ impl Default for LoaderSettings {
     fn default() -> Self {
         Self {
             linger: Duration::from_millis(50),
+            call_timeout: Duration::from_secs(30),
         }
     }
 }
