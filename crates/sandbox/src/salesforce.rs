@@ -11,6 +11,7 @@ pub mod errors;
 pub mod formula;
 pub mod handle;
 pub mod ids;
+pub mod ingest;
 pub mod org_folder;
 pub mod path;
 pub mod query;

@@ -8,6 +8,8 @@ mod changes;
 mod folder;
 #[path = "salesforce/frame.rs"]
 mod frame;
+#[path = "salesforce/ingest.rs"]
+mod ingest;
 #[path = "salesforce/queries.rs"]
 mod queries;
 #[path = "salesforce/records.rs"]

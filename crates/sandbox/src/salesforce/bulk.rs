@@ -4,6 +4,7 @@ mod csv;
 mod job;
 mod run;
 
+pub(super) use csv::Dialect;
 pub use job::Jobs;
 
 use crate::salesforce::{
@@ -15,7 +16,6 @@ use crate::salesforce::{
 };
 use axum::response::{IntoResponse, Response};
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
-use csv::Dialect;
 use http::{HeaderValue, Method, StatusCode, header};
 use job::{Job, State, job_json, status};
 use run::JobResult;

@@ -4,7 +4,7 @@ use crate::salesforce::{
     backdoor, bulk, clock, composite, describe,
     errors::{ApiError, json_ok},
     handle::OrgHandle,
-    limits, query, replication, rows, session,
+    ingest, limits, query, replication, rows, session,
 };
 use axum::{
     body::{Body, Bytes},
@@ -290,6 +290,10 @@ async fn route(call: Call) -> Result<Response, ApiError> {
             composite::serve(&call, rest).await
         }
         ["jobs", "query", rest @ ..] => bulk::serve(&call, rest),
+        ["jobs", "ingest", rest @ ..] => {
+            family("ingest");
+            ingest::serve(&call, rest)
+        }
         ["__sandbox", "undelete"] => {
             family("undelete");
             rows::undelete(&call).await

@@ -11,7 +11,7 @@ const AT_ONCE: usize = 512;
 
 /// How cells and rows are set apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Dialect {
+pub(in crate::salesforce) struct Dialect {
     delimiter: char,
     windows: bool,
 }
@@ -27,7 +27,7 @@ const DELIMITERS: [(&str, char); 6] = [
 
 impl Dialect {
     /// By the names that a job gives; both may be left out.
-    pub(super) fn of(delimiter: Option<&str>, line_ending: Option<&str>) -> Option<Dialect> {
+    pub(in crate::salesforce) fn of(delimiter: Option<&str>, line_ending: Option<&str>) -> Option<Dialect> {
         let wanted = delimiter.unwrap_or("COMMA");
         let (_, delimiter) = DELIMITERS.iter().find(|(name, _)| *name == wanted)?;
         let windows = match line_ending.unwrap_or("LF") {
@@ -41,15 +41,20 @@ impl Dialect {
         })
     }
 
-    pub(super) fn delimiter_name(self) -> &'static str {
+    pub(in crate::salesforce) fn delimiter_name(self) -> &'static str {
         DELIMITERS
             .iter()
             .find(|(_, sign)| *sign == self.delimiter)
             .map_or("COMMA", |(name, _)| name)
     }
 
-    pub(super) fn line_ending_name(self) -> &'static str {
+    pub(in crate::salesforce) fn line_ending_name(self) -> &'static str {
         if self.windows { "CRLF" } else { "LF" }
+    }
+
+    /// The delimiter as one byte: all of them are ASCII.
+    pub(in crate::salesforce) fn delimiter_byte(self) -> u8 {
+        self.delimiter as u8
     }
 
     fn end_row(self, out: &mut String) {
