@@ -15,10 +15,14 @@ use tokio_util::sync::CancellationToken;
 use crate::error::StageError;
 use crate::hub::Hub;
 use crate::tail::{Offer, Tail};
+use crate::telemetry::Metrics;
 use crate::worker::{ShardContext, Worker};
 
 /// A message given back for want of memory comes again after so long.
 const GIVE_BACK: Duration = Duration::from_millis(500);
+
+/// How often what is in hand is counted for the metrics.
+const COUNT: Duration = Duration::from_secs(5);
 
 /// What is in hand and not yet acknowledged, by sequence.
 type InHand = Arc<Mutex<HashMap<u64, (Acker, usize)>>>;
@@ -174,12 +178,20 @@ pub(crate) async fn pump<W: Worker>(
     let mut tasks: JoinSet<Result<(), StageError>> = JoinSet::new();
     let mut signs_of_life = tokio::time::interval(settings.ack_wait / 3);
     signs_of_life.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let metrics = Metrics::new(W::KIND);
+    let mut counting = tokio::time::interval(COUNT);
+    counting.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let delivery = tokio::select! {
             biased;
             () = context.stop.cancelled() => break,
             Some(ended) = tasks.join_next(), if !tasks.is_empty() => return Err(task_ended(ended)),
             _ = signs_of_life.tick() => { signal_progress(&in_hand).await; continue }
+            _ = counting.tick() => {
+                let waiting = in_hand.lock().unwrap_or_else(PoisonError::into_inner).len();
+                metrics.lane_waiting(context.shard, lane, waiting as u64);
+                continue;
+            }
             delivery = consumer.next() => delivery?,
         };
         let tenant = delivery.subject.tenant().clone();

@@ -15,6 +15,7 @@ use tracing::Instrument;
 
 use crate::cache::Cache;
 use crate::error::StageError;
+use crate::telemetry::Metrics;
 use crate::worker::{LeaseClock, ShardContext, Worker, WorkerRuntime};
 
 /// A shard that failed is left alone for so long before it is taken again, so that a fault cannot spin.
@@ -85,6 +86,8 @@ impl<W: Worker> Keeper<W> {
         let mut heartbeat = tokio::time::interval(members.ttl() / 3);
         heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut retry = Box::pin(tokio::time::sleep(Duration::ZERO));
+        let metrics = Metrics::new(W::KIND);
+        let mut owned = self.runtime.owned.subscribe();
         loop {
             tokio::select! {
                 biased;
@@ -104,6 +107,11 @@ impl<W: Worker> Keeper<W> {
                     present.insert(me.worker.clone());
                 }
                 event = lease_watch.next() => if !matches!(event, LeaseEvent::Free(_)) { continue },
+                Ok(()) = owned.changed() => {
+                    let open = owned.borrow_and_update().open.len();
+                    metrics.shards_owned(open as u64);
+                    continue;
+                }
                 () = retry.as_mut() => retry.as_mut().reset(Instant::now() + members.ttl() / 3),
             }
             self.balance(&leases, &present).await;

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use landbridge_model::{FailureCategory, Lane, LinkOutcome, Outcome, StageKind};
+use landbridge_model::{FailureCategory, Lane, LinkOutcome, Outcome, Shard, StageKind};
 use opentelemetry::metrics::{Counter, Gauge, Histogram};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry::{KeyValue, global};
@@ -421,10 +421,13 @@ impl Metrics {
         );
     }
 
-    /// So many messages of a lane are in this worker's hands.
-    pub fn lane_waiting(&self, lane: Lane, messages: u64) {
-        self.lane_waiting
-            .record(messages, &[self.stage(), KeyValue::new("lane", lane.as_str())]);
+    /// So many messages of a shard's lane are in this worker's hands.
+    pub fn lane_waiting(&self, shard: Shard, lane: Lane, messages: u64) {
+        let shard = KeyValue::new("shard", i64::from(shard.0));
+        self.lane_waiting.record(
+            messages,
+            &[self.stage(), shard, KeyValue::new("lane", lane.as_str())],
+        );
     }
 
     /// So many shards are open here.
