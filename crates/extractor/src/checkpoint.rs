@@ -23,8 +23,8 @@ pub struct LiveCheckpoint {
 /// Where an import stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportCheckpoint {
-    /// The org that is read.
-    pub org_id: SalesforceId,
+    /// The org that is read; none for an import that ended before it signed in.
+    pub org_id: Option<SalesforceId>,
     /// Of which sync.
     pub sync: SyncName,
     /// The revision that rows are read for.
@@ -109,6 +109,22 @@ impl ImportCheckpoint {
         self.job.as_ref().and_then(|job| job.total)
     }
 
+    /// An import that has ended before anything was read.
+    #[must_use]
+    pub fn ended(sync: SyncName, revision: Revision, end: ImportEnd) -> Self {
+        Self {
+            org_id: None,
+            sync,
+            revision,
+            fence: Timestamp::UNIX_EPOCH,
+            job: None,
+            rows_before: 0,
+            given_up: 0,
+            rows_caught_up: 0,
+            end: Some(end),
+        }
+    }
+
     /// Gives the job up: its results are gone, or not what was announced. Its rows on the bus stay valid; another
     /// job reads all rows once more.
     pub fn give_job_up(&mut self) {
@@ -188,7 +204,7 @@ mod tests {
 
     fn checkpoint() -> ImportCheckpoint {
         ImportCheckpoint {
-            org_id: SalesforceId::parse("00D000000000000").unwrap(),
+            org_id: SalesforceId::parse("00D000000000000").ok(),
             sync: SyncName::new("vehicles").unwrap(),
             revision: Revision(1),
             fence: Timestamp::UNIX_EPOCH,

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use landbridge_model::ask::StartCompare;
 use landbridge_model::{RunId, SalesforceId, Source, SyncKey};
-use landbridge_salesforce::{DownloadOptions, Position, Room, Scope, query, soql};
+use landbridge_salesforce::{Position, Scope, query, soql};
 use landbridge_wire::RunPhase;
 
+use crate::import::download_options;
 use crate::outlet::Outlet;
 use crate::plan::{ID, ReadPlan};
 use crate::reader::Reader;
@@ -51,15 +52,7 @@ async fn prepare(shard: &Arc<Shard>, key: &SyncKey, run: &RunId) -> Result<Compa
     let sync = shard.sync(key)?;
     let plan = Arc::new(ReadPlan::new(&sync)?);
     let client = shard.orgs.client(&key.tenant).await?;
-    let context = &shard.context;
-    let outlet = Outlet::new(
-        &context.hub,
-        &context.lease,
-        &client,
-        &plan,
-        Source::Compare,
-        Some(run.clone()),
-    );
+    let outlet = Outlet::new(shard, &client, &plan, Source::Compare, Some(run.clone()));
     let reader = shard.reader(client, plan);
     Ok(Compare {
         shard: shard.clone(),
@@ -171,15 +164,7 @@ impl Compare {
         let text = soql::select(&plan.object, &plan.columns, plan.filter.as_deref());
         let job = client.create_job(Scope::Live, &text).await?;
         let job = client.wait_for_job(&job.id, |_| {}).await?;
-        let settings = self.shard.settings.clone();
-        let options = DownloadOptions {
-            room: Room {
-                rows: settings.batch_rows,
-                ..DownloadOptions::default().room
-            },
-            parallel: settings.parallel_pages,
-            page_rows: settings.page_rows,
-        };
+        let options = download_options(&self.shard.settings);
         let (id, read_ms) = (job.id.clone(), job.created_date.as_millisecond());
         let mut download = client.download(job, plan.columns.clone(), Position::default(), options);
         while let Some(chunk) = download.next().await? {

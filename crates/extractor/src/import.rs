@@ -6,28 +6,29 @@
 //! moment; what it repeats changes nothing.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use landbridge_model::config::{Import, ImportWish, Sync, SyncStatus};
-use landbridge_model::{ImportId, RunId, Source, SyncKey};
-use landbridge_salesforce::{DownloadOptions, Room, Scope, soql};
-use landbridge_wire::RunPhase;
+use landbridge_model::{Envelope, Purpose, RunId, Source, StageKind, SyncKey};
+use landbridge_wire::{Report, ReportBody, RunPhase, RunProgress};
 use tracing::Instrument;
 
-use crate::checkpoint::{ImportCheckpoint, ImportEnd, ImportStep, JobPoint};
+use crate::checkpoint::{ImportCheckpoint, ImportEnd, ImportStep};
 use crate::outlet::Outlet;
 use crate::plan::ReadPlan;
 use crate::reader::Reader;
-use crate::rows;
 use crate::shard::Shard;
 use crate::trouble::{Remedy, Trouble};
 use crate::window::WindowRule;
 
-/// How often progress is told and the checkpoint moved while rows flow.
-const EVERY: Duration = Duration::from_secs(1);
+mod steps;
+
+pub(crate) use steps::download_options;
+
 /// Jobs that are tried before an import is given up.
 const JOBS_MAX: u32 = 3;
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Pauses after trouble: the first, doubled each time, up to the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// Runs one import.
 #[derive(Debug)]
@@ -51,6 +52,14 @@ struct Go {
     reader: Reader,
     outlet: Outlet,
     checkpoint: ImportCheckpoint,
+}
+
+/// How a go ended without trouble.
+enum Ended {
+    /// For good.
+    ForGood,
+    /// Until the configuration changes.
+    UntilAChange,
 }
 
 impl Importer {
@@ -77,12 +86,12 @@ impl Importer {
     pub async fn run(self) {
         let span = tracing::info_span!("import", sync = %self.key, import = %self.import.id);
         async {
-            let mut pause = Duration::from_secs(1);
+            let mut pause = PAUSES.0;
             loop {
                 let trouble = match self.go().await {
-                    Ok(true) => return,
-                    Ok(false) => {
-                        pause = Duration::from_secs(1);
+                    Ok(Ended::ForGood) => return,
+                    Ok(Ended::UntilAChange) => {
+                        pause = PAUSES.0;
                         self.wait_for_a_change().await;
                         continue;
                     }
@@ -102,40 +111,45 @@ impl Importer {
 
     /// What is done about trouble: the next pause, or `None` when the import has ended with it.
     async fn settle(&self, trouble: &Trouble, pause: Duration) -> Option<Duration> {
-        match trouble.remedy() {
-            Remedy::TryAgain | Remedy::NewJob => Some((pause * 2).min(LONGEST_PAUSE)),
-            Remedy::TryRarely => Some(LONGEST_PAUSE),
+        let reason = trouble.chain();
+        let longer = (pause * 2).min(PAUSES.1);
+        let (told, next) = match trouble.remedy() {
+            Remedy::TryAgain | Remedy::NewJob => (Ok(()), longer),
+            Remedy::TryRarely => (self.announce_trouble(reason).await, PAUSES.1),
             Remedy::StopTenant => {
-                self.shard
-                    .suspend_tenant(&self.key.tenant, &trouble.chain())
-                    .await;
-                Some(LONGEST_PAUSE)
+                self.shard.suspend_tenant(&self.key.tenant, &reason).await;
+                (self.announce_trouble(reason).await, PAUSES.1)
             }
-            Remedy::Stop => match self.fail(trouble.chain()).await {
-                Ok(()) => None,
-                Err(error) => {
-                    tracing::warn!(error = %error.chain(), "the import's end cannot be told yet");
-                    Some((pause * 2).min(LONGEST_PAUSE))
-                }
+            Remedy::Stop => match self.fail(reason).await {
+                Ok(()) => return None,
+                Err(error) => (Err(error), longer),
             },
+        };
+        if let Err(error) = told {
+            tracing::warn!(error = %error.chain(), "how the import stands cannot be told");
         }
+        Some(next)
     }
 
-    /// Takes steps until the import has ended (true) or must wait for somebody (false).
-    async fn go(&self) -> Result<bool, Trouble> {
-        if let Some(checkpoint) = self.stored().await?
-            && checkpoint.step() == ImportStep::Ended
+    /// Takes steps until the import has ended or must wait for somebody.
+    async fn go(&self) -> Result<Ended, Trouble> {
+        let stored = self.stored().await?;
+        if stored
+            .as_ref()
+            .is_some_and(|checkpoint| checkpoint.step() == ImportStep::Ended)
         {
-            return Ok(true);
+            return Ok(Ended::ForGood);
         }
-        if matches!(self.interruption(), Some(Interruption::Paused)) {
-            return Ok(false);
+        match self.interruption() {
+            Some(Interruption::Paused) => return Ok(Ended::UntilAChange),
+            Some(Interruption::Canceled) => return self.cancel(stored).await,
+            None => {}
         }
-        let mut go = self.begin().await?;
+        let mut go = self.begin(stored).await?;
         loop {
             match self.interruption() {
-                Some(Interruption::Canceled) => return self.cancel(go).await.map(|()| true),
-                Some(Interruption::Paused) => return Ok(false),
+                Some(Interruption::Canceled) => return self.cancel(Some(go.checkpoint)).await,
+                Some(Interruption::Paused) => return Ok(Ended::UntilAChange),
                 None => {}
             }
             let stepped = match go.checkpoint.step() {
@@ -143,17 +157,17 @@ impl Importer {
                 ImportStep::AwaitJob => self.await_job(&mut go).await,
                 ImportStep::Download => self.download(&mut go).await,
                 ImportStep::CatchUp => self.catch_up(&mut go).await,
-                ImportStep::Ended => return Ok(true),
+                ImportStep::Ended => return Ok(Ended::ForGood),
             };
             match stepped {
                 Err(trouble) if trouble.remedy() == Remedy::NewJob && go.checkpoint.job.is_some() => {
                     tracing::warn!(trouble = %trouble.chain(), "the job is given up");
                     go.checkpoint.give_job_up();
+                    self.store(&go).await?;
                     if go.checkpoint.given_up >= JOBS_MAX {
                         self.fail(trouble.chain()).await?;
-                        return Ok(true);
+                        return Ok(Ended::ForGood);
                     }
-                    self.store(&go).await?;
                 }
                 stepped => stepped?,
             }
@@ -168,28 +182,31 @@ impl Importer {
             .await?)
     }
 
+    async fn store(&self, go: &Go) -> Result<(), Trouble> {
+        Ok(self
+            .shard
+            .checkpoints
+            .put_import(&self.import.tenant, &self.import.id, &go.checkpoint)
+            .await?)
+    }
+
     /// Opens or takes up the checkpoint. A job whose columns belong to another revision of the sync is given up.
-    async fn begin(&self) -> Result<Go, Trouble> {
+    async fn begin(&self, stored: Option<ImportCheckpoint>) -> Result<Go, Trouble> {
         let sync: Arc<Sync> = self.shard.sync(&self.key)?;
         let plan = Arc::new(ReadPlan::new(&sync)?);
         let client = self.shard.orgs.client(&self.key.tenant).await?;
         let reader = self.shard.reader(client, plan.clone());
-        let context = &self.shard.context;
         let run = Some(RunId::from(&self.import.id));
-        let mut outlet = Outlet::new(
-            &context.hub,
-            &context.lease,
-            &reader.client,
-            &plan,
-            Source::Import,
-            run,
-        );
+        let mut outlet = Outlet::new(&self.shard, &reader.client, &plan, Source::Import, run);
         outlet.envelope.force = self.import.overwrite;
         let org_id = reader.client.org_id().await?;
-        let checkpoint = match self.stored().await? {
-            Some(known) if known.org_id != org_id => {
-                let (expected, found) = (known.org_id.to_string(), org_id.to_string());
-                return Err(Trouble::OtherOrg { expected, found });
+        let checkpoint = match stored {
+            Some(known) if known.org_id.is_some_and(|known| known != org_id) => {
+                let expected = known.org_id.map(|id| id.to_string()).unwrap_or_default();
+                return Err(Trouble::OtherOrg {
+                    expected,
+                    found: org_id.to_string(),
+                });
             }
             Some(mut known) => {
                 if known.revision != plan.revision {
@@ -199,7 +216,7 @@ impl Importer {
                 known
             }
             None => ImportCheckpoint {
-                org_id,
+                org_id: Some(org_id),
                 sync: self.key.name.clone(),
                 revision: plan.revision,
                 // Before anything is read.
@@ -220,198 +237,82 @@ impl Importer {
         Ok(go)
     }
 
-    async fn store(&self, go: &Go) -> Result<(), Trouble> {
-        Ok(self
-            .shard
-            .checkpoints
-            .put_import(&self.import.tenant, &self.import.id, &go.checkpoint)
-            .await?)
-    }
-
-    async fn tell(&self, go: &Go, phase: RunPhase, reason: Option<String>) -> Result<(), Trouble> {
-        let checkpoint = &go.checkpoint;
-        Ok(go
-            .outlet
-            .progress(phase, checkpoint.total(), checkpoint.rows(), reason)
-            .await?)
-    }
-
-    async fn create_job(&self, go: &mut Go) -> Result<(), Trouble> {
-        self.tell(go, RunPhase::Counting, None).await?;
-        let plan = &go.reader.plan;
-        let query = soql::select(&plan.object, &plan.columns, plan.filter.as_deref());
-        let job = go.reader.client.create_job(Scope::Live, &query).await?;
-        tracing::info!(job = %job.id, "Salesforce collects the rows");
-        let (id, created) = (job.id, job.created_date);
-        go.checkpoint.job = Some(JobPoint {
-            id,
-            created,
-            total: None,
-            position: Default::default(),
-        });
-        self.store(go).await
-    }
-
-    async fn await_job(&self, go: &mut Go) -> Result<(), Trouble> {
-        let Some(point) = &mut go.checkpoint.job else {
-            return Ok(());
-        };
-        let started = tokio::time::Instant::now();
-        let total = loop {
-            let job = go.reader.client.job(&point.id).await?;
-            if let Some(outcome) = job.outcome() {
-                break outcome?.number_records_processed;
-            }
-            if self.interruption().is_some() {
-                return Ok(());
-            }
-            tokio::time::sleep(landbridge_salesforce::bulk::poll_pause(started.elapsed())).await;
-        };
-        point.total = Some(total);
-        self.store(go).await
-    }
-
-    async fn download(&self, go: &mut Go) -> Result<(), Trouble> {
-        let Some(point) = go.checkpoint.job.clone() else {
-            return Ok(());
-        };
-        let settings = &self.shard.settings;
-        let job = go.reader.client.job(&point.id).await?;
-        let options = DownloadOptions {
-            room: Room {
-                rows: settings.batch_rows,
-                ..DownloadOptions::default().room
-            },
-            parallel: settings.parallel_pages,
-            page_rows: settings.page_rows,
-        };
-        let read_ms = point.created.as_millisecond();
-        let columns = go.reader.plan.columns.clone();
-        let mut download = go.reader.client.download(job, columns, point.position, options);
-        self.tell(go, RunPhase::Reading, None).await?;
-        let mut told = Instant::now();
-        while let Some(chunk) = download.next().await? {
-            let plan = &go.reader.plan;
-            let keys = rows::keys(plan, &chunk.rows, read_ms)?;
-            let all = 0..chunk.rows.rows();
-            let split = rows::split(
-                plan,
-                &go.outlet.envelope,
-                &chunk.rows,
-                &keys,
-                all,
-                settings.batch_rows,
-            );
-            go.outlet.send(&split).await?;
-            if let Some(point) = &mut go.checkpoint.job {
-                point.position = chunk.position;
-            }
-            if told.elapsed() >= EVERY {
-                told = Instant::now();
-                self.store(go).await?;
-                self.tell(go, RunPhase::Reading, None).await?;
-                if self.interruption().is_some() {
-                    return Ok(());
-                }
-            }
+    /// Ends the import because a person wants it to.
+    async fn cancel(&self, stored: Option<ImportCheckpoint>) -> Result<Ended, Trouble> {
+        self.announce(RunPhase::Canceled, None).await?;
+        self.put_end(stored.clone(), ImportEnd::Canceled).await?;
+        let job = stored.and_then(|checkpoint| checkpoint.job);
+        if let (Some(job), Ok(client)) = (job, self.shard.orgs.client(&self.key.tenant).await) {
+            // Tidiness only: Salesforce drops what is left after a week.
+            let aborted = client.abort_job(&job.id).await;
+            let deleted = client.delete_job(&job.id).await;
+            tracing::debug!(job = %job.id, ?aborted, ?deleted, "the job of a cancelled import");
         }
-        if let Some(point) = &mut go.checkpoint.job {
-            point.position = download.position().clone();
-        }
-        self.store(go).await
-    }
-
-    /// Reads what was changed or deleted since the fence; without the filter, so that a record which stopped
-    /// matching meanwhile is seen to leave.
-    async fn catch_up(&self, go: &mut Go) -> Result<(), Trouble> {
-        self.tell(go, RunPhase::CatchingUp, None).await?;
-        let stretch = self
-            .rule
-            .catch_up(go.checkpoint.fence, go.reader.org_now().await?);
-        let mut after = None;
-        go.checkpoint.rows_caught_up = 0;
-        loop {
-            let page = go.reader.window_page(stretch, after).await?;
-            let (table, keys) = (&page.rows.table, &page.rows.keys);
-            let limit = self.shard.settings.batch_rows;
-            let split = rows::split(
-                &go.reader.plan,
-                &go.outlet.envelope,
-                table,
-                keys,
-                0..keys.len(),
-                limit,
-            );
-            go.checkpoint.rows_caught_up += go.outlet.send(&split).await?;
-            if page.next.is_none() {
-                break;
-            }
-            after = page.next;
-            if self.interruption().is_some() {
-                return Ok(());
-            }
-        }
-        self.tell(go, RunPhase::Ended, None).await?;
-        go.checkpoint.end = Some(ImportEnd::Complete);
-        self.store(go).await?;
-        tracing::info!(rows = go.checkpoint.rows(), "everything is on the bus");
-        self.drop_job(go).await;
-        Ok(())
-    }
-
-    async fn cancel(&self, mut go: Go) -> Result<(), Trouble> {
-        self.tell(&go, RunPhase::Canceled, None).await?;
-        go.checkpoint.end = Some(ImportEnd::Canceled);
-        self.store(&go).await?;
-        if let Some(point) = &go.checkpoint.job {
-            let _best_effort = go.reader.client.abort_job(&point.id).await;
-        }
-        self.drop_job(&go).await;
-        Ok(())
-    }
-
-    /// Salesforce drops what is left after a week; this is only tidiness.
-    async fn drop_job(&self, go: &Go) {
-        let Some(point) = &go.checkpoint.job else { return };
-        if let Err(error) = go.reader.client.delete_job(&point.id).await {
-            tracing::debug!(job = %point.id, %error, "the finished job stays until Salesforce drops it");
-        }
+        Ok(Ended::ForGood)
     }
 
     /// Ends the import with a reason, even when there is no plan to read by.
     async fn fail(&self, reason: String) -> Result<(), Trouble> {
-        let context = &self.shard.context;
+        self.announce(RunPhase::Failed, Some(reason.clone())).await?;
         let stored = self.stored().await?;
+        self.put_end(stored, ImportEnd::Failed(reason)).await
+    }
+
+    async fn put_end(&self, stored: Option<ImportCheckpoint>, end: ImportEnd) -> Result<(), Trouble> {
+        let (sync, revision) = (self.key.name.clone(), self.import.revision);
+        let checkpoint = match stored {
+            Some(mut checkpoint) => {
+                checkpoint.end = Some(end);
+                checkpoint
+            }
+            None => ImportCheckpoint::ended(sync, revision, end),
+        };
+        Ok(self
+            .shard
+            .checkpoints
+            .put_import(&self.import.tenant, &self.import.id, &checkpoint)
+            .await?)
+    }
+
+    /// Says why the import stands still; it is not over.
+    async fn announce_trouble(&self, reason: String) -> Result<(), Trouble> {
+        let phase = match self.stored().await?.map(|checkpoint| checkpoint.step()) {
+            None | Some(ImportStep::Ended) => RunPhase::Queued,
+            Some(ImportStep::CreateJob | ImportStep::AwaitJob) => RunPhase::Counting,
+            Some(ImportStep::Download) => RunPhase::Reading,
+            Some(ImportStep::CatchUp) => RunPhase::CatchingUp,
+        };
+        self.announce(phase, Some(reason)).await
+    }
+
+    /// Says where the import stands, when there is no client to say it with.
+    async fn announce(&self, phase: RunPhase, reason: Option<String>) -> Result<(), Trouble> {
+        let stored = self.stored().await?;
+        let hub = &self.shard.context.hub;
         let revision = stored
             .as_ref()
             .map_or(self.import.revision, |checkpoint| checkpoint.revision);
-        let report = landbridge_wire::Report {
-            envelope: landbridge_model::Envelope {
+        let report = Report {
+            envelope: Envelope {
                 tenant: self.key.tenant.clone(),
                 sync: self.key.name.clone(),
                 revision,
-                purpose: landbridge_model::Purpose::Apply,
+                purpose: Purpose::Apply,
                 source: Source::Import,
                 run: Some(RunId::from(&self.import.id)),
                 force: self.import.overwrite,
             },
-            stage: landbridge_model::StageKind::Extractor,
-            at_ms: context.hub.now_ms(),
+            stage: StageKind::Extractor,
+            at_ms: hub.now_ms(),
             org_ahead_ms: 0,
-            body: landbridge_wire::ReportBody::Progress(landbridge_wire::RunProgress {
-                phase: RunPhase::Failed,
+            body: ReportBody::Progress(RunProgress {
+                phase,
                 salesforce_total: stored.as_ref().and_then(ImportCheckpoint::total),
                 rows: stored.as_ref().map_or(0, ImportCheckpoint::rows),
-                reason: Some(reason.clone()),
+                reason,
             }),
         };
-        context.hub.report(&report).await?;
-        if let Some(mut checkpoint) = stored {
-            checkpoint.end = Some(ImportEnd::Failed(reason));
-            let (tenant, id): (_, &ImportId) = (&self.import.tenant, &self.import.id);
-            self.shard.checkpoints.put_import(tenant, id, &checkpoint).await?;
-        }
-        Ok(())
+        Ok(hub.report(&report).await?)
     }
 
     fn interruption(&self) -> Option<Interruption> {

@@ -164,15 +164,7 @@ impl LiveReader {
         stretch: Stretch,
         mut checkpoint: LiveCheckpoint,
     ) -> Result<(), Trouble> {
-        let context = &self.shard.context;
-        let outlet = Outlet::new(
-            &context.hub,
-            &context.lease,
-            &reader.client,
-            &reader.plan,
-            Source::Increment,
-            None,
-        );
+        let outlet = Outlet::new(&self.shard, &reader.client, &reader.plan, Source::Increment, None);
         let mut after = None;
         loop {
             let page = reader.window_page(stretch, after).await?;

@@ -6,8 +6,11 @@ use std::time::{Duration, Instant};
 
 use landbridge_model::TenantId;
 use landbridge_model::config::{SalesforceCredentials, Tenant};
-use landbridge_salesforce::{Client, ClientConfig, DailyBudget, Flow, SalesforceError, Secret};
-use landbridge_stage::{ConfigView, SecretOpener, Side};
+use landbridge_salesforce::{
+    Admission, ApiUsage, Client, ClientConfig, DailyBudget, Family, Flow, Governor, SalesforceError, Secret,
+    Verdict,
+};
+use landbridge_stage::{CallResult, ConfigView, Metrics, SecretOpener, Side};
 use parking_lot::Mutex;
 
 use crate::settings::ExtractorSettings;
@@ -24,6 +27,7 @@ pub struct Orgs {
     secrets: SecretOpener,
     config: ConfigView,
     settings: Arc<ExtractorSettings>,
+    metrics: Metrics,
     known: Mutex<HashMap<TenantId, Known>>,
 }
 
@@ -39,11 +43,17 @@ struct Known {
 impl Orgs {
     /// None yet.
     #[must_use]
-    pub fn new(secrets: SecretOpener, config: ConfigView, settings: Arc<ExtractorSettings>) -> Self {
+    pub fn new(
+        secrets: SecretOpener,
+        config: ConfigView,
+        settings: Arc<ExtractorSettings>,
+        metrics: Metrics,
+    ) -> Self {
         Self {
             secrets,
             config,
             settings,
+            metrics,
             known: Mutex::default(),
         }
     }
@@ -163,6 +173,58 @@ impl Orgs {
         config.silence_timeout = self.settings.call_timeout;
         config.retry = self.settings.retry.clone();
         let budget = DailyBudget::new(1.0 - RESERVE).with_own_calls(tenant.salesforce.daily_calls);
-        Ok(Client::with_governor(config, Arc::new(budget))?)
+        let metered = Metered {
+            budget,
+            metrics: self.metrics.clone(),
+        };
+        Ok(Client::with_governor(config, Arc::new(metered))?)
+    }
+}
+
+/// A budget whose calls are measured.
+#[derive(Debug)]
+struct Metered {
+    budget: DailyBudget,
+    metrics: Metrics,
+}
+
+impl Governor for Metered {
+    fn admit(&self, family: Family) -> Admission {
+        self.budget.admit(family)
+    }
+
+    fn observe(&self, usage: ApiUsage) {
+        self.budget.observe(usage);
+        self.metrics.budget_used(Side::Salesforce, self.budget.pressure());
+    }
+
+    fn exhausted(&self) {
+        self.budget.exhausted();
+    }
+
+    fn pressure(&self) -> f64 {
+        self.budget.pressure()
+    }
+
+    fn usage(&self) -> Option<ApiUsage> {
+        self.budget.usage()
+    }
+
+    fn ended(&self, family: Family, verdict: Option<Verdict>, took: Duration) {
+        let result = match verdict {
+            None => CallResult::Ok,
+            Some(Verdict::WaitForWindow) => CallResult::Limited,
+            Some(Verdict::Retry { .. } | Verdict::Refresh) => CallResult::Failed,
+            Some(
+                Verdict::Configuration
+                | Verdict::SchemaChanged
+                | Verdict::Shrink
+                | Verdict::Gone
+                | Verdict::Refused
+                | Verdict::Bug,
+            ) => CallResult::Refused,
+        };
+        self.metrics
+            .call_ended(Side::Salesforce, family.as_str(), result, took);
     }
 }

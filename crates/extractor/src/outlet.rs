@@ -1,16 +1,19 @@
 //! The way out: batches into a lane, and what control is told of them.
 
+use std::time::{Duration, Instant};
+
 use landbridge_model::{
     ChangeBatch, Envelope, Failure, FailureCategory, Lane, Outcome, Purpose, RecordOutcome, RunId, Source,
     StageKind,
 };
 use landbridge_salesforce::Client;
-use landbridge_stage::{Hub, LeaseClock, StageError};
+use landbridge_stage::{Hub, LeaseClock, Metrics, StageError};
 use landbridge_wire::{Report, ReportBody, RunPhase, RunProgress, VersionedId};
-use std::time::Duration;
+use tracing::Instrument;
 
 use crate::plan::ReadPlan;
 use crate::rows::{RowKey, Split};
+use crate::shard::Shard;
 
 /// A publish ends before the lease can when so much of it is left.
 const PUBLISH_MARGIN: Duration = Duration::from_millis(500);
@@ -20,6 +23,7 @@ const PUBLISH_MARGIN: Duration = Duration::from_millis(500);
 pub struct Outlet {
     hub: Hub,
     lease: LeaseClock,
+    metrics: Metrics,
     client: Client,
     /// What every batch says of itself.
     pub envelope: Envelope,
@@ -31,23 +35,14 @@ pub struct Outlet {
 impl Outlet {
     /// For the rows that a plan reads.
     #[must_use]
-    pub fn new(
-        hub: &Hub,
-        lease: &LeaseClock,
-        client: &Client,
-        plan: &ReadPlan,
-        source: Source,
-        run: Option<RunId>,
-    ) -> Self {
+    pub fn new(shard: &Shard, client: &Client, plan: &ReadPlan, source: Source, run: Option<RunId>) -> Self {
         let (purpose, lane) = match (source, &run) {
             (Source::Compare, _) => (Purpose::Compare, Lane::Check),
-            (Source::Import, _) => (Purpose::Apply, Lane::Bulk),
-            (_, Some(_)) => (Purpose::Apply, Lane::Bulk),
+            (Source::Import, _) | (_, Some(_)) => (Purpose::Apply, Lane::Bulk),
             (_, None) => (Purpose::Apply, Lane::Live),
         };
-        let cause = run
-            .as_ref()
-            .map_or_else(|| source.as_str().to_owned(), |run| format!("{source:?} {run}"));
+        let of_run = run.as_ref().map(|run| format!(" {run}")).unwrap_or_default();
+        let cause = format!("{}{of_run}", source.as_str());
         let envelope = Envelope {
             tenant: plan.key.tenant.clone(),
             sync: plan.key.name.clone(),
@@ -57,9 +52,12 @@ impl Outlet {
             run,
             force: false,
         };
+        let context = &shard.context;
+        let (hub, lease, metrics) = (context.hub.clone(), context.lease.clone(), shard.metrics.clone());
         Self {
-            hub: hub.clone(),
-            lease: lease.clone(),
+            hub,
+            lease,
+            metrics,
             client: client.clone(),
             envelope,
             lane,
@@ -69,25 +67,14 @@ impl Outlet {
 
     /// For rows that were asked for with an envelope of their own.
     #[must_use]
-    pub fn answering(
-        hub: &Hub,
-        lease: &LeaseClock,
-        client: &Client,
-        plan: &ReadPlan,
-        asked: &Envelope,
-    ) -> Self {
-        let source = if asked.source == Source::Repair {
-            Source::Repair
-        } else {
-            Source::Reread
+    pub fn answering(shard: &Shard, client: &Client, plan: &ReadPlan, asked: &Envelope) -> Self {
+        let source = match (asked.purpose, asked.source) {
+            (Purpose::Compare, _) => Source::Compare,
+            (Purpose::Apply, Source::Repair) => Source::Repair,
+            (Purpose::Apply, _) => Source::Reread,
         };
-        let mut outlet = Self::new(hub, lease, client, plan, source, asked.run.clone());
-        outlet.envelope.purpose = asked.purpose;
+        let mut outlet = Self::new(shard, client, plan, source, asked.run.clone());
         outlet.envelope.force = asked.force;
-        if asked.purpose == Purpose::Compare {
-            outlet.envelope.source = Source::Compare;
-            outlet.lane = Lane::Check;
-        }
         outlet
     }
 
@@ -106,16 +93,28 @@ impl Outlet {
         Ok(rows)
     }
 
+    /// One trace begins here and ends at HubSpot.
     async fn send_batch(&self, batch: &ChangeBatch) -> Result<(), StageError> {
-        self.lease.wait_to_send(PUBLISH_MARGIN).await?;
-        let subject = self.hub.changes(&self.envelope.tenant, self.lane);
-        self.hub.send(&subject, &self.cause, batch).await?;
-        let versions = batch.ids.iter().zip(&batch.versions);
-        self.extracted(
-            versions
-                .map(|(&id, &version)| VersionedId { id, version })
-                .collect(),
-        )
+        let (sync, rows) = (self.envelope.sync_key(), batch.ids.len());
+        let span =
+            tracing::info_span!(parent: None, "extract", %sync, source = self.envelope.source.as_str(), rows);
+        async {
+            let started = Instant::now();
+            self.lease.wait_to_send(PUBLISH_MARGIN).await?;
+            let subject = self.hub.changes(&self.envelope.tenant, self.lane);
+            self.hub.send(&subject, &self.cause, batch).await?;
+            let versions = batch.ids.iter().zip(&batch.versions);
+            self.extracted(
+                versions
+                    .map(|(&id, &version)| VersionedId { id, version })
+                    .collect(),
+            )
+            .await?;
+            self.metrics
+                .batch_handled(self.lane, rows as u64, started.elapsed());
+            Ok(())
+        }
+        .instrument(span)
         .await
     }
 
@@ -148,6 +147,12 @@ impl Outlet {
     pub async fn failed(&self, outcomes: Vec<RecordOutcome>) -> Result<(), StageError> {
         if outcomes.is_empty() || self.envelope.purpose == Purpose::Compare {
             return Ok(());
+        }
+        for outcome in &outcomes {
+            self.metrics.records_settled(outcome.outcome, 1);
+            if let Some(failure) = &outcome.failure {
+                self.metrics.records_failed(failure.category, 1);
+            }
         }
         self.report(ReportBody::Records(outcomes)).await
     }

@@ -14,7 +14,7 @@ use crate::outlet::{Outlet, failed};
 use crate::plan::ReadPlan;
 use crate::rows::{self, RowKey};
 use crate::shard::Shard;
-use crate::trouble::Trouble;
+use crate::trouble::{Remedy, Trouble};
 
 /// How long wishes are collected before they are read together.
 const LINGER: Duration = Duration::from_millis(100);
@@ -24,6 +24,8 @@ const TOGETHER: usize = 2_000;
 const FORGET_TOGETHER: usize = 16;
 /// Pause before a group that met trouble is read again.
 const AFTER_TROUBLE: Duration = Duration::from_secs(5);
+/// The same, when a person or the next day must help.
+const RARELY: Duration = Duration::from_secs(60);
 
 /// A wish and its place in the stream.
 type Wish = (Reread, u64);
@@ -82,9 +84,14 @@ async fn fulfil(shard: &Arc<Shard>, wishes: Vec<Wish>) {
         if let Err(trouble) = read_again(shard, &envelope, &wishes).await {
             tracing::warn!(sync = %envelope.sync_key(), trouble = %trouble.chain(), "records cannot be read again yet");
             // The wishes are still in the stream; they are asked for anew, after everything that waits now.
+            let pause = if trouble.remedy() == Remedy::TryAgain {
+                AFTER_TROUBLE
+            } else {
+                RARELY
+            };
             let shard = shard.clone();
             let retry = tokio::spawn(async move {
-                tokio::time::sleep(AFTER_TROUBLE).await;
+                tokio::time::sleep(pause).await;
                 for (wish, _) in &wishes {
                     if let Err(error) = shard.context.hub.ask_reread(wish).await {
                         tracing::warn!(error = %error.chain(), "a wish could not be renewed; it waits for the next owner");
@@ -107,8 +114,7 @@ async fn read_again(shard: &Arc<Shard>, envelope: &Envelope, wishes: &[Wish]) ->
     };
     let plan = Arc::new(ReadPlan::new(&sync)?);
     let client = shard.orgs.client(&key.tenant).await?;
-    let context = &shard.context;
-    let outlet = Outlet::answering(&context.hub, &context.lease, &client, &plan, envelope);
+    let outlet = Outlet::answering(shard, &client, &plan, envelope);
     let reader = shard.reader(client, plan.clone());
     let mut ids: Vec<SalesforceId> = wishes.iter().map(|(wish, _)| wish.id).collect();
     ids.sort_unstable();

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use landbridge_model::ask::LiveStatus;
 use landbridge_model::config::{Sync, SyncStatus};
-use landbridge_model::{SyncKey, TenantId};
+use landbridge_model::{StageKind, SyncKey, TenantId};
 use landbridge_salesforce::Client;
-use landbridge_stage::{ShardContext, StageError};
+use landbridge_stage::{Metrics, ShardContext, StageError};
 use parking_lot::Mutex;
 
 use crate::checkpoint::Checkpoints;
@@ -27,11 +27,13 @@ pub struct Shard {
     pub settings: Arc<ExtractorSettings>,
     /// The tenants' clients.
     pub orgs: Orgs,
+    /// What is measured.
+    pub metrics: Metrics,
     /// How far reading has come.
     pub checkpoints: Checkpoints,
     /// Where each live source stands.
     pub live: Mutex<HashMap<SyncKey, LiveStatus>>,
-    /// Compares that run, by (tenant, run): dropped with the shard.
+    /// Compares that run; dropped with the shard.
     pub compares: Mutex<Vec<tokio_util::task::AbortOnDropHandle<()>>>,
 }
 
@@ -39,12 +41,15 @@ impl Shard {
     /// A shard that was just won.
     #[must_use]
     pub fn new(context: ShardContext, settings: Arc<ExtractorSettings>) -> Self {
-        let orgs = Orgs::new(context.secrets.clone(), context.config.clone(), settings.clone());
+        let metrics = Metrics::new(StageKind::Extractor);
+        let (secrets, config) = (context.secrets.clone(), context.config.clone());
+        let orgs = Orgs::new(secrets, config, settings.clone(), metrics.clone());
         let checkpoints = Checkpoints::new(&context.hub);
         Self {
             context,
             settings,
             orgs,
+            metrics,
             checkpoints,
             live: Mutex::default(),
             compares: Mutex::default(),

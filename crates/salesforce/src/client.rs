@@ -324,6 +324,14 @@ impl Client {
             Admission::After(pause) => tokio::time::sleep(pause).await,
             Admission::Stop { used, allowed } => return Err(SalesforceError::Budget { used, allowed }),
         }
+        let started = tokio::time::Instant::now();
+        let ended = self.exchange(call, session).await;
+        let verdict = ended.as_ref().err().map(SalesforceError::verdict);
+        self.0.governor.ended(call.family, verdict, started.elapsed());
+        ended
+    }
+
+    async fn exchange(&self, call: &Call, session: &Session) -> Result<Response, SalesforceError> {
         self.0.calls.count(call.family);
         let url = self.address(call, session)?;
         let mut request = self

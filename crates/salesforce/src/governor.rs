@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::calls::Family;
+use crate::error::Verdict;
 
 /// The org's use of its daily allocation, as `Sforce-Limit-Info` and the limits call give it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +64,8 @@ pub trait Governor: Send + Sync + std::fmt::Debug {
     fn pressure(&self) -> f64;
     /// The last usage seen.
     fn usage(&self) -> Option<ApiUsage>;
+    /// One try of a call has ended: well, or with a failure that asks for this. For those who measure.
+    fn ended(&self, _family: Family, _verdict: Option<Verdict>, _took: Duration) {}
 }
 
 /// A share of the org's daily allocation.

@@ -138,3 +138,94 @@ async fn a_filter_is_applied_by_salesforce_and_a_paused_import_waits() {
     assert_eq!(extracted(&reports).len() as u64, wanted);
     extractor.stop().await;
 }
+
+fn phase(report: &Report) -> Option<RunPhase> {
+    match &report.body {
+        ReportBody::Progress(progress) => Some(progress.phase),
+        _ => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_import_stops_and_stays_stopped() {
+    let rig = Rig::new(SandboxConfig {
+        bulk_queue_delay: Duration::from_secs(600),
+        ..org(600)
+    })
+    .await;
+    let first = rig.extractor("first").await;
+    rig.store_sync("draft", serde_json::Value::Null).await;
+    let id = rig.start_import("import-1").await;
+    rig.reports_until("the job's start", |report| {
+        phase(report) == Some(RunPhase::Counting)
+    })
+    .await;
+    rig.cancel_import(&id).await;
+    rig.reports_until("the cancel", |report| phase(report) == Some(RunPhase::Canceled))
+        .await;
+    first.stop().await;
+    let second = rig.extractor("second").await;
+    rig.start_import("import-2").await;
+    let of_second = |report: &Report| {
+        report
+            .envelope
+            .run
+            .as_ref()
+            .is_some_and(|run| run.as_str() == "import-2")
+            && phase(report) == Some(RunPhase::Counting)
+    };
+    let reports = rig.reports_until("the second import", of_second).await;
+    let of_first = reports.iter().filter(|report| {
+        report
+            .envelope
+            .run
+            .as_ref()
+            .is_some_and(|run| run.as_str() == "import-1")
+    });
+    assert_eq!(
+        of_first.filter_map(phase).collect::<Vec<_>>(),
+        [RunPhase::Counting, RunPhase::Canceled]
+    );
+    assert!(rig.ledger.all().is_empty());
+    second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_cannot_be_read_fails_with_its_reason() {
+    let rig = Rig::new(org(600)).await;
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("draft", serde_json::Value::Null).await;
+    rig.change_sync(|sync| sync.definition.spec.fields[0].from = "Location__c".into())
+        .await;
+    rig.start_import("import-1").await;
+    let reports = rig
+        .reports_until("the failure", |report| phase(report) == Some(RunPhase::Failed))
+        .await;
+    let ReportBody::Progress(last) = &reports.last().unwrap().body else {
+        unreachable!()
+    };
+    let reason = last.reason.as_deref().unwrap();
+    assert!(reason.contains("Location__c, a location field"), "{reason}");
+    extractor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_that_break_off_and_busy_servers_cost_time_but_no_rows() {
+    let rig = Rig::new(org(2_000)).await;
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("draft", serde_json::Value::Null).await;
+    let vehicles = rig.vehicles().await;
+    let faults = serde_json::json!([
+        { "where": "/results", "what": { "truncate": 3000 }, "times": 2 },
+        { "where": "/results", "what": { "reset_after": 5000 }, "times": 2 },
+        { "where": "/jobs/query/", "what": { "html": 503 }, "times": 2 },
+        { "where": "/queryAll", "what": "reset", "times": 1 },
+    ]);
+    rig.sandbox
+        .salesforce_faults()
+        .add(serde_json::from_value(faults).unwrap());
+    rig.start_import("import-1").await;
+    let reports = rig.reports_until("the import's end", ended).await;
+    assert_eq!(extracted(&reports), vehicles);
+    extractor.stop().await;
+}

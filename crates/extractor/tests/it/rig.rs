@@ -334,6 +334,16 @@ impl Rig {
         id
     }
 
+    pub(crate) async fn cancel_import(&self, id: &ImportId) {
+        let tenant = tenant();
+        let canceled = self.config.change_import(&tenant, id, |import| {
+            let mut import = import.ok_or(())?;
+            import.wish = ImportWish::Cancel;
+            Ok::<_, ()>(Some(import))
+        });
+        canceled.await.unwrap().unwrap();
+    }
+
     /// Reads reports from the beginning until one is as wanted; gives all of them.
     pub(crate) async fn reports_until(&self, what: &str, wanted: impl Fn(&Report) -> bool) -> Vec<Report> {
         let filter = landbridge_bus::Filter::whole(StreamName::Outcomes);
