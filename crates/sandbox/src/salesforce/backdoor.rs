@@ -6,12 +6,15 @@
 //! | `POST expire-sessions` | ends all sessions, as an admin can |
 //! | `POST settings` | sets `commit_delay_ms`, `bulk_queue_ms`, `bulk_page_rows`, `daily_requests`, `clock_skew_ms` |
 //! | `POST purge` `{"ids": []}` | empties the recycle bin of these records |
+//! | `POST undelete` `{"ids": []}` | brings records back, as `/services/data/vNN.0/__sandbox/undelete` does |
+//! | `POST fail-bulk` `{"times": 1, "message": "…"}` | lets the next Bulk queries fail, with or without a message |
 
 use crate::salesforce::{
     call::nothing,
     errors::{ApiError, json_ok},
     handle::OrgHandle,
     ids::RecordId,
+    rows,
 };
 use axum::response::Response;
 use http::Method;
@@ -27,6 +30,12 @@ struct NewSettings {
     bulk_page_rows: Option<usize>,
     daily_requests: Option<u64>,
     clock_skew_ms: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Failures {
+    times: usize,
+    message: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -57,6 +66,15 @@ pub(super) async fn serve(
                 let id = RecordId::parse(text).ok_or_else(ApiError::not_found)?;
                 handle.commit(|org, _| org.hard_delete(id)).await?;
             }
+            Ok(nothing())
+        }
+        ("POST", ["undelete"]) => {
+            let given: Ids = parse(body)?;
+            Ok(json_ok(&rows::bring_back(handle, &given.ids).await))
+        }
+        ("POST", ["fail-bulk"]) => {
+            let given: Failures = parse(body)?;
+            handle.jobs.fail_next(given.times, given.message);
             Ok(nothing())
         }
         _ => Err(ApiError::not_found()),

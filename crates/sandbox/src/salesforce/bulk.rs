@@ -168,6 +168,13 @@ async fn execute(handle: Arc<OrgHandle>, job: Job, query: Bound) {
         return;
     }
     tokio::time::sleep(Duration::from_millis(queued - queued / 2)).await;
+    if let Some(error) = handle.jobs.must_fail() {
+        handle.jobs.change(&job.id, handle.clock.now_ms(), |job| {
+            job.state = State::Failed;
+            job.error = error;
+        });
+        return;
+    }
     let worker = handle.clone();
     let with_deleted = job.operation == "queryAll";
     let outcome = tokio::task::spawn_blocking(move || run::run(&worker, &query, with_deleted)).await;

@@ -4,6 +4,7 @@ use crate::salesforce::{
     call::{Call, nothing},
     dml::DmlError,
     errors::{ApiError, json_ok, json_response},
+    handle::OrgHandle,
     ids::RecordId,
     reader::Reader,
     schema::{Schema, Source},
@@ -288,12 +289,20 @@ pub(super) async fn undelete(call: &Call) -> Result<Response, ApiError> {
         .and_then(Json::as_array)
         .cloned()
         .unwrap_or_default();
+    let ids: Vec<String> = ids
+        .iter()
+        .map(|id| id.as_str().unwrap_or_default().to_owned())
+        .collect();
+    Ok(json_ok(&bring_back(&call.handle, &ids).await))
+}
+
+/// Undeletes records one by one; gives their outcomes.
+pub(super) async fn bring_back(handle: &OrgHandle, ids: &[String]) -> Json {
     let mut results = Vec::new();
-    for id in &ids {
-        let text = id.as_str().unwrap_or_default().to_owned();
-        let outcome = match RecordId::parse(&text) {
+    for text in ids {
+        let outcome = match RecordId::parse(text) {
             Some(id) => {
-                call.handle
+                handle
                     .commit(|org, change| org.undelete(id, change).map(|()| id))
                     .await
             }
@@ -301,7 +310,7 @@ pub(super) async fn undelete(call: &Call) -> Result<Response, ApiError> {
         };
         results.push(outcome_json(&outcome, None));
     }
-    Ok(json_ok(&Json::Array(results)))
+    Json::Array(results)
 }
 
 /// A record's outcome as collections show it.

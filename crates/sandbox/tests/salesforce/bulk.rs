@@ -402,3 +402,25 @@ async fn results_come_compressed_to_whoever_takes_that() {
     assert_eq!(response.headers()[header::CONTENT_ENCODING], "gzip");
     assert!(response.bytes().await.expect("a body").starts_with(&[0x1f, 0x8b]));
 }
+
+#[tokio::test]
+async fn jobs_fail_on_request_with_and_without_a_reason() {
+    let org = Org::start(config()).await;
+    org.post(
+        "/__sandbox/fail-bulk",
+        json!({ "times": 1, "message": "QUERY_TIMEOUT: too long" }),
+    )
+    .await;
+    let job = org.bulk("query", "SELECT Id FROM Depot__c").await;
+    assert_eq!(
+        (&job["state"], &job["errorMessage"]),
+        (&json!("Failed"), &json!("QUERY_TIMEOUT: too long"))
+    );
+    org.post("/__sandbox/fail-bulk", json!({ "times": 1 })).await;
+    let job = org.bulk("query", "SELECT Id FROM Depot__c").await;
+    assert_eq!((&job["state"], job.get("errorMessage")), (&json!("Failed"), None));
+    assert_eq!(
+        org.bulk("query", "SELECT Id FROM Depot__c").await["state"],
+        "JobComplete"
+    );
+}

@@ -1,6 +1,7 @@
 //! Pages of CSV: every cell quoted, quotes doubled, nothing as an empty cell, the header on every page.
 
 use super::run::JobResult;
+use crate::salesforce::value::Value;
 use axum::body::Body;
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -90,15 +91,19 @@ pub(super) fn body(result: Arc<JobResult>, dialect: Dialect, rows: Range<usize>)
 
 fn write_rows(out: &mut String, result: &JobResult, dialect: Dialect, rows: Range<usize>) {
     out.reserve(rows.len() * result.names.len() * 24);
-    let mut cell = String::new();
     for row in rows {
         for (position, (value, kind)) in result.row(row).enumerate() {
             if position > 0 {
                 out.push(dialect.delimiter);
             }
-            cell.clear();
-            value.write_csv(&mut cell, kind);
-            quote(out, &cell);
+            match &*value {
+                Value::Text(text) => quote(out, text),
+                other => {
+                    out.push('"');
+                    other.write_csv(out, kind);
+                    out.push('"');
+                }
+            }
         }
         dialect.end_row(out);
     }

@@ -2,7 +2,7 @@
 
 use super::{csv::Dialect, run::JobResult};
 use crate::salesforce::{
-    clock::{DAY_MS, json_datetime},
+    clock::{DAY_MS, json_datetime, whole_second},
     errors::ApiError,
     handle::OrgHandle,
     ids::RecordId,
@@ -73,9 +73,23 @@ pub(super) struct Job {
 pub struct Jobs {
     pub(super) all: Mutex<BTreeMap<String, Job>>,
     pub(super) made: Mutex<Vec<i64>>,
+    /// Failures on request: how many jobs, and what they say.
+    failing: Mutex<(usize, Option<String>)>,
 }
 
 impl Jobs {
+    /// Lets the next jobs fail, with or without a message.
+    pub(in crate::salesforce) fn fail_next(&self, times: usize, message: Option<String>) {
+        *self.failing.lock() = (times, message);
+    }
+
+    /// Whether the job that runs now has to fail, and what it says then.
+    pub(super) fn must_fail(&self) -> Option<Option<String>> {
+        let mut failing = self.failing.lock();
+        failing.0 = failing.0.checked_sub(1)?;
+        Some(failing.1.clone())
+    }
+
     /// How many jobs were made in the last 24 hours.
     pub fn made_today(&self, now_ms: i64) -> u64 {
         let mut made = self.made.lock();
@@ -127,8 +141,8 @@ pub(super) fn status(job: &Job) -> Json {
         "operation": job.operation,
         "object": job.object,
         "createdById": RecordId::new(*b"005", 1).to_string(),
-        "createdDate": json_datetime(job.created),
-        "systemModstamp": json_datetime(job.changed),
+        "createdDate": json_datetime(whole_second(job.created)),
+        "systemModstamp": json_datetime(whole_second(job.changed)),
         "state": job.state.name(),
         "concurrencyMode": "Parallel",
         "contentType": "CSV",
