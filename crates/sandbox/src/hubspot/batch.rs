@@ -7,6 +7,7 @@ use super::{
     table::Table,
 };
 use serde::Deserialize;
+use std::borrow::Cow;
 
 /// The most inputs of an object batch.
 pub(super) const INPUTS_MAX: usize = 100;
@@ -80,12 +81,12 @@ pub(super) fn check_size(inputs: usize, most: usize) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Refuses ids that come twice, by what makes them the same here.
+/// Refuses ids that come twice, by what makes them the same here; gives them as they compare.
 pub(super) fn check_duplicates<'i>(
     table: &Table,
-    ids: impl Iterator<Item = &'i str>,
-) -> Result<(), ApiError> {
-    let mut seen = FastSet::default();
+    ids: impl ExactSizeIterator<Item = &'i str>,
+) -> Result<FastSet<Cow<'i, str>>, ApiError> {
+    let mut seen = FastSet::with_capacity_and_hasher(ids.len(), Default::default());
     let mut twice: Vec<&str> = Vec::new();
     for id in ids {
         if !seen.insert(table.key(id)) && !twice.contains(&id) {
@@ -93,7 +94,7 @@ pub(super) fn check_duplicates<'i>(
         }
     }
     if twice.is_empty() {
-        return Ok(());
+        return Ok(seen);
     }
     let message = format!(
         "Duplicate IDs found in batch input: [{}]. IDs must be unique",
@@ -104,7 +105,7 @@ pub(super) fn check_duplicates<'i>(
 
 /// Every input has a trace id of its own: the wish for partial success.
 pub(super) fn traced(inputs: &[WriteInput<'_>]) -> bool {
-    let mut seen = FastSet::default();
+    let mut seen = FastSet::with_capacity_and_hasher(inputs.len(), Default::default());
     inputs.iter().all(|input| {
         input
             .object_write_trace_id

@@ -152,7 +152,8 @@ pub(super) fn parse_instant(text: &str) -> Option<ParsedInstant> {
     let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
     let whole = number(whole)?;
     number(fraction)?;
-    let thousandths = number(&format!("{fraction:0<3}")[..3])?;
+    let shown = &fraction[..fraction.len().min(3)];
+    let thousandths = number(shown)? * [1000, 100, 10, 1][shown.len()];
     if hour > 23 || minute > 59 || whole > 59 {
         return None;
     }
@@ -161,6 +162,11 @@ pub(super) fn parse_instant(text: &str) -> Option<ParsedInstant> {
         ms: days * DAY_MS + of_day - offset_ms,
         zoned,
     })
+}
+
+/// Whether a valid instant is written as [`push_instant`] would write it.
+pub(super) fn is_canonical(text: &str) -> bool {
+    text.len() == 24 && text.as_bytes()[19] == b'.' && text.ends_with('Z')
 }
 
 fn split_zone(text: &str) -> Option<(&str, i64, bool)> {

@@ -13,7 +13,7 @@ use super::{
     version::Version,
 };
 use serde_json::{Value, json};
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 /// Why one input cannot be.
 #[derive(Debug)]
@@ -52,6 +52,10 @@ pub(super) struct Planner<'t, 'a> {
     pub(super) deed: Deed,
     /// All inputs' changes, each input's in column order.
     pub(super) arena: Vec<Change<'a>>,
+    /// The columns of the latest input, by place.
+    places: Vec<u16>,
+    /// What the batch's records are looked up with, as it compares.
+    pub(super) sought: FastSet<Cow<'a, str>>,
     /// Unique values that earlier inputs took.
     claims: FastSet<(u16, Box<str>)>,
 }
@@ -65,7 +69,6 @@ impl<'t, 'a> Planner<'t, 'a> {
         behaviour: Behaviour,
         deed: Deed,
     ) -> Planner<'t, 'a> {
-        let (arena, claims) = (Vec::with_capacity(1024), FastSet::default());
         Planner {
             table,
             version,
@@ -73,8 +76,10 @@ impl<'t, 'a> Planner<'t, 'a> {
             portal_id,
             behaviour,
             deed,
-            arena,
-            claims,
+            arena: Vec::with_capacity(2048),
+            places: Vec::new(),
+            sought: FastSet::default(),
+            claims: FastSet::default(),
         }
     }
 
@@ -101,9 +106,9 @@ impl<'t, 'a> Planner<'t, 'a> {
         let start = self.arena.len();
         let mut warnings = Vec::new();
         let mut problems = Vec::new();
-        for (name, value) in &properties.0 {
+        for (position, (name, value)) in properties.0.iter().enumerate() {
             let Some(value) = value else { continue };
-            if let Err(refusal) = self.take(name, value, target, &mut warnings) {
+            if let Err(refusal) = self.take((position, name), value, target, &mut warnings) {
                 problems.push(Problem {
                     property: name.to_string(),
                     refusal,
@@ -132,7 +137,7 @@ impl<'t, 'a> Planner<'t, 'a> {
             self.arena.truncate(start);
             return Err(Trouble::Required(missing));
         }
-        if let Err(trouble) = self.claim(target, start) {
+        if let Err(trouble) = self.claim(target, found_by, start) {
             self.arena.truncate(start);
             return Err(trouble);
         }
@@ -146,16 +151,12 @@ impl<'t, 'a> Planner<'t, 'a> {
 
     fn take(
         &mut self,
-        name: &'a str,
+        (position, name): (usize, &'a str),
         value: &'a str,
         target: Option<u32>,
         warnings: &mut Vec<Warning>,
     ) -> Result<(), Refusal> {
-        let column = self
-            .table
-            .column(name)
-            .filter(|column| self.table.property(*column).usable_from_ms <= self.now_ms);
-        let Some(column) = column else {
+        let Some(column) = self.column(position, name) else {
             let message = format!("Property \"{name}\" does not exist");
             return Err(Refusal {
                 code: "PROPERTY_DOESNT_EXIST",
@@ -176,6 +177,22 @@ impl<'t, 'a> Planner<'t, 'a> {
         }
         self.arena.push((column, accepted.value));
         Ok(())
+    }
+
+    /// A property that takes values. Inputs tend to name the same ones in the same order, so the one that
+    /// was in this place before is tried first.
+    fn column(&mut self, position: usize, name: &str) -> Option<u16> {
+        let known = self.places.get(position).copied();
+        if let Some(column) = known.filter(|at| self.table.property(*at).name == name) {
+            return Some(column);
+        }
+        let column = self.table.column(name)?;
+        if self.table.property(column).usable_from_ms > self.now_ms {
+            return None;
+        }
+        self.places.resize(self.places.len().max(position + 1), column);
+        self.places[position] = column;
+        Some(column)
     }
 
     /// Puts an input's changes in column order, the last of a repeated column winning.
@@ -247,17 +264,30 @@ impl<'t, 'a> Planner<'t, 'a> {
             .collect()
     }
 
-    fn claim(&mut self, target: Option<u32>, start: usize) -> Result<(), Trouble> {
+    fn claim(
+        &mut self,
+        target: Option<u32>,
+        found_by: Option<(u16, &str)>,
+        start: usize,
+    ) -> Result<(), Trouble> {
         for (column, value) in &self.arena[start..] {
             if value.is_empty() || !self.table.is_unique(*column) {
+                continue;
+            }
+            let by_this = found_by.filter(|(at, _)| at == column);
+            let own =
+                by_this.is_some_and(|(_, id)| id == value || self.table.key(id) == self.table.key(value));
+            // Ids differ within a batch, so what a record is found by is its own.
+            if own && (target.is_some() || !self.behaviour.archived_keep_unique_values) {
                 continue;
             }
             let holder = self
                 .table
                 .holder(*column, value)
                 .filter(|holder| Some(*holder) != target);
+            let sought = by_this.is_some() && !own && self.sought.contains(&self.table.key(value));
             let taken = !self.claims.insert((*column, self.table.key(value).into()));
-            if holder.is_none() && !taken {
+            if holder.is_none() && !taken && !sought {
                 continue;
             }
             let existing = holder.map(|row| self.table.id(row));

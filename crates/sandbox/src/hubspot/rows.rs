@@ -3,6 +3,8 @@
 //! A million records of a dozen values have to fit beside the engine they rehearse, and most reads take
 //! most columns anyway, so a scan costs nothing that a map would save.
 
+use std::cell::RefCell;
+
 const HEAD: usize = 6;
 
 /// The values of one record. Absent means empty: the wire knows no other difference.
@@ -12,6 +14,11 @@ pub(super) struct Row(Box<[u8]>);
 impl Row {
     /// Column and value of all values, by ascending column.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u16, &str)> {
+        self.raw().map(|(column, value)| (column, text(value)))
+    }
+
+    /// The same without a look at the values.
+    fn raw(&self) -> impl Iterator<Item = (u16, &[u8])> {
         let mut rest: &[u8] = &self.0;
         std::iter::from_fn(move || {
             if rest.is_empty() {
@@ -21,48 +28,56 @@ impl Row {
             let length = u32::from_le_bytes([rest[2], rest[3], rest[4], rest[5]]) as usize;
             let (value, after) = rest[HEAD..].split_at(length);
             rest = after;
-            Some((
-                column,
-                std::str::from_utf8(value).expect("rows are built from text only"),
-            ))
+            Some((column, value))
         })
     }
 
     pub(super) fn get(&self, column: u16) -> Option<&str> {
-        self.iter()
-            .find(|(at, _)| *at >= column)
+        let mut found = self.raw().skip_while(|(at, _)| *at < column);
+        found
+            .next()
             .filter(|(at, _)| *at == column)
-            .map(|(_, value)| value)
+            .map(|(_, value)| text(value))
     }
 
     /// This row with changes laid over it. The changes ascend by column, each column once; an empty value
     /// clears.
-    pub(super) fn with<'c>(&self, changes: impl Iterator<Item = (u16, &'c str)> + Clone) -> Row {
-        let added: usize = changes.clone().map(|(_, value)| HEAD + value.len()).sum();
-        let mut bytes = Vec::with_capacity(self.0.len() + added);
-        let mut kept = self.iter().peekable();
-        for (column, value) in changes {
-            while let Some((at, old)) = kept.next_if(|(at, _)| *at < column) {
-                push(&mut bytes, at, old);
+    pub(super) fn with<'c>(&self, changes: impl Iterator<Item = (u16, &'c str)>) -> Row {
+        // Built where there is room, so that what is kept has no slack.
+        SCRATCH.with_borrow_mut(|bytes| {
+            bytes.clear();
+            let mut kept = self.raw().peekable();
+            for (column, value) in changes {
+                while let Some((at, old)) = kept.next_if(|(at, _)| *at < column) {
+                    push(bytes, at, old);
+                }
+                kept.next_if(|(at, _)| *at == column);
+                push(bytes, column, value.as_bytes());
             }
-            kept.next_if(|(at, _)| *at == column);
-            push(&mut bytes, column, value);
-        }
-        for (at, old) in kept {
-            push(&mut bytes, at, old);
-        }
-        Row(bytes.into_boxed_slice())
+            for (at, old) in kept {
+                push(bytes, at, old);
+            }
+            Row(bytes.as_slice().into())
+        })
     }
 }
 
-fn push(bytes: &mut Vec<u8>, column: u16, value: &str) {
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+fn text(value: &[u8]) -> &str {
+    std::str::from_utf8(value).expect("rows are built from text only")
+}
+
+fn push(bytes: &mut Vec<u8>, column: u16, value: &[u8]) {
     if value.is_empty() {
         return;
     }
     bytes.extend_from_slice(&column.to_le_bytes());
     let length = u32::try_from(value.len()).expect("a value is shorter than a request body may be");
     bytes.extend_from_slice(&length.to_le_bytes());
-    bytes.extend_from_slice(value.as_bytes());
+    bytes.extend_from_slice(value);
 }
 
 #[cfg(test)]

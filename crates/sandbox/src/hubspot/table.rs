@@ -37,6 +37,14 @@ struct UniqueIndex {
     rows: FastMap<Box<str>, u32>,
 }
 
+impl UniqueIndex {
+    fn claim(&mut self, row: u32, value: &str, ignore_case: bool) {
+        if !value.is_empty() {
+            self.rows.insert(key(value, ignore_case).into(), row);
+        }
+    }
+}
+
 /// A change that the search index has not taken in.
 #[derive(Debug)]
 struct Unindexed {
@@ -281,7 +289,11 @@ impl Table {
     pub(super) fn create(&mut self, id: u64, now_ms: i64, lag_ms: i64, changes: &[Change<'_>]) -> u32 {
         let row = u32::try_from(self.records.len()).expect("a table holds fewer than 2^32 records");
         let values = Row::default().with(changes.iter().map(|(column, value)| (*column, &**value)));
-        self.claim(row, changes);
+        for index in &mut self.unique {
+            if let Some((_, value)) = changes.iter().find(|(column, _)| *column == index.column) {
+                index.claim(row, value, self.ignore_case);
+            }
+        }
         self.ids.push(id);
         self.records.push(Record {
             created_ms: now_ms,
@@ -296,10 +308,19 @@ impl Table {
 
     /// Lays changes over a record.
     pub(super) fn update(&mut self, row: u32, now_ms: i64, lag_ms: i64, changes: &[Change<'_>]) {
-        self.release(row, |column| {
-            changes.iter().any(|(changed, _)| *changed == column)
-        });
-        self.claim(row, changes);
+        for index in &mut self.unique {
+            let Some((_, new)) = changes.iter().find(|(column, _)| *column == index.column) else {
+                continue;
+            };
+            let old = self.records[row as usize].row.get(index.column);
+            if old.unwrap_or_default() == &**new {
+                continue;
+            }
+            if let Some(old) = old {
+                index.rows.remove(&*key(old, self.ignore_case));
+            }
+            index.claim(row, new, self.ignore_case);
+        }
         let record = &mut self.records[row as usize];
         let values = record
             .row
@@ -315,28 +336,14 @@ impl Table {
             return;
         }
         if !keep_values {
-            self.release(row, |_| true);
+            for index in &mut self.unique {
+                if let Some(old) = self.records[row as usize].row.get(index.column) {
+                    index.rows.remove(&*key(old, self.ignore_case));
+                }
+            }
         }
         self.records[row as usize].archived_ms = now_ms.max(1);
         self.live -= 1;
-    }
-
-    fn claim(&mut self, row: u32, changes: &[Change<'_>]) {
-        for index in &mut self.unique {
-            if let Some((_, value)) = changes.iter().find(|(column, _)| *column == index.column)
-                && !value.is_empty()
-            {
-                index.rows.insert(key(value, self.ignore_case).into(), row);
-            }
-        }
-    }
-
-    fn release(&mut self, row: u32, affected: impl Fn(u16) -> bool) {
-        for index in self.unique.iter_mut().filter(|index| affected(index.column)) {
-            if let Some(old) = self.records[row as usize].row.get(index.column) {
-                index.rows.remove(&*key(old, self.ignore_case));
-            }
-        }
     }
 
     fn note(&mut self, row: u32, before: Option<(Row, i64)>, now_ms: i64, lag_ms: i64) {
@@ -359,10 +366,11 @@ impl Table {
 }
 
 fn key(value: &str, ignore_case: bool) -> Cow<'_, str> {
-    if ignore_case && value.chars().any(|letter| letter.is_uppercase()) {
-        return Cow::Owned(value.to_lowercase());
+    let plain = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    if !ignore_case || value.bytes().all(plain) {
+        return Cow::Borrowed(value);
     }
-    Cow::Borrowed(value)
+    Cow::Owned(value.to_lowercase())
 }
 
 #[cfg(test)]

@@ -222,6 +222,7 @@ fn datetime(raw: &str, version: Version) -> Result<Accepted<'_>, Refusal> {
         return stored_as(clock::instant(days * DAY_MS), None);
     }
     match clock::parse_instant(raw) {
+        Some(parsed) if parsed.zoned && clock::is_canonical(raw) => plain(raw),
         Some(parsed) if parsed.zoned => stored_as(clock::instant(parsed.ms), None),
         Some(parsed) if version.is_2026_09() => {
             stored_as(clock::instant(parsed.ms), Some(parsed.ms.to_string()))

@@ -95,10 +95,8 @@ fn judge<'a>(
         if inputs.iter().any(|input| input.id.is_none()) {
             return Err(missing_fields(&["id"]));
         }
-        check_duplicates(
-            planner.table,
-            inputs.iter().filter_map(|input| input.id.as_deref()),
-        )?;
+        let ids = inputs.iter().map(|input| input.id.as_deref().unwrap_or_default());
+        planner.sought = check_duplicates(planner.table, ids)?;
     }
     let mut id_property: Option<(&str, u16)> = None;
     let mut verdicts = Vec::with_capacity(inputs.len());

@@ -278,3 +278,32 @@ fn the_status_of_a_mixed_batch_of_2026_09_is_a_switch() {
     assert_eq!(desk.vehicles("2026-09", "upsert", batch.clone()).status, 200);
     assert_eq!(desk.vehicles("2026-03", "upsert", batch).status, 207);
 }
+
+#[test]
+fn an_input_cannot_take_the_value_that_another_is_found_by() {
+    let desk = Desk::new();
+    let thief =
+        json!({"id": "b", "idProperty": "key", "objectWriteTraceId": "1", "properties": {"key": "A"}});
+    for batch in [
+        json!([upsert("a", Some("0"), json!({})), thief]),
+        json!([thief, upsert("a", Some("0"), json!({}))]),
+    ] {
+        let told = desk.vehicles("2026-09", "upsert", batch);
+        assert_eq!(
+            (told.status, told.each("/properties/key")),
+            (207, vec!["a".to_owned()])
+        );
+        assert_eq!(told.errors()[0]["context"]["objectWriteTraceId"], json!(["1"]));
+    }
+    let renamed = json!([{"id": "a", "idProperty": "key", "properties": {"key": "c"}}]);
+    assert_eq!(
+        desk.vehicles("2026-09", "upsert", renamed).each("/new"),
+        ["false"]
+    );
+    assert_eq!(
+        desk.vehicles("2026-09", "upsert", json!([upsert("A", None, json!({}))]))
+            .each("/new"),
+        ["true"]
+    );
+    assert_eq!(desk.count(), 2);
+}
