@@ -1,7 +1,19 @@
-//! The Salesforce side: an org with its REST API, Bulk API 2.0 queries and logins.
+//! The Salesforce side: an org with its REST API, Bulk API 2.0 and logins.
 //!
 //! A call enters at [`router`]; [`OrgHandle`] holds all that calls share. Records live in [`store`], their
 //! rules in [`dml`], their questions in [`soql`].
+//!
+//! Where it differs from a real org:
+//!
+//! * Undelete. The REST API has none (only SOAP and Apex do), so
+//!   `POST /services/data/vNN.0/__sandbox/undelete` with `{"ids": ["a00…"]}` stands in for them. It answers
+//!   like a collection delete and brings back what the delete took along and the lookups that it cleared.
+//! * What lies below `/__sandbox/` (see the source of `backdoor`) needs no token and exists nowhere else.
+//! * Formulas of kinds that [`formula`] does not understand are null; [`OrgReport`] lists them.
+//! * One user, who may do everything; one time zone, UTC; one currency.
+//!
+//! Not served yet: JWT and web-server logins, the Pub/Sub API, Bulk API 1.0, `composite` and `composite/graph`,
+//! field-level security, schema changes while it runs.
 
 pub mod builtin_org;
 pub mod bulk;
