@@ -1,0 +1,139 @@
+//! `landbridge import`.
+
+use landbridge_control::ask::{CancelImport, StartImports};
+use landbridge_model::ask::{ImportStatus, ListImports};
+
+use super::sync::problems;
+use super::{Context, LONG_PATIENCE, watch};
+use crate::cli::{
+    ImportCancelArgs, ImportCommand, ImportListArgs, ImportStartArgs, ImportWatchArgs, OutputFormat,
+};
+use crate::output::{CommandError, Exit, counts, say, show, table, time};
+
+pub(super) async fn run(context: &Context, command: ImportCommand) -> anyhow::Result<Exit> {
+    match command {
+        ImportCommand::Start(arguments) => start(context, arguments).await,
+        ImportCommand::Watch(arguments) => watch_some(context, &arguments).await,
+        ImportCommand::List(arguments) => list(context, &arguments).await,
+        ImportCommand::Cancel(arguments) => cancel(context, &arguments).await,
+    }
+}
+
+async fn start(context: &Context, arguments: ImportStartArgs) -> anyhow::Result<Exit> {
+    let tenant = context.tenant(&arguments.tenant)?;
+    let user = std::env::var("USER").unwrap_or_default();
+    let question = StartImports {
+        syncs: arguments.names,
+        overwrite: arguments.overwrite,
+        started_by: user,
+    };
+    let started = context.ask_patiently(&tenant, &question, LONG_PATIENCE).await?;
+    if !started.problems.is_empty() {
+        let what = "no import was started: put these right first";
+        return Err(CommandError::invalid(what)
+            .with_details(problems(&started.problems))
+            .into());
+    }
+    match context.output {
+        OutputFormat::Json => say!("{}", serde_json::to_string(&started.imports)?),
+        OutputFormat::Text => {
+            for import in &started.imports {
+                say!("import {} of {} started", import.id, import.sync);
+            }
+        }
+    }
+    if !arguments.watch {
+        return Ok(Exit::Done);
+    }
+    let ids = started.imports.into_iter().map(|import| import.id).collect();
+    watch::until_ended(context, &tenant, ids).await
+}
+
+async fn watch_some(context: &Context, arguments: &ImportWatchArgs) -> anyhow::Result<Exit> {
+    let tenant = context.tenant(&arguments.tenant)?;
+    let mut ids = arguments.ids.clone();
+    let known = context.ask(&tenant, &ListImports { id: None }).await?;
+    for id in &ids {
+        if known.iter().all(|import| import.id != *id) {
+            return Err(CommandError::new(Exit::NotFound, format!("{tenant} has no import {id}")).into());
+        }
+    }
+    if ids.is_empty() {
+        ids = known
+            .iter()
+            .filter(|import| !watch::is_over(import))
+            .map(|import| import.id.clone())
+            .collect();
+    }
+    if ids.is_empty() {
+        if context.output == OutputFormat::Text {
+            say!("no import of {tenant} is running");
+        }
+        return Ok(Exit::Done);
+    }
+    watch::until_ended(context, &tenant, ids).await
+}
+
+async fn list(context: &Context, arguments: &ImportListArgs) -> anyhow::Result<Exit> {
+    let tenant = context.tenant(&arguments.tenant)?;
+    let imports = context
+        .ask_patiently(&tenant, &ListImports { id: None }, LONG_PATIENCE)
+        .await?;
+    show(context.output, &imports, |imports| {
+        if imports.is_empty() {
+            return format!("{tenant} has had no import yet: start one with landbridge import start");
+        }
+        table(
+            [
+                "import",
+                "sync",
+                "state",
+                "started",
+                "ended",
+                "extracted",
+                "outcomes",
+                "in flight",
+                "links",
+            ],
+            imports.iter().map(row),
+        )
+    })?;
+    Ok(Exit::Done)
+}
+
+fn row(import: &ImportStatus) -> [String; 9] {
+    let state = match &import.reason {
+        Some(reason) => format!("{}: {reason}", import.state),
+        None => import.state.clone(),
+    };
+    [
+        import.id.to_string(),
+        import.sync.to_string(),
+        state,
+        time(import.started_ms),
+        import.ended_ms.map(time).unwrap_or_default(),
+        import.extracted.to_string(),
+        counts(&import.outcomes),
+        import.in_flight.to_string(),
+        counts(&import.links),
+    ]
+}
+
+async fn cancel(context: &Context, arguments: &ImportCancelArgs) -> anyhow::Result<Exit> {
+    let tenant = context.tenant(&arguments.tenant)?;
+    context
+        .ask(
+            &tenant,
+            &CancelImport {
+                id: arguments.id.clone(),
+            },
+        )
+        .await?;
+    if context.output == OutputFormat::Text {
+        say!(
+            "import {} reads no more; what is on its way still arrives",
+            arguments.id
+        );
+    }
+    Ok(Exit::Done)
+}
