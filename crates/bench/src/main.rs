@@ -1,0 +1,202 @@
+//! Benchmarks of the whole engine, as ratios to what the bus alone would cost.
+//!
+//! `pipeline` imports an org of the sandbox through separate processes, as an operator would start them, and relays the
+//! same payload over three lanes of the same server. `memory` imports two sizes and shows resident memory of both.
+//!
+//! * **B1** What is compared was measured in one run on one machine, with the same server binary.
+//! * **B2** Nothing is asserted of a time: a slow machine gives other numbers, never a failure. A record that is not
+//!   accounted for is a failure.
+//! * **B3** The sandbox has a process of its own, and counts neither for the engine nor against it.
+//!
+//! It must never know how a stage works: it sees processes, their metrics, and the operator's commands.
+
+mod binary;
+mod figures;
+mod installation;
+mod page;
+mod payload;
+mod pipeline;
+mod relay;
+mod server;
+mod tables;
+mod traffic;
+mod usage;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+
+use crate::figures::Figures;
+use crate::pipeline::{Measured, Objects};
+
+/// Benchmarks of the whole engine, as ratios to what the bus alone would cost.
+#[derive(Debug, Parser)]
+#[command(name = "landbridge-bench")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Import the sandbox's org, and compare with a plain relay of the same payload.
+    Pipeline(PipelineArgs),
+    /// Import orgs of several sizes, and show the resident memory of every process.
+    Memory(MemoryArgs),
+}
+
+#[derive(Debug, Args)]
+struct PipelineArgs {
+    /// Records of custom objects that the sandbox's org holds. Those of objects without a sync stay where they are.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    records: u64,
+    /// What is imported.
+    #[arg(long, value_enum, default_value_t)]
+    object: Objects,
+    /// Note the ratios in docs/benchmarks.md.
+    #[arg(long)]
+    record: bool,
+    #[command(flatten)]
+    setup: Setup,
+}
+
+#[derive(Debug, Args)]
+struct MemoryArgs {
+    /// Records of custom objects that the sandbox's org holds, run by run.
+    #[arg(long, value_name = "N,N", value_delimiter = ',', default_values_t = [100_000, 1_000_000])]
+    sizes: Vec<u64>,
+    /// What is imported.
+    #[arg(long, value_enum, default_value_t)]
+    object: Objects,
+    #[command(flatten)]
+    setup: Setup,
+}
+
+#[derive(Debug, Args)]
+struct Setup {
+    /// Measure this binary, instead of the one beside this program, brought up to date.
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
+    /// Take the binary beside this program as it is.
+    #[arg(long)]
+    no_build: bool,
+    /// Keep state and logs in this folder, instead of in a temporary one.
+    #[arg(long, value_name = "FOLDER")]
+    keep: Option<PathBuf>,
+}
+
+impl Setup {
+    fn binary(&self) -> anyhow::Result<PathBuf> {
+        match &self.binary {
+            Some(binary) => Ok(binary.clone()),
+            None => binary::landbridge(self.no_build),
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    // reqwest wants a TLS provider even for plain HTTP.
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
+        anyhow::bail!("another TLS provider is installed already");
+    }
+    let work = async {
+        match Cli::parse().command {
+            Command::Pipeline(arguments) => pipeline(arguments).await,
+            Command::Memory(arguments) => memory(arguments).await,
+        }
+    };
+    // Children end with their handles, so that an interrupted run leaves nothing behind.
+    tokio::select! {
+        done = work => done,
+        _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
+    }
+}
+
+async fn pipeline(arguments: PipelineArgs) -> anyhow::Result<()> {
+    let measured = measure(&arguments.setup, arguments.records, arguments.object).await?;
+    say(&format!(
+        "relaying the same payload over three lanes, for {} records",
+        measured.records
+    ))?;
+    let relay = relay::run(measured.records).await?;
+    let figures = Figures::of(&measured, &relay);
+    let (commit, cores) = (binary::commit(), cores());
+    say(&format!("\n{}", tables::pipeline(&figures, &measured)))?;
+    let line = Line {
+        bench: "pipeline",
+        commit: &commit,
+        cores,
+        objects: arguments.object.as_str(),
+        figures: &figures,
+    };
+    say(&serde_json::to_string(&line)?)?;
+    if arguments.record {
+        let date = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date();
+        let objects = arguments.object.as_str();
+        page::record(&page::Run {
+            commit: &commit,
+            date,
+            objects,
+            cores,
+            figures: &figures,
+        })?;
+    }
+    Ok(())
+}
+
+/// Everything on one line, for programs.
+#[derive(Serialize)]
+struct Line<'a> {
+    bench: &'static str,
+    commit: &'a str,
+    cores: usize,
+    objects: &'a str,
+    #[serde(flatten)]
+    figures: &'a Figures,
+}
+
+async fn memory(arguments: MemoryArgs) -> anyhow::Result<()> {
+    let mut runs = Vec::new();
+    for records in &arguments.sizes {
+        runs.push(measure(&arguments.setup, *records, arguments.object).await?);
+    }
+    say(&format!("\n{}", tables::memory(&runs)))
+}
+
+/// One import in a new installation. Its folder stays when it was named, or when something went wrong.
+async fn measure(setup: &Setup, records: u64, objects: Objects) -> anyhow::Result<Measured> {
+    let binary = setup.binary()?;
+    say(&format!(
+        "importing {} of {records} records through separate processes",
+        objects.as_str()
+    ))?;
+    if let Some(keep) = &setup.keep {
+        let folder = keep.join(format!("{}-{records}", objects.as_str()));
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        return pipeline::run(&binary, &folder, records, objects).await;
+    }
+    let folder = tempfile::Builder::new().prefix("landbridge-bench-").tempdir()?;
+    let measured = pipeline::run(&binary, folder.path(), records, objects).await;
+    measured.map_err(|error| {
+        let kept: &Path = &folder.keep();
+        error.context(format!(
+            "the run failed; state and logs are in {}",
+            kept.display()
+        ))
+    })
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout().lock(), "{text}").context("standard output is closed")
+}
