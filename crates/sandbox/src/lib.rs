@@ -30,6 +30,6 @@ pub mod stats;
 
 mod sandbox;
 
-pub use announcement::Announcement;
+pub use announcement::{Announcement, HubSpotAccess, SalesforceAccess};
 pub use config::{Limits, NativeIntegration, OrgSource, SandboxConfig, TlsFiles};
 pub use sandbox::{Sandbox, SandboxError, StartReport};

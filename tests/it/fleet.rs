@@ -1,0 +1,80 @@
+//! The built-in org's objects, the portal's types and the syncs between them: the demo's own files.
+
+use serde_json::Value;
+
+use crate::harness::{Installation, PATIENCE, Sandbox, repository, wait_for};
+
+/// Children first, so that parents come late.
+pub const SYNCS: [&str; 3] = ["service-visits", "vehicles", "depots"];
+
+/// Makes the portal's object types, adds the tenant and applies the demo's syncs to it.
+pub fn make_ready(installation: &Installation, sandbox: &Sandbox) {
+    let folder = repository().join("deploy/examples/demo");
+    let types = std::fs::read_to_string(folder.join("object-types.json")).unwrap();
+    for schema in serde_json::from_str::<Vec<Value>>(&types).unwrap() {
+        sandbox.hubspot("POST", "/crm-object-schemas/2026-09/schemas", Some(schema));
+    }
+    installation.add_tenant("demo", sandbox);
+    installation.cli(&["sync", "apply", "-f", folder.to_str().unwrap()]);
+}
+
+/// Starts an import of every sync.
+pub fn start_imports(installation: &Installation) {
+    installation.cli(&[&["import", "start"], &SYNCS[..]].concat());
+}
+
+/// How the imports stand. Asserts that every record is accounted for, at every look.
+pub fn imports(installation: &Installation) -> Vec<Value> {
+    let list = installation.cli(&["import", "list"]);
+    let imports = list.as_array().expect("a list of imports").clone();
+    for import in &imports {
+        assert_eq!(import["unaccounted"], 0, "a record is not accounted for: {import}");
+    }
+    imports
+}
+
+/// Waits until all imports have ended, and gives how they stand then.
+pub fn wait_for_imports(installation: &Installation) -> Vec<Value> {
+    wait_for("the imports to end", || {
+        let imports = imports(installation);
+        let ended = !imports.is_empty() && imports.iter().all(|import| !import["ended_ms"].is_null());
+        ended.then_some(imports)
+    })
+}
+
+/// Records of an import that ended in one of the outcomes named.
+pub fn count(import: &Value, outcomes: &[&str]) -> u64 {
+    let pairs = import["outcomes"].as_array().expect("outcomes");
+    let wanted = pairs.iter().filter(|pair| outcomes.iter().any(|outcome| pair[0] == *outcome));
+    wanted.map(|pair| pair[1].as_u64().expect("a count")).sum()
+}
+
+/// Waits until nothing is on its way any more: lanes empty, no link parked, nothing to read again.
+pub fn wait_until_quiet(installation: &Installation) {
+    let status = wait_for("everything to arrive", || {
+        let status = installation.cli(&["status"]);
+        let tenant = status.as_array()?.first()?.clone();
+        let queued: u64 =
+            tenant["backlog"].as_array()?.iter().filter_map(|lane| lane["messages"].as_u64()).sum();
+        let quiet = queued == 0 && tenant["parked"] == 0 && tenant["rereads"] == 0;
+        quiet.then_some(tenant)
+    });
+    assert_eq!(status["failures"], 0, "{status}");
+}
+
+/// Waits until `verify` finds no difference, as it must once the live edits have arrived.
+pub fn wait_until_equal(installation: &Installation) {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        let output = installation.try_cli(&["verify"]);
+        if output.status.success() {
+            return;
+        }
+        let last = format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(std::time::Instant::now() < deadline, "the two systems never became equal:\n{last}");
+    }
+}
