@@ -1,5 +1,6 @@
 //! Tests of the decisions: transcripts of single stories, and random histories.
 
+mod cache;
 mod convergence;
 mod memory;
 mod transcripts;
