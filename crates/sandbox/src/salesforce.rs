@@ -12,8 +12,7 @@
 //! * Formulas of kinds that [`formula`] does not understand are null; [`OrgReport`] lists them.
 //! * One user, who may do everything; one time zone, UTC; one currency.
 //!
-//! Not served yet: JWT and web-server logins, the Pub/Sub API, Bulk API 1.0, `composite` and `composite/graph`,
-//! field-level security, schema changes while it runs.
+//! Not served yet: JWT and web-server logins, the Pub/Sub API, Bulk API 1.0, `composite` and `composite/graph`.
 
 pub mod builtin_org;
 pub mod bulk;
@@ -45,6 +44,7 @@ mod multiply;
 mod people;
 mod replication;
 mod rows;
+mod schema_edit;
 
 pub use errors::fault_body;
 pub use handle::{AccountRow, ObjectReport, OrgError, OrgHandle, OrgReport, UnsupportedFormula};

@@ -7,6 +7,7 @@
 //! | `POST settings` | sets `commit_delay_ms`, `bulk_queue_ms`, `bulk_page_rows`, `daily_requests`, `clock_skew_ms` |
 //! | `POST purge` `{"ids": []}` | empties the recycle bin of these records |
 //! | `POST undelete` `{"ids": []}` | brings records back, as `/services/data/vNN.0/__sandbox/undelete` does |
+//! | `POST schema` | changes an object: see [`schema_edit`](super::schema_edit) |
 //! | `POST fail-bulk` `{"times": 1, "message": "…"}` | lets the next Bulk queries fail, with or without a message |
 
 use crate::salesforce::{
@@ -14,7 +15,7 @@ use crate::salesforce::{
     errors::{ApiError, json_ok},
     handle::OrgHandle,
     ids::RecordId,
-    rows,
+    rows, schema_edit,
 };
 use axum::response::Response;
 use http::Method;
@@ -71,6 +72,10 @@ pub(super) async fn serve(
         ("POST", ["undelete"]) => {
             let given: Ids = parse(body)?;
             Ok(json_ok(&rows::bring_back(handle, &given.ids).await))
+        }
+        ("POST", ["schema"]) => {
+            schema_edit::apply(handle, parse(body)?)?;
+            Ok(nothing())
         }
         ("POST", ["fail-bulk"]) => {
             let given: Failures = parse(body)?;

@@ -41,12 +41,12 @@ pub(super) fn object(call: &Call, name: &str) -> Result<Response, ApiError> {
 
 fn unchanged(call: &Call) -> Option<Response> {
     let since = parse_http_date(call.headers.get(header::IF_MODIFIED_SINCE)?.to_str().ok()?)?;
-    (since >= whole_second(call.handle.schema_since))
+    (since >= whole_second(call.handle.schema_since()))
         .then(|| dated(call, StatusCode::NOT_MODIFIED.into_response()))
 }
 
 fn dated(call: &Call, mut response: Response) -> Response {
-    if let Ok(date) = HeaderValue::try_from(http_date(call.handle.schema_since)) {
+    if let Ok(date) = HeaderValue::try_from(http_date(call.handle.schema_since())) {
         response.headers_mut().insert(header::LAST_MODIFIED, date);
     }
     response
@@ -148,6 +148,7 @@ fn describe(schema: &Schema, object: &Object, version: &str) -> Json {
     let children: Vec<Json> = object
         .children
         .iter()
+        .filter(|link| schema.objects[link.object].fields[link.field].visible)
         .map(|link| {
             let child = &schema.objects[link.object];
             json!({
@@ -165,6 +166,7 @@ fn describe(schema: &Schema, object: &Object, version: &str) -> Json {
     let fields: Vec<Json> = object
         .fields
         .iter()
+        .filter(|field| field.visible)
         .map(|field| describe_field(object, field))
         .collect();
     let more = json!({

@@ -21,7 +21,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -109,7 +109,7 @@ pub struct OrgHandle {
     pub(super) ingest: IngestJobs,
     pub(super) usage: Mutex<Usage>,
     pub(super) stats: Arc<Stats>,
-    pub(super) schema_since: i64,
+    pub(super) schema_changed: AtomicI64,
     open: Mutex<BTreeMap<u64, i64>>,
     ticket: AtomicU64,
 }
@@ -181,7 +181,7 @@ impl OrgHandle {
             ingest: IngestJobs::default(),
             usage: Mutex::default(),
             stats,
-            schema_since: now,
+            schema_changed: AtomicI64::new(now),
             settings: Settings {
                 commit_delay_ms: AtomicU64::new(config.commit_delay.as_millis() as u64),
                 bulk_queue_ms: AtomicU64::new(config.bulk_queue_delay.as_millis() as u64),
@@ -238,6 +238,11 @@ impl OrgHandle {
             tokio::time::sleep(Duration::from_millis(commit_share(ticket, longest))).await;
         }
         change(&mut self.org.write(), Change { stamp })
+    }
+
+    /// When the schema last changed, milliseconds.
+    pub(super) fn schema_since(&self) -> i64 {
+        self.schema_changed.load(Ordering::Relaxed)
     }
 
     /// The stamp of the oldest change that is not committed yet.

@@ -146,7 +146,12 @@ pub(super) fn shape_of(schema: &Schema, object: usize, fields: Option<&[&str]>) 
     let definition = &schema.objects[object];
     let item = |index: usize| ShapeItem::Field(definition.fields[index].name.clone(), index);
     let Some(names) = fields else {
-        return Ok(Shape((0..definition.fields.len()).map(item).collect()));
+        let all = 0..definition.fields.len();
+        return Ok(Shape(
+            all.filter(|index| definition.fields[*index].visible)
+                .map(item)
+                .collect(),
+        ));
     };
     let mut items = Vec::new();
     for name in names.iter().filter(|name| !name.is_empty()) {

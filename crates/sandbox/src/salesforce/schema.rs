@@ -83,7 +83,7 @@ impl Object {
                 .reference
                 .as_ref()
                 .and_then(|reference| reference.relationship.as_deref());
-            up.is_some_and(|up| up.eq_ignore_ascii_case(name))
+            field.visible && up.is_some_and(|up| up.eq_ignore_ascii_case(name))
         })
     }
 
@@ -114,10 +114,12 @@ impl Object {
                 *slot = self.slots;
                 self.slots += 1;
             }
-            self.by_name.insert(field.name.to_ascii_lowercase(), index);
+            if field.visible {
+                self.by_name.insert(field.name.to_ascii_lowercase(), index);
+            }
         }
         // The exact spelling is looked up first and costs no allocation.
-        for (index, field) in self.fields.iter().enumerate() {
+        for (index, field) in self.fields.iter().enumerate().filter(|(_, field)| field.visible) {
             self.by_name.insert(field.name.clone(), index);
         }
     }

@@ -215,7 +215,7 @@ pub(super) fn userinfo(handle: &OrgHandle) -> Response {
         "locale": "en_US",
         "utcOffset": 0,
         "zoneinfo": "UTC",
-        "updated_at": json_datetime(handle.schema_since),
+        "updated_at": json_datetime(handle.schema_since()),
         "urls": {
             "rest": rest,
             "sobjects": format!("{rest}sobjects/"),

@@ -88,30 +88,48 @@ pub struct Table {
 
 impl Table {
     fn new(schema: &Schema, object: usize) -> Table {
-        let object = &schema.objects[object];
-        let mut by_parent = HashMap::new();
-        let mut by_key = HashMap::new();
-        for (index, field) in object.fields.iter().enumerate() {
-            if !matches!(field.source, Source::Slot(_)) {
-                continue;
-            }
-            // Owners are shared by too many records to be worth an index.
-            if field.kind == Kind::Reference && field.name != "OwnerId" {
-                by_parent.insert(index, HashMap::new());
-            }
-            if field.unique || field.external_id {
-                by_key.insert(index, HashMap::new());
-            }
-        }
-        Table {
-            prefix: object.prefix,
+        let mut table = Table {
+            prefix: schema.objects[object].prefix,
             base: 0,
             rows: Vec::new(),
             by_stamp: BTreeSet::new(),
-            by_parent,
-            by_key,
+            by_parent: HashMap::new(),
+            by_key: HashMap::new(),
             last_number: 0,
             live: 0,
+        };
+        table.fit(schema, object);
+        table
+    }
+
+    /// Makes room for the object's fields, in indexes and in records.
+    fn fit(&mut self, schema: &Schema, object: usize) {
+        let object = &schema.objects[object];
+        let mut empty = vec![Value::Null; object.slots];
+        for (index, field) in object.fields.iter().enumerate() {
+            let Source::Slot(slot) = field.source else {
+                continue;
+            };
+            if field.kind == Kind::Boolean {
+                empty[slot] = Value::Bool(false);
+            }
+            // Owners are shared by too many records to be worth an index.
+            if field.kind == Kind::Reference && field.name != "OwnerId" {
+                self.by_parent.entry(index).or_default();
+            }
+            if field.unique || field.external_id {
+                self.by_key.entry(index).or_default();
+            }
+        }
+        for record in self
+            .rows
+            .iter_mut()
+            .flatten()
+            .filter(|record| record.values.len() < empty.len())
+        {
+            let record = Arc::make_mut(record);
+            let more = &empty[record.values.len()..];
+            record.values = record.values.iter().chain(more).cloned().collect();
         }
     }
 
@@ -272,6 +290,17 @@ impl Org {
     /// Objects and fields.
     pub fn schema(&self) -> &Arc<Schema> {
         &self.schema
+    }
+
+    /// Changes the schema under the records: nothing is stamped. Fields may be added and hidden, not moved.
+    pub fn edit_schema<R>(&mut self, edit: impl FnOnce(&mut Schema) -> R) -> R {
+        let schema = Arc::make_mut(&mut self.schema);
+        let result = edit(schema);
+        schema.finish();
+        for (object, table) in self.tables.iter_mut().enumerate() {
+            table.fit(&self.schema, object);
+        }
+        result
     }
 
     /// An object's records.

@@ -170,3 +170,77 @@ async fn thousands_share_a_stamp() {
         .max();
     assert!(largest > Some(500), "{largest:?}");
 }
+
+#[tokio::test]
+async fn fields_come_and_go_while_the_org_runs() {
+    let org = Org::start(config()).await;
+    let id = org
+        .create("Vehicle__c", json!({ "Name": "v", "Price__c": 5 }))
+        .await;
+    let names = || async {
+        let (_, described) = org.get("sobjects/Vehicle__c/describe").await;
+        let fields = described["fields"].as_array().expect("fields").clone();
+        fields
+            .iter()
+            .map(|field| field["name"].as_str().unwrap_or("").to_owned())
+            .collect::<Vec<_>>()
+    };
+    let edit = json!({
+        "object": "Vehicle__c", "hide": ["Price__c"], "remove": ["Phone__c"],
+        "add": [{ "name": "Color__c", "type": "picklist", "choices": ["Red"] }, { "name": "Leased__c", "type": "boolean" }],
+        "choices": { "Fuel__c": ["Hydrogen"] },
+    });
+    assert_eq!(org.post("/__sandbox/schema", edit).await.0, 204);
+    let now = names().await;
+    assert!(
+        !now.contains(&"Price__c".to_owned()) && !now.contains(&"Phone__c".to_owned()),
+        "{now:?}"
+    );
+    assert_eq!(now[now.len() - 2..], ["Color__c", "Leased__c"]);
+    for gone in ["Price__c", "Phone__c"] {
+        assert_eq!(
+            code(&org.query(&format!("SELECT {gone} FROM Vehicle__c")).await.1),
+            "INVALID_FIELD"
+        );
+        assert_eq!(
+            code(
+                &org.patch(&format!("sobjects/Vehicle__c/{id}"), json!({ gone: 1 }))
+                    .await
+                    .1
+            ),
+            "INVALID_FIELD"
+        );
+    }
+    let (status, _) = org
+        .patch(
+            &format!("sobjects/Vehicle__c/{id}"),
+            json!({ "Color__c": "Red", "Fuel__c": "Hydrogen" }),
+        )
+        .await;
+    assert_eq!(status, 204);
+    let old = org
+        .records("SELECT Color__c, Leased__c FROM Vehicle__c LIMIT 1")
+        .await;
+    assert_eq!(
+        (&old[0]["Color__c"], &old[0]["Leased__c"]),
+        (&Value::Null, &json!(false))
+    );
+    org.post(
+        "/__sandbox/schema",
+        json!({ "object": "Vehicle__c", "show": ["Price__c"] }),
+    )
+    .await;
+    assert_eq!(
+        org.get(&format!("sobjects/Vehicle__c/{id}?fields=Price__c,Color__c"))
+            .await
+            .1["Price__c"],
+        5.0
+    );
+    let (status, _) = org
+        .post(
+            "/__sandbox/schema",
+            json!({ "object": "Vehicle__c", "hide": ["Nope__c"] }),
+        )
+        .await;
+    assert_eq!(status, 400);
+}

@@ -153,6 +153,8 @@ pub struct Field {
     pub createable: bool,
     /// May be changed by a client.
     pub updateable: bool,
+    /// The user may see it; hidden and deleted fields are as if they were not there.
+    pub visible: bool,
     /// Help text.
     pub help: Option<String>,
 }
@@ -197,6 +199,7 @@ impl Field {
             custom: name.ends_with("__c") || name.ends_with("__s"),
             createable: !kind.is_compound(),
             updateable: !kind.is_compound(),
+            visible: true,
             help: None,
         }
     }

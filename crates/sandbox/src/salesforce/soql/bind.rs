@@ -301,7 +301,7 @@ fn add_all(schema: &Schema, bound: &mut Bound, which: &Name, query: &Query) -> R
             object: bound.object,
             field: index,
         };
-        if wanted(field.custom) && !bound.columns.iter().any(|column| column.path == path) {
+        if field.visible && wanted(field.custom) && !bound.columns.iter().any(|column| column.path == path) {
             push_column(schema, bound, path, None);
         }
     }
@@ -316,7 +316,8 @@ fn add_children(schema: &Schema, bound: &mut Bound, query: &Query, now_ms: i64) 
             .as_deref()
             .is_some_and(|name| name.eq_ignore_ascii_case(&query.from.text))
     };
-    let Some(link) = links.iter().find(named) else {
+    let visible = |link: &&ChildLink| schema.objects[link.object].fields[link.field].visible;
+    let Some(link) = links.iter().filter(visible).find(named) else {
         let message = format!(
             "Didn't understand relationship '{}' in FROM part of query call. If you are attempting to use a custom relationship, be sure to append the '__r' after the custom relationship name. Please reference your WSDL or the describe call for the appropriate names.",
             query.from.text
