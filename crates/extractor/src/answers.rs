@@ -146,7 +146,7 @@ fn status(shard: &Arc<Shard>, tenant: &TenantId) -> StageStatus {
             .map(|(family, calls)| CallCount {
                 family: family.as_str().to_owned(),
                 calls,
-                refused: 0,
+                refused: client.calls().refused(family),
             })
             .collect();
         if let Some(usage) = client.governor().usage() {

@@ -147,18 +147,25 @@ impl Importer {
         }
         let mut go = self.begin(stored).await?;
         loop {
-            match self.interruption() {
-                Some(Interruption::Canceled) => return self.cancel(Some(go.checkpoint)).await,
-                Some(Interruption::Paused) => return Ok(Ended::UntilAChange),
-                None => {}
-            }
-            let stepped = match go.checkpoint.step() {
-                ImportStep::CreateJob => self.create_job(&mut go).await,
-                ImportStep::AwaitJob => self.await_job(&mut go).await,
-                ImportStep::Download => self.download(&mut go).await,
-                ImportStep::CatchUp => self.catch_up(&mut go).await,
-                ImportStep::Ended => return Ok(Ended::ForGood),
+            // A step is cut off wherever it stands, also where it waits for a full lane: the checkpoint covers only
+            // what is on the bus.
+            let stepped = tokio::select! {
+                biased;
+                interruption = self.interrupted() => {
+                    self.store(&go).await?;
+                    if go.checkpoint.end.is_some() {
+                        return Ok(Ended::ForGood);
+                    }
+                    return match interruption {
+                        Interruption::Canceled => self.cancel(Some(go.checkpoint)).await,
+                        Interruption::Paused => Ok(Ended::UntilAChange),
+                    };
+                }
+                stepped = self.step(&mut go) => stepped,
             };
+            if go.checkpoint.step() == ImportStep::Ended {
+                return stepped.map(|()| Ended::ForGood);
+            }
             match stepped {
                 Err(trouble) if trouble.remedy() == Remedy::NewJob && go.checkpoint.job.is_some() => {
                     tracing::warn!(trouble = %trouble.chain(), "the job is given up");
@@ -171,6 +178,16 @@ impl Importer {
                 }
                 stepped => stepped?,
             }
+        }
+    }
+
+    async fn step(&self, go: &mut Go) -> Result<(), Trouble> {
+        match go.checkpoint.step() {
+            ImportStep::CreateJob => self.create_job(go).await,
+            ImportStep::AwaitJob => self.await_job(go).await,
+            ImportStep::Download => self.download(go).await,
+            ImportStep::CatchUp => self.catch_up(go).await,
+            ImportStep::Ended => Ok(()),
         }
     }
 
@@ -332,11 +349,17 @@ impl Importer {
         (suspended || stands).then_some(Interruption::Paused)
     }
 
+    /// Waits until the import is to stop or to stand.
+    async fn interrupted(&self) -> Interruption {
+        self.shard.context.config.wait_for(|_| self.interruption()).await
+    }
+
     async fn wait_for_a_change(&self) {
-        let mut changed = self.shard.context.config.changed();
-        changed.mark_unchanged();
-        if matches!(self.interruption(), Some(Interruption::Paused)) {
-            let _closed_with_the_view = changed.changed().await;
-        }
+        let resumed = |interruption| !matches!(interruption, Some(Interruption::Paused));
+        self.shard
+            .context
+            .config
+            .wait_for(|_| resumed(self.interruption()).then_some(()))
+            .await;
     }
 }

@@ -68,17 +68,30 @@ impl Family {
 
 /// Calls made so far by one client.
 #[derive(Debug, Default)]
-pub struct Calls([AtomicU64; Family::ALL.len()]);
+pub struct Calls {
+    made: [AtomicU64; Family::ALL.len()],
+    refused: [AtomicU64; Family::ALL.len()],
+}
 
 impl Calls {
     pub(crate) fn count(&self, family: Family) {
-        self.0[family as usize].fetch_add(1, Ordering::Relaxed);
+        self.made[family as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_refused(&self, family: Family) {
+        self.refused[family as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Calls of one family that were refused because too many were made.
+    #[must_use]
+    pub fn refused(&self, family: Family) -> u64 {
+        self.refused[family as usize].load(Ordering::Relaxed)
     }
 
     /// Calls of one family.
     #[must_use]
     pub fn of(&self, family: Family) -> u64 {
-        self.0[family as usize].load(Ordering::Relaxed)
+        self.made[family as usize].load(Ordering::Relaxed)
     }
 
     /// All calls that Salesforce counts.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use landbridge_model::SalesforceId;
-use reqwest::{Method, Response, header};
+use reqwest::{Response, header};
 use serde::de::DeserializeOwned;
 use tracing::debug;
 use url::Url;
@@ -17,6 +17,10 @@ use crate::clock::OrgClock;
 use crate::error::{Refusal, SalesforceError, Verdict, classify};
 use crate::governor::{Admission, ApiUsage, DailyBudget, Governor};
 use crate::retry::RetryPolicy;
+
+mod call;
+
+pub(crate) use call::{Call, Path};
 
 /// Largest part of an error body that is read.
 const ERROR_BODY_MAX: usize = 64 * 1024;
@@ -68,78 +72,6 @@ struct Inner {
     governor: Arc<dyn Governor>,
     calls: Calls,
     clock: OrgClock,
-}
-
-/// Where a call goes.
-#[derive(Debug, Clone)]
-pub(crate) enum Path {
-    /// Below `/services/data/vNN.N/`.
-    Versioned(String),
-    /// A path with its query, as an earlier answer gave it.
-    Given(String),
-}
-
-/// One call, before it is sent.
-#[derive(Debug)]
-pub(crate) struct Call {
-    pub what: &'static str,
-    pub family: Family,
-    pub method: Method,
-    pub path: Path,
-    pub query: Vec<(&'static str, String)>,
-    pub headers: Vec<(header::HeaderName, String)>,
-    pub body: Option<serde_json::Value>,
-    /// Whether sending it twice is harmless.
-    pub repeatable: bool,
-    /// Whether the answer is a stream of rows, without a bound on its whole time.
-    pub stream: bool,
-}
-
-impl Call {
-    pub(crate) fn get(what: &'static str, family: Family, path: impl Into<String>) -> Self {
-        Self {
-            what,
-            family,
-            method: Method::GET,
-            path: Path::Versioned(path.into()),
-            query: Vec::new(),
-            headers: Vec::new(),
-            body: None,
-            repeatable: true,
-            stream: false,
-        }
-    }
-
-    pub(crate) fn given(what: &'static str, family: Family, path: &str) -> Self {
-        Self {
-            path: Path::Given(path.to_owned()),
-            ..Self::get(what, family, "")
-        }
-    }
-
-    pub(crate) fn with(
-        what: &'static str,
-        family: Family,
-        method: Method,
-        path: impl Into<String>,
-        body: Option<serde_json::Value>,
-    ) -> Self {
-        Self {
-            method,
-            body,
-            ..Self::get(what, family, path)
-        }
-    }
-
-    pub(crate) fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.query.push((name, value.into()));
-        self
-    }
-
-    pub(crate) fn header(mut self, name: header::HeaderName, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
-        self
-    }
 }
 
 impl Client {
@@ -327,6 +259,9 @@ impl Client {
         let started = tokio::time::Instant::now();
         let ended = self.exchange(call, session).await;
         let verdict = ended.as_ref().err().map(SalesforceError::verdict);
+        if ended.as_ref().is_err_and(SalesforceError::is_limit) {
+            self.0.calls.count_refused(call.family);
+        }
         self.0.governor.ended(call.family, verdict, started.elapsed());
         ended
     }

@@ -209,6 +209,14 @@ impl SalesforceError {
         }
     }
 
+    /// True when Salesforce refused a call because too many were made, in a day or at once.
+    #[must_use]
+    pub fn is_limit(&self) -> bool {
+        self.refusal().is_some_and(|refusal| {
+            matches!(refusal.status, 420 | 429) || refusal.code() == "REQUEST_LIMIT_EXCEEDED"
+        })
+    }
+
     /// True when the named thing (record, job, locator) is no longer there.
     #[must_use]
     pub fn is_gone(&self) -> bool {

@@ -62,9 +62,6 @@ impl Importer {
             if let Some(outcome) = job.outcome() {
                 break outcome?.number_records_processed;
             }
-            if self.interruption().is_some() {
-                return Ok(());
-            }
             tokio::time::sleep(bulk::poll_pause(started.elapsed())).await;
         };
         point.total = Some(total);
@@ -88,9 +85,6 @@ impl Importer {
                 told = Instant::now();
                 self.store(go).await?;
                 self.tell(go, RunPhase::Reading).await?;
-                if self.interruption().is_some() {
-                    return Ok(());
-                }
             }
         }
         if let Some(point) = &mut go.checkpoint.job {
@@ -144,9 +138,6 @@ impl Importer {
                 break;
             }
             after = page.next;
-            if self.interruption().is_some() {
-                return Ok(());
-            }
         }
         self.tell(go, RunPhase::Ended).await?;
         go.checkpoint.end = Some(ImportEnd::Complete);

@@ -182,10 +182,10 @@ async fn a_cancelled_import_stops_and_stays_stopped() {
             .as_ref()
             .is_some_and(|run| run.as_str() == "import-1")
     });
-    assert_eq!(
-        of_first.filter_map(phase).collect::<Vec<_>>(),
-        [RunPhase::Counting, RunPhase::Canceled]
-    );
+    // Told at least once: a worker that ends between telling and storing tells again.
+    let mut phases: Vec<RunPhase> = of_first.filter_map(phase).collect();
+    phases.dedup();
+    assert_eq!(phases, [RunPhase::Counting, RunPhase::Canceled]);
     assert!(rig.ledger.all().is_empty());
     second.stop().await;
 }
@@ -227,5 +227,26 @@ async fn pages_that_break_off_and_busy_servers_cost_time_but_no_rows() {
     rig.start_import("import-1").await;
     let reports = rig.reports_until("the import's end", ended).await;
     assert_eq!(extracted(&reports), vehicles);
+    extractor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_lane_holds_the_import_and_can_be_left() {
+    let mut rig = Rig::new(org(3_000)).await;
+    rig.settings.batch_rows = 20;
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("draft", serde_json::Value::Null).await;
+    rig.stop_mapper().await;
+    let id = rig.start_import("import-1").await;
+    let capacity = 16 * 20;
+    rig.lane_is_full().await;
+    rig.cancel_import(&id).await;
+    let reports = rig
+        .reports_until("the cancel", |report| phase(report) == Some(RunPhase::Canceled))
+        .await;
+    assert!(
+        extracted(&reports).len() <= capacity,
+        "nothing went past the lane's bound"
+    );
     extractor.stop().await;
 }

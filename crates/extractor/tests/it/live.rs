@@ -7,7 +7,8 @@ use landbridge_model::{ChangeKind, Lane, SalesforceId};
 use landbridge_salesforce::records::Values;
 use landbridge_sandbox::SandboxConfig;
 
-use crate::rig::{Arrival, Rig, key, tenant};
+use crate::ledger::Arrival;
+use crate::rig::{Rig, key, tenant};
 
 fn named(name: &str) -> Values {
     Values::from_iter([("Name".to_owned(), name.into())])

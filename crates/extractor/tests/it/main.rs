@@ -2,5 +2,6 @@
 
 mod asked;
 mod imports;
+mod ledger;
 mod live;
 mod rig;

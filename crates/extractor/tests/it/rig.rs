@@ -1,7 +1,7 @@
 //! A small installation: a real bus, a rehearsal org, the extractor, and a mapper that only writes down what it gets.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use landbridge_bus::seal::KeyPair;
@@ -13,121 +13,21 @@ use landbridge_model::ask::DescribeObject;
 use landbridge_model::config::{
     HubSpotConnection, Import, ImportWish, SalesforceConnection, SalesforceCredentials, Sync, Tenant,
 };
-use landbridge_model::{
-    ChangeBatch, ChangeKind, ImportId, Lane, Revision, SalesforceId, StageKind, SyncKey, SyncName, TenantId,
-    Version,
-};
+use landbridge_model::{ImportId, Revision, SalesforceId, StageKind, SyncKey, SyncName, TenantId};
 use landbridge_salesforce::{Client, ClientConfig, Flow, Secret};
 use landbridge_sandbox::{Sandbox, SandboxConfig};
 use landbridge_stage::{
-    Caches, ConfigView, Hub, LaneContext, LaneSettings, OwnedShards, SecretOpener, ShardContext, Side,
-    StageError, Worker, WorkerRuntime, run,
+    Caches, ConfigView, Hub, LaneSettings, OwnedShards, SecretOpener, Side, StageError, Worker,
+    WorkerRuntime, run,
 };
 use landbridge_wire::{Report, ReportBody, Wire};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-const DEADLINE: Duration = Duration::from_secs(60);
+use crate::ledger::{Ledger, Recorder};
 
-/// One change, as the mapper got it.
-#[derive(Clone, Debug)]
-pub(crate) struct Arrival {
-    pub(crate) lane: Lane,
-    pub(crate) id: SalesforceId,
-    pub(crate) version: Version,
-    pub(crate) kind: ChangeKind,
-    pub(crate) cells: BTreeMap<String, Option<String>>,
-}
-
-/// All changes that arrived, in order.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Ledger {
-    arrivals: Arc<Mutex<Vec<Arrival>>>,
-    news: Arc<Notify>,
-}
-
-impl Ledger {
-    fn write(&self, lane: Lane, batch: &ChangeBatch) {
-        let mut arrivals = self.arrivals.lock().unwrap();
-        for row in 0..batch.ids.len() {
-            let cells = batch
-                .table
-                .iter()
-                .map(|(name, column)| (name.to_owned(), column.get(row).map(str::to_owned)));
-            arrivals.push(Arrival {
-                lane,
-                id: batch.ids[row],
-                version: batch.versions[row],
-                kind: batch.kinds[row],
-                cells: cells.collect(),
-            });
-        }
-        drop(arrivals);
-        self.news.notify_waiters();
-    }
-
-    pub(crate) fn all(&self) -> Vec<Arrival> {
-        self.arrivals.lock().unwrap().clone()
-    }
-
-    pub(crate) fn of(&self, id: &SalesforceId) -> Vec<Arrival> {
-        self.all()
-            .into_iter()
-            .filter(|arrival| arrival.id == *id)
-            .collect()
-    }
-
-    pub(crate) fn ids(&self, lane: Lane) -> BTreeSet<SalesforceId> {
-        self.all()
-            .into_iter()
-            .filter(|arrival| arrival.lane == lane)
-            .map(|arrival| arrival.id)
-            .collect()
-    }
-
-    /// Waits until the arrivals are as wanted.
-    pub(crate) async fn until(&self, what: &str, wanted: impl Fn(&[Arrival]) -> bool) {
-        let waiting = async {
-            loop {
-                let news = self.news.notified();
-                tokio::pin!(news);
-                news.as_mut().enable();
-                if wanted(&self.arrivals.lock().unwrap()) {
-                    return;
-                }
-                news.await;
-            }
-        };
-        if tokio::time::timeout(DEADLINE, waiting).await.is_err() {
-            panic!(
-                "{what} did not come to pass; {} arrivals so far",
-                self.all().len()
-            );
-        }
-    }
-}
-
-/// A mapper that only writes down.
-struct Recorder(Ledger);
-
-impl Worker for Recorder {
-    const KIND: StageKind = StageKind::Mapper;
-    type Shard = ();
-
-    async fn open(&self, _context: ShardContext) -> Result<Arc<()>, StageError> {
-        Ok(Arc::new(()))
-    }
-
-    async fn run_lane(&self, _shard: Arc<()>, mut lane: LaneContext) -> Result<(), StageError> {
-        while let Some(delivery) = lane.inbox.recv().await {
-            self.0
-                .write(lane.lane, &ChangeBatch::decode(&delivery.payload).unwrap());
-            delivery.ack().await?;
-        }
-        Ok(())
-    }
-}
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A worker at work.
 pub(crate) struct Running {
@@ -170,7 +70,7 @@ pub(crate) struct Rig {
     bus_config: BusConfig,
     key: String,
     server: LocalServer,
-    _mapper: Running,
+    mapper: Option<Running>,
 }
 
 pub(crate) fn tenant() -> TenantId {
@@ -202,7 +102,7 @@ impl Rig {
         let pair = KeyPair::load_or_create(&key_file).unwrap();
         let key = std::fs::read_to_string(&key_file).unwrap();
         store_tenant(&bus, &config, &sandbox, &pair).await;
-        let mapper = start(
+        let mut mapper = start(
             Recorder(ledger.clone()),
             &bus_config,
             server.url(),
@@ -218,7 +118,8 @@ impl Rig {
             bulk_from: 500,
             ..ExtractorSettings::default()
         };
-        let mut rig = Self {
+        mapper.ready().await;
+        Self {
             sandbox,
             hub: Hub::new(bus),
             config,
@@ -227,10 +128,8 @@ impl Rig {
             bus_config,
             key,
             server,
-            _mapper: mapper,
-        };
-        rig._mapper.ready().await;
-        rig
+            mapper: Some(mapper),
+        }
     }
 
     /// Starts an extractor and waits until it owns its shards.
@@ -240,6 +139,24 @@ impl Rig {
         let mut running = start(worker, &self.bus_config, self.server.url(), name, Some(pair)).await;
         running.ready().await;
         running
+    }
+
+    /// Ends the mapper: lanes fill from here on.
+    pub(crate) async fn stop_mapper(&mut self) {
+        self.mapper.take().unwrap().stop().await;
+    }
+
+    /// Waits until a lane of changes holds as many messages as it may.
+    pub(crate) async fn lane_is_full(&self) {
+        let full = u64::from(self.bus_config.lane_capacity);
+        let filling = async {
+            while self.hub.count(StreamName::Changes, &tenant()).await.unwrap() < full {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, filling)
+            .await
+            .expect("the lane fills");
     }
 
     /// A client of the rehearsal org, as an integration of the customer's would have.
