@@ -6,7 +6,7 @@
 use http::{HeaderMap, HeaderValue, header};
 use landbridge_sandbox::{
     config::Limits,
-    hubspot::{Lags, Portal, PortalConfig},
+    hubspot::{Portal, PortalConfig},
     stats::Stats,
 };
 use std::{fmt::Write as _, io::Write as _, sync::Arc};
@@ -18,7 +18,6 @@ fn main() -> std::io::Result<()> {
         .unwrap_or(500_000);
     let config = PortalConfig {
         limits: Limits::Off,
-        lags: Lags::default(),
         ..PortalConfig::default()
     };
     let portal = Portal::with_config(config, Arc::new(Stats::default()));

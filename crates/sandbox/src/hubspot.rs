@@ -70,6 +70,7 @@ use errors::{Answer, Body, Reply};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use limits::{Headers, Limiter, Refused};
 use parking_lot::RwLock;
+use serde::Deserialize;
 use std::sync::Arc;
 
 /// The longest path and query that gets through, in bytes.
@@ -91,7 +92,8 @@ pub struct PortalCredentials {
 }
 
 /// How long HubSpot's insides take to notice, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Lags {
     /// Until search shows a write.
     pub search_index: i64,
@@ -121,7 +123,8 @@ impl Default for Lags {
 }
 
 /// What is not established about HubSpot, or differs between observations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Behaviour {
     /// The status of a batch of 2026-09 that went through in part: 207 or the success status.
     pub mixed_status_2026_09: Option<u16>,
@@ -157,6 +160,36 @@ impl Default for Behaviour {
     }
 }
 
+/// What may change while a portal runs: by [`Portal::change_habits`] or `PATCH /__sandbox/habits`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Habits {
+    /// The account's id. This one stays.
+    pub portal_id: u32,
+    /// How many custom object types the account may have.
+    pub custom_object_types: usize,
+    /// How many records of custom objects the account may have, all types together.
+    pub custom_records: u64,
+    /// How many custom properties an object type may have.
+    pub custom_properties: usize,
+    /// How long things take to show.
+    pub lags: Lags,
+    /// What is not established.
+    pub behaviour: Behaviour,
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Habits {
+            portal_id: 24_681_357,
+            custom_object_types: 10,
+            custom_records: 50_000_000,
+            custom_properties: 1000,
+            lags: Lags::default(),
+            behaviour: Behaviour::default(),
+        }
+    }
+}
+
 /// Everything that shapes a portal.
 #[derive(Debug, Clone)]
 pub struct PortalConfig {
@@ -164,26 +197,16 @@ pub struct PortalConfig {
     pub limits: Limits,
     /// Makes ids, shuffles and secrets repeatable.
     pub seed: u64,
-    /// The account's id.
-    pub portal_id: u32,
     /// The service key; one is made up without it.
     pub token: Option<String>,
     /// What the service key grants; `None` grants everything.
     pub scopes: Option<Vec<String>>,
-    /// How many custom object types the account may have.
-    pub custom_object_types: usize,
-    /// How many records of custom objects the account may have, all types together.
-    pub custom_records: u64,
-    /// How many custom properties an object type may have.
-    pub custom_properties: usize,
     /// Calls a day, all apps together.
     pub daily_calls: u64,
     /// Association calls a day, all apps together.
     pub daily_association_calls: u64,
-    /// How long things take to show.
-    pub lags: Lags,
-    /// What is not established.
-    pub behaviour: Behaviour,
+    /// What may change later.
+    pub habits: Habits,
 }
 
 impl Default for PortalConfig {
@@ -191,16 +214,11 @@ impl Default for PortalConfig {
         PortalConfig {
             limits: Limits::Real,
             seed: 1,
-            portal_id: 24_681_357,
             token: None,
             scopes: None,
-            custom_object_types: 10,
-            custom_records: 50_000_000,
-            custom_properties: 1000,
             daily_calls: 1_000_000,
             daily_association_calls: 500_000,
-            lags: Lags::default(),
-            behaviour: Behaviour::default(),
+            habits: Habits::default(),
         }
     }
 }
@@ -213,7 +231,7 @@ pub struct Portal {
 
 #[derive(Debug)]
 struct Inner {
-    config: PortalConfig,
+    habits: RwLock<Habits>,
     stats: Arc<Stats>,
     clock: Clock,
     dice: Dice,
@@ -246,11 +264,11 @@ impl Portal {
                 config.daily_association_calls,
                 account::UTC_OFFSET_MS,
             ),
-            catalog: RwLock::new(Catalog::new(&dice, config.behaviour.unique_ignores_case)),
+            catalog: RwLock::new(Catalog::new(&dice, config.habits.behaviour.unique_ignores_case)),
             clock: Clock::default(),
             dice,
             stats,
-            config,
+            habits: RwLock::new(config.habits),
         };
         Portal {
             inner: Arc::new(inner),
@@ -270,7 +288,12 @@ impl Portal {
 
     /// The account's id.
     pub fn portal_id(&self) -> u32 {
-        self.inner.config.portal_id
+        self.inner.habits.read().portal_id
+    }
+
+    /// Changes what may change while it runs.
+    pub fn change_habits(&self, change: impl FnOnce(&mut Habits)) {
+        change(&mut self.inner.habits.write());
     }
 
     /// Creates or renames the company that stands for an Account, as HubSpot's own Salesforce integration
@@ -363,6 +386,7 @@ impl Inner {
         );
         let call = Call {
             portal: self,
+            habits: *self.habits.read(),
             method,
             version: place.version,
             rest: place.rest,

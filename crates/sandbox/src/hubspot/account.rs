@@ -83,7 +83,7 @@ pub(super) fn serve(call: &Call<'_>) -> Option<Answer> {
 
 fn details(call: &Call<'_>) -> Answer {
     let told = json!({
-        "portalId": call.portal.config.portal_id, "accountType": "STANDARD", "timeZone": "America/Panama",
+        "portalId": call.habits.portal_id, "accountType": "STANDARD", "timeZone": "America/Panama",
         "companyCurrency": "USD", "additionalCurrencies": [], "utcOffset": "-05:00",
         "utcOffsetMilliseconds": UTC_OFFSET_MS, "uiDomain": "app.hubspot.com", "dataHostingLocation": "na1",
     });

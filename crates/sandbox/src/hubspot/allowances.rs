@@ -70,7 +70,7 @@ fn filled(table: &Table, used: u64, limit: Option<u64>) -> Value {
 fn object_types(call: &Call<'_>, catalog: &Catalog) -> Answer {
     let (used, limit) = (
         catalog.custom_tables().count() as u64,
-        call.portal.config.custom_object_types as u64,
+        call.habits.custom_object_types as u64,
     );
     Ok(Reply::json(
         200,
@@ -95,7 +95,7 @@ fn records(call: &Call<'_>, catalog: &Catalog) -> Answer {
         .custom_tables()
         .map(|(_, table)| filled(table, table.live as u64, None))
         .collect();
-    let (used, limit) = (catalog.custom_records(), call.portal.config.custom_records);
+    let (used, limit) = (catalog.custom_records(), call.habits.custom_records);
     let told = json!({
         "hubspotDefinedObjectTypes": standard,
         "customObjectTypes": {
@@ -107,7 +107,7 @@ fn records(call: &Call<'_>, catalog: &Catalog) -> Answer {
 }
 
 fn properties(call: &Call<'_>, catalog: &Catalog) -> Answer {
-    let limit = call.portal.config.custom_properties as u64;
+    let limit = call.habits.custom_properties as u64;
     let by_type: Vec<Value> = catalog
         .tables()
         .map(|(at, table)| filled(table, custom_count(catalog, at) as u64, Some(limit)))
@@ -156,7 +156,7 @@ fn pipelines(_: &Call<'_>, _: &Catalog) -> Answer {
 fn labels(call: &Call<'_>, catalog: &Catalog) -> Answer {
     let wanted = |name: &str| call.query.get(name).map(|of| catalog.find(of)).transpose();
     let (wanted_from, wanted_to) = (wanted("fromObjectTypeId")?, wanted("toObjectTypeId")?);
-    let limit = call.portal.config.behaviour.labels_max as u64;
+    let limit = call.habits.behaviour.labels_max as u64;
     let results: Vec<Value> = catalog
         .pairs
         .all()

@@ -283,7 +283,7 @@ fn token(call: &Call<'_>) -> Answer {
         );
     }
     let mut answer = json!({
-        "token_type": "bearer", "expires_in": ACCESS_TOKEN_S, "hub_id": call.portal.config.portal_id,
+        "token_type": "bearer", "expires_in": ACCESS_TOKEN_S, "hub_id": call.habits.portal_id,
     });
     match field("grant_type") {
         "refresh_token" => {
@@ -318,7 +318,7 @@ fn introspect(call: &Call<'_>) -> Answer {
     if state.refresh_tokens.contains(given) {
         let told = json!({
             "active": true, "token_use": "refresh_token", "token_type": "refresh_token",
-            "client_id": call.portal.auth.client_id, "hub_id": call.portal.config.portal_id,
+            "client_id": call.portal.auth.client_id, "hub_id": call.habits.portal_id,
             "user_id": 1, "app_id": OAUTH_APP, "scopes": ALL_SCOPES,
         });
         return Ok(Reply::json(200, &told));
@@ -328,7 +328,7 @@ fn introspect(call: &Call<'_>) -> Answer {
         None => json!({ "active": false }),
         Some(grant) => json!({
             "active": true, "token_use": "access_token", "token_type": "access_token",
-            "client_id": call.portal.auth.client_id, "hub_id": call.portal.config.portal_id,
+            "client_id": call.portal.auth.client_id, "hub_id": call.habits.portal_id,
             "user_id": 1, "app_id": grant.app, "scopes": grant.told_scopes(),
             "expires_in": grant.expires_ms.map_or(0, |expires_ms| (expires_ms - call.now_ms) / 1000),
             "is_private_distribution": true,
@@ -353,7 +353,7 @@ fn access_token(call: &Call<'_>, token: &str) -> Answer {
     };
     let told = json!({
         "token": token, "user": "sandbox@example.com", "hub_domain": "sandbox.example.com",
-        "scopes": grant.told_scopes(), "hub_id": call.portal.config.portal_id, "app_id": grant.app,
+        "scopes": grant.told_scopes(), "hub_id": call.habits.portal_id, "app_id": grant.app,
         "user_id": 1, "token_type": "access",
         "expires_in": grant.expires_ms.map_or(0, |expires_ms| (expires_ms - call.now_ms).max(0) / 1000),
     });
@@ -372,7 +372,7 @@ fn private_app(call: &Call<'_>) -> Answer {
         return Err(ApiError::not_found("The token is unknown or no private app's"));
     };
     let told = json!({
-        "userId": 1, "hubId": call.portal.config.portal_id, "appId": grant.app,
+        "userId": 1, "hubId": call.habits.portal_id, "appId": grant.app,
         "scopes": grant.told_scopes(),
     });
     Ok(Reply::json(200, &told))

@@ -1,7 +1,7 @@
 //! `/__sandbox/…`: what only a sandbox has. No token, no limits.
 
 use super::{
-    Inner,
+    Behaviour, Habits, Inner, Lags,
     catalog::Catalog,
     clock,
     errors::{Reply, parse},
@@ -19,6 +19,10 @@ pub(super) fn serve(portal: &Inner, method: &str, rest: &[&str], body: &[u8]) ->
         ("POST", ["clock"]) => with(body, |Advance { advance_ms }| {
             portal.clock.advance(advance_ms);
             json!({ "now": clock::instant(portal.clock.now_ms()) })
+        }),
+        ("PATCH", ["habits"]) => with(body, |change: HabitsChange| {
+            change.apply(&mut portal.habits.write());
+            json!({})
         }),
         ("POST", ["tokens"]) => with(
             body,
@@ -69,6 +73,27 @@ struct Advance {
     advance_ms: i64,
 }
 
+/// What is absent stays as it is; `lags` and `behaviour` are replaced whole.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HabitsChange {
+    custom_object_types: Option<usize>,
+    custom_records: Option<u64>,
+    custom_properties: Option<usize>,
+    lags: Option<Lags>,
+    behaviour: Option<Behaviour>,
+}
+
+impl HabitsChange {
+    fn apply(self, habits: &mut Habits) {
+        habits.custom_object_types = self.custom_object_types.unwrap_or(habits.custom_object_types);
+        habits.custom_records = self.custom_records.unwrap_or(habits.custom_records);
+        habits.custom_properties = self.custom_properties.unwrap_or(habits.custom_properties);
+        habits.lags = self.lags.unwrap_or(habits.lags);
+        habits.behaviour = self.behaviour.unwrap_or(habits.behaviour);
+    }
+}
+
 #[derive(Deserialize)]
 struct Token {
     scopes: Option<Vec<String>>,
@@ -113,7 +138,7 @@ fn objects(catalog: &Catalog) -> Reply {
 /// What HubSpot's own integration does when an Account is new or renamed.
 pub(super) fn put_company(portal: &Inner, name: &str, salesforce_account_id: &str) -> u64 {
     let now_ms = portal.clock.now_ms();
-    let lag_ms = portal.config.lags.search_index;
+    let lag_ms = portal.habits.read().lags.search_index;
     let mut catalog = portal.catalog.write();
     let at = catalog.find("companies").expect("every portal has companies");
     let known = catalog.native.get(salesforce_account_id).copied();

@@ -1,6 +1,6 @@
 //! One call on its way through the portal: where it goes and what it carries.
 
-use super::{Inner, auth::Grant, limits::Bucket, version::Version};
+use super::{Habits, Inner, auth::Grant, limits::Bucket, version::Version};
 use std::borrow::Cow;
 
 /// Which of HubSpot's APIs a path belongs to.
@@ -164,6 +164,7 @@ impl Query {
 /// One call.
 pub(super) struct Call<'c> {
     pub(super) portal: &'c Inner,
+    pub(super) habits: Habits,
     pub(super) method: &'c str,
     pub(super) version: Version,
     pub(super) rest: &'c [&'c str],

@@ -81,7 +81,7 @@ pub(super) fn schema(
     include: Include,
 ) -> Value {
     let table = catalog.table(at);
-    let mut told = definition(table, shown, call.portal.config.portal_id);
+    let mut told = definition(table, shown, call.habits.portal_id);
     told.remove("portalId");
     if include.audit && table.custom {
         told.insert("createdByUserId".to_owned(), json!(1));

@@ -2,6 +2,7 @@
 
 use super::{
     clock,
+    dice::FastSet,
     errors::ApiError,
     property::{Kind, Property},
     table::Table,
@@ -28,8 +29,8 @@ enum Test {
     More(Operand),
     AtLeast(Operand),
     Between(Operand, Operand),
-    In(Vec<String>),
-    NotIn(Vec<String>),
+    In(FastSet<String>),
+    NotIn(FastSet<String>),
     Known,
     Unknown,
     Token(String),
@@ -121,8 +122,8 @@ impl Filter {
                     .ok_or_else(|| bad("needs a highValue"))?;
                 Test::Between(one()?, read(high)?)
             }
-            "IN" => Test::In(list()?),
-            "NOT_IN" => Test::NotIn(list()?),
+            "IN" => Test::In(list()?.into_iter().collect()),
+            "NOT_IN" => Test::NotIn(list()?.into_iter().collect()),
             "HAS_PROPERTY" => Test::Known,
             "NOT_HAS_PROPERTY" => Test::Unknown,
             "CONTAINS_TOKEN" => Test::Token(value()?.to_lowercase()),
@@ -152,7 +153,7 @@ impl Filter {
         }
     }
 
-    fn listed(&self, list: &[String], value: &str) -> bool {
+    fn listed(&self, list: &FastSet<String>, value: &str) -> bool {
         match self.kind {
             Kind::String | Kind::PhoneNumber => {
                 let value = value.to_lowercase();

@@ -85,7 +85,7 @@ fn create(call: &Call<'_>, from: &str, to: &str) -> Answer {
         .iter()
         .filter(|described| described.custom_label && !described.deleted)
         .count();
-    let most = call.portal.config.behaviour.labels_max;
+    let most = call.habits.behaviour.labels_max;
     if labels >= most || there.types.len() >= SLOTS_MAX {
         let message = format!(
             "No more than {most} association types are allowed between {} and {}",

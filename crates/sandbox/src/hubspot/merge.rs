@@ -62,7 +62,7 @@ pub(super) fn merge(call: &Call<'_>, of: &str) -> Answer {
         .filter(|(other, to, _)| (*other, *to) != (at, winner_id))
         .collect();
 
-    let lag_ms = call.portal.config.lags.search_index;
+    let lag_ms = call.habits.lags.search_index;
     catalog.pairs.forget(at, loser_id);
     let table = catalog.table_mut(at);
     table.archive(loser, call.now_ms, false);
@@ -78,7 +78,7 @@ pub(super) fn merge(call: &Call<'_>, of: &str) -> Answer {
     }
     let teller = Teller {
         table: catalog.table(at),
-        portal_id: call.portal.config.portal_id,
+        portal_id: call.habits.portal_id,
     };
     let mut out = Vec::new();
     teller.written(&mut out, winner, &gaps, &Extras::default());

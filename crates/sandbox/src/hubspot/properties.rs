@@ -120,7 +120,7 @@ fn define(call: &Call<'_>, table: &mut Table, draft: PropertyDraft) -> Result<u1
         .properties
         .iter()
         .filter(|property| !property.hubspot_defined && property.archived_ms.is_none());
-    if custom.count() >= call.portal.config.custom_properties {
+    if custom.count() >= call.habits.custom_properties {
         let message = format!("{} has reached its limit of custom properties", table.type_id);
         return Err(ApiError::validation(message));
     }
@@ -128,7 +128,7 @@ fn define(call: &Call<'_>, table: &mut Table, draft: PropertyDraft) -> Result<u1
         let message = "Missing required scope for: sensitive-data-property-create";
         return Err(ApiError::new(403, message).category("MISSING_SCOPES"));
     }
-    let (least, most) = call.portal.config.lags.new_property;
+    let (least, most) = call.habits.lags.new_property;
     let pause = u64::try_from(most - least + 1).unwrap_or(1);
     let pause = least + i64::try_from(call.portal.dice.below(pause)).unwrap_or(0);
     property.usable_from_ms = call.now_ms + pause;

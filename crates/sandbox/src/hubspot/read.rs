@@ -34,7 +34,7 @@ pub(super) fn columns<'n>(table: &Table, names: impl IntoIterator<Item = &'n str
 fn teller<'t>(call: &Call<'_>, table: &'t Table) -> Teller<'t> {
     Teller {
         table,
-        portal_id: call.portal.config.portal_id,
+        portal_id: call.habits.portal_id,
     }
 }
 

@@ -100,7 +100,7 @@ fn write_one(
     properties: &Properties<'_>,
     associations: &[AssociationDraft<'_>],
 ) -> Answer {
-    let config = &call.portal.config;
+    let config = &call.habits;
     let mut catalog = call.portal.catalog.write();
     let target = id
         .map(|id| read::named_row(call, catalog.table(at), id, false))
@@ -159,7 +159,7 @@ fn archive_batch(call: &Call<'_>, of: &str) -> Answer {
 
 fn archive_all<'i>(call: &Call<'_>, at: TypeIndex, ids: impl Iterator<Item = &'i str>) {
     let mut catalog = call.portal.catalog.write();
-    let keep = call.portal.config.behaviour.archived_keep_unique_values;
+    let keep = call.habits.behaviour.archived_keep_unique_values;
     let mut archived = 0;
     for id in ids {
         let Some(id) = id.parse::<u64>().ok() else {

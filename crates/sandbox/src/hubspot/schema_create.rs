@@ -1,7 +1,7 @@
 //! A new custom object type: what is checked, and all that comes with it.
 
 use super::{
-    Inner,
+    Habits, Inner,
     catalog::Catalog,
     errors::{ApiError, invalid_definition, missing_fields},
     kinds,
@@ -55,6 +55,7 @@ fn coded(code: &'static str, message: impl Into<String>) -> ApiError {
 /// Creates the type with its group, built-in properties and associations.
 pub(super) fn create(
     portal: &Inner,
+    habits: &Habits,
     catalog: &mut Catalog,
     draft: SchemaDraft,
     now_ms: i64,
@@ -72,12 +73,12 @@ pub(super) fn create(
         }
     };
     check_words(&name, &labels)?;
-    let fqn = format!("p{}_{name}", portal.config.portal_id);
+    let fqn = format!("p{}_{name}", habits.portal_id);
     let archived_twin = check_name_is_free(catalog, &name)?;
-    if catalog.custom_tables().count() >= portal.config.custom_object_types {
+    if catalog.custom_tables().count() >= habits.custom_object_types {
         let message = format!(
             "This account has reached its limit of {} custom object types",
-            portal.config.custom_object_types
+            habits.custom_object_types
         );
         return Err(coded("CUSTOM_OBJECT_TYPE_LIMIT_EXCEEDED", message));
     }
@@ -98,7 +99,7 @@ pub(super) fn create(
     }
     catalog.next_type += 1 + portal.dice.below(1000);
     let type_id = format!("2-{}", catalog.next_type);
-    let ignore_case = portal.config.behaviour.unique_ignores_case;
+    let ignore_case = habits.behaviour.unique_ignores_case;
     let mut table = Table::new(&type_id, &fqn, true, definition, ignore_case);
     let label = format!("{} Information", table.definition.singular);
     table.groups.push(Group {

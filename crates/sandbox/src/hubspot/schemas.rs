@@ -51,7 +51,7 @@ fn list(call: &Call<'_>) -> Answer {
     call.need_schema(None, false)?;
     let catalog = call.portal.catalog.read();
     let (archived, include) = (call.query.is_true("archived"), Include::of(call));
-    let fresh = call.now_ms - call.portal.config.lags.schema_reads;
+    let fresh = call.now_ms - call.habits.lags.schema_reads;
     let results: Vec<Value> = catalog
         .tables()
         .filter(|(_, table)| table.custom && table.definition.archived_ms.is_some() == archived)
@@ -108,7 +108,7 @@ fn create(call: &Call<'_>) -> Answer {
     call.need_schema(None, true)?;
     let draft: SchemaDraft = parse(call.body)?;
     let mut catalog = call.portal.catalog.write();
-    let at = schema_create::create(call.portal, &mut catalog, draft, call.now_ms)?;
+    let at = schema_create::create(call.portal, &call.habits, &mut catalog, draft, call.now_ms)?;
     let shown = &catalog.table(at).definition;
     let include = Include {
         properties: true,
@@ -169,8 +169,8 @@ fn patch(call: &Call<'_>, of: &str) -> Answer {
     }
     let old = table.definition.clone();
     patch.apply(&mut table.definition, call.now_ms);
-    table.stale = Some((old, call.now_ms + call.portal.config.lags.schema_reads));
-    let told = definitions::definition(table, &table.definition, call.portal.config.portal_id);
+    table.stale = Some((old, call.now_ms + call.habits.lags.schema_reads));
+    let told = definitions::definition(table, &table.definition, call.habits.portal_id);
     Ok(Reply::json(200, &Value::Object(told)))
 }
 

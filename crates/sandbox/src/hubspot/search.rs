@@ -86,7 +86,7 @@ pub(super) fn search(call: &Call<'_>, catalog: &Catalog, at: TypeIndex) -> Answe
     let total = hits.len().min(RESULTS_MAX);
     let teller = Teller {
         table,
-        portal_id: call.portal.config.portal_id,
+        portal_id: call.habits.portal_id,
     };
     let mut out = Vec::new();
     out.extend_from_slice(b"{\"total\":");

@@ -25,7 +25,7 @@ pub(super) fn batch(call: &Call<'_>, at: TypeIndex, deed: Deed) -> Answer {
     let batch: WriteBatch<'_> = parse(call.body)?;
     let inputs = &batch.inputs;
     check_size(inputs.len(), INPUTS_MAX)?;
-    let partial = traced(inputs) && (deed != Deed::Update || call.portal.config.behaviour.partial_updates);
+    let partial = traced(inputs) && (deed != Deed::Update || call.habits.behaviour.partial_updates);
 
     let mut catalog = call.portal.catalog.write();
     let mut planner = planner(call, &catalog, at, deed);
@@ -74,7 +74,7 @@ pub(super) fn batch(call: &Call<'_>, at: TypeIndex, deed: Deed) -> Answer {
 }
 
 fn planner<'t, 'a>(call: &Call<'_>, catalog: &'t Catalog, at: TypeIndex, deed: Deed) -> Planner<'t, 'a> {
-    let config = &call.portal.config;
+    let config = &call.habits;
     Planner::new(
         catalog.table(at),
         call.version,
@@ -226,11 +226,11 @@ pub(super) fn apply<'p>(
     plans: impl Iterator<Item = &'p Planned> + Clone,
 ) -> Result<Vec<u32>, ApiError> {
     let portal = call.portal;
-    let lag_ms = portal.config.lags.search_index;
+    let lag_ms = call.habits.lags.search_index;
     let creates = plans.clone().filter(|planned| planned.target.is_none()).count();
     if catalog.table(at).custom
         && creates > 0
-        && catalog.custom_records() + creates as u64 > portal.config.custom_records
+        && catalog.custom_records() + creates as u64 > call.habits.custom_records
     {
         let message = "PORTAL_WIDE_CUSTOM_OBJECT_LIMIT_EXCEEDED: this account cannot have more records of \
                        custom objects";
@@ -280,7 +280,7 @@ fn tell(call: &Call<'_>, catalog: &Catalog, at: TypeIndex, deed: Deed, done: &Do
     let portal = call.portal;
     let teller = Teller {
         table: catalog.table(at),
-        portal_id: portal.config.portal_id,
+        portal_id: call.habits.portal_id,
     };
     let mut out = Vec::with_capacity(256 + done.rows.len() * 768);
     told::begin_batch(&mut out);
@@ -292,7 +292,7 @@ fn tell(call: &Call<'_>, catalog: &Catalog, at: TypeIndex, deed: Deed, done: &Do
         let trace_id = input.object_write_trace_id.as_deref();
         let extras = Extras {
             new: (deed == Deed::Upsert).then_some(planned.target.is_none()),
-            trace_id: trace_id.filter(|_| portal.config.behaviour.echo_trace_ids),
+            trace_id: trace_id.filter(|_| call.habits.behaviour.echo_trace_ids),
             warnings: &planned.warnings,
         };
         teller.written(
@@ -311,7 +311,7 @@ fn tell(call: &Call<'_>, catalog: &Catalog, at: TypeIndex, deed: Deed, done: &Do
 impl Call<'_> {
     /// The status of a batch that went through in part.
     pub(super) fn mixed_status(&self) -> u16 {
-        let configured = self.portal.config.behaviour.mixed_status_2026_09;
+        let configured = self.habits.behaviour.mixed_status_2026_09;
         configured.filter(|_| self.version.is_2026_09()).unwrap_or(207)
     }
 }

@@ -262,11 +262,13 @@ fn archiving_takes_unknown_ids_without_a_word_and_frees_unique_values() {
 
 #[test]
 fn an_account_holds_so_many_records_of_custom_objects() {
-    let desk = Desk::with(PortalConfig {
-        custom_records: 2,
-        ..calm()
-    });
+    let desk = Desk::new();
     desk.vehicle("a");
+    assert_eq!(
+        desk.patch("/__sandbox/habits", json!({"custom_records": 2}))
+            .status,
+        200
+    );
     let batch = json!([upsert("b", None, json!({})), upsert("c", None, json!({}))]);
     assert_eq!(
         (desk.vehicles("2026-09", "upsert", batch).status, desk.count()),

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, header};
 use landbridge_sandbox::{
-    hubspot::{Behaviour, Lags, Portal, PortalConfig},
+    hubspot::{Behaviour, Habits, Lags, Portal, PortalConfig},
     stats::Stats,
 };
 use serde_json::{Value, json};
@@ -64,11 +64,24 @@ pub(crate) struct Desk {
     pub(crate) vehicles: String,
 }
 
+/// Nothing takes its time.
+pub(crate) fn quiet() -> Habits {
+    Habits {
+        lags: Lags::NONE,
+        ..Habits::default()
+    }
+}
+
+/// Calm but for its habits.
+pub(crate) fn having(habits: Habits) -> PortalConfig {
+    PortalConfig { habits, ..calm() }
+}
+
 /// Without lags and limits: for the rules that are about neither.
 pub(crate) fn calm() -> PortalConfig {
     PortalConfig {
         limits: landbridge_sandbox::Limits::Off,
-        lags: Lags::NONE,
+        habits: quiet(),
         ..PortalConfig::default()
     }
 }
@@ -102,7 +115,7 @@ impl Desk {
     }
 
     pub(crate) fn behaving(behaviour: Behaviour) -> Desk {
-        Desk::with(PortalConfig { behaviour, ..calm() })
+        Desk::with(having(Habits { behaviour, ..quiet() }))
     }
 
     pub(crate) fn call(&self, method: &str, path: &str, body: &[u8]) -> Told {

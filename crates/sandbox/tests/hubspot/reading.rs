@@ -1,7 +1,7 @@
 //! Reading one, many, pages and searches.
 
-use super::desk::{Desk, calm, objects};
-use landbridge_sandbox::hubspot::{Lags, PortalConfig};
+use super::desk::{Desk, calm, having, objects, quiet};
+use landbridge_sandbox::hubspot::{Habits, Lags, PortalConfig};
 use serde_json::{Value, json};
 
 fn keys(count: usize) -> Vec<Value> {
@@ -314,7 +314,7 @@ fn search_lags_behind_and_never_shows_the_archived() {
         search_index: 2000,
         ..Lags::NONE
     };
-    let (desk, ids) = filled(2, PortalConfig { lags, ..calm() });
+    let (desk, ids) = filled(2, having(Habits { lags, ..quiet() }));
     let total = |body| search(&desk, body).body["total"].clone();
     assert_eq!(total(json!({})), 0);
     assert_eq!(

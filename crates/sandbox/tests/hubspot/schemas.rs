@@ -1,7 +1,7 @@
 //! Object types: from creation to the end.
 
-use super::desk::{Desk, calm, vehicle};
-use landbridge_sandbox::hubspot::{Lags, PortalConfig};
+use super::desk::{Desk, calm, having, quiet, vehicle};
+use landbridge_sandbox::hubspot::{Habits, Lags};
 use serde_json::{Value, json};
 
 const SCHEMAS: &str = "/crm-object-schemas/2026-09/schemas";
@@ -139,10 +139,10 @@ fn names_are_taken_whatever_their_case() {
 
 #[test]
 fn a_portal_has_so_many_custom_types() {
-    let desk = Desk::with(PortalConfig {
+    let desk = Desk::with(having(Habits {
         custom_object_types: 2,
-        ..calm()
-    });
+        ..quiet()
+    }));
     let another = |name: &str| {
         let mut schema = vehicle();
         schema["name"] = json!(name);
@@ -230,7 +230,7 @@ fn reads_of_a_schema_settle_after_a_while() {
         schema_reads: 1500,
         ..Lags::NONE
     };
-    let desk = Desk::with(PortalConfig { lags, ..calm() });
+    let desk = Desk::with(having(Habits { lags, ..quiet() }));
     assert!(
         desk.get(SCHEMAS).results().is_empty(),
         "a list does not show a new type at once"

@@ -1,7 +1,7 @@
 //! What a property takes, and what comes back of it.
 
-use super::desk::{Desk, calm, objects};
-use landbridge_sandbox::hubspot::{Lags, PortalConfig};
+use super::desk::{Desk, calm, having, objects, quiet};
+use landbridge_sandbox::hubspot::{Habits, Lags};
 use serde_json::{Value, json};
 
 /// Writes one value; gives the stored text, or the code and the message of the refusal.
@@ -201,7 +201,7 @@ fn a_new_property_takes_values_after_a_while() {
         new_property: (250, 700),
         ..Lags::NONE
     };
-    let desk = Desk::with(PortalConfig { lags, ..calm() });
+    let desk = Desk::with(having(Habits { lags, ..quiet() }));
     let group = "vehicle_information";
     let draft =
         json!({"name": "late", "label": "Late", "type": "string", "fieldType": "text", "groupName": group});

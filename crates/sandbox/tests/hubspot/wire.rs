@@ -332,7 +332,11 @@ async fn the_portal_listens() {
     let router = desk.portal.router();
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let response = reqwest::Client::new()
+    let client = reqwest::Client::builder()
+        .timeout(std::time::Duration::from_secs(30))
+        .build()
+        .expect("a client");
+    let response = client
         .post(format!("http://{address}{COMPANIES}"))
         .bearer_auth(&desk.token)
         .json(&json!({"properties": {"name": "Over the wire"}}))
