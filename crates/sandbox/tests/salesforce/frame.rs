@@ -4,7 +4,7 @@ use crate::support::{Org, code, config};
 use landbridge_sandbox::{NativeIntegration, SandboxConfig};
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[tokio::test]
 async fn every_login_of_the_announcement_works() {
@@ -276,26 +276,61 @@ async fn the_clock_can_be_off() {
     assert!((3500..3700).contains(&ahead.as_secs()), "{date}");
 }
 
+/// The Account ids that the portal's companies carry.
+async fn companies(org: &Org) -> Vec<String> {
+    let access = org.sandbox.announcement().hubspot.clone();
+    let url = format!(
+        "{}/crm/v3/objects/companies?limit=100&properties=salesforceaccountid",
+        access.base_url
+    );
+    let (status, answer) = org.send(org.client.get(url).bearer_auth(access.token)).await;
+    assert_eq!(status, 200, "{answer}");
+    let list = answer["results"].as_array().expect("a list");
+    let id = |one: &Value| {
+        one["properties"]["salesforceaccountid"]
+            .as_str()
+            .map(str::to_owned)
+    };
+    list.iter().filter_map(id).collect()
+}
+
 #[tokio::test]
-async fn accounts_become_companies() {
-    let companies = NativeIntegration {
-        initial_share: 1.0,
-        delay: Duration::ZERO,
-        ..NativeIntegration::default()
+async fn accounts_become_companies_some_of_them_later() {
+    let never = NativeIntegration {
+        initial_share: 0.5,
+        delay: Duration::from_secs(3600),
+        enabled: true,
     };
     let org = Org::start(SandboxConfig {
-        companies,
+        companies: never,
         ..config()
     })
     .await;
-    assert_eq!(org.sandbox.org().accounts().len(), 60);
-    org.create("Account", json!({ "Name": "Newcomer" })).await;
-    let accounts = org.sandbox.org().accounts();
-    assert!(
-        accounts
-            .iter()
-            .any(|account| account.name == "Newcomer" && account.id.len() == 18)
+    assert_eq!(
+        (org.sandbox.org().accounts().len(), companies(&org).await.len()),
+        (60, 30)
     );
+
+    let soon = NativeIntegration {
+        initial_share: 0.5,
+        delay: Duration::from_millis(10),
+        enabled: true,
+    };
+    let org = Org::start(SandboxConfig {
+        companies: soon,
+        ..config()
+    })
+    .await;
+    let newcomer = org.create("Account", json!({ "Name": "Newcomer" })).await;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let known = companies(&org).await;
+        if known.len() == 61 && known.contains(&newcomer) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{known:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test]
