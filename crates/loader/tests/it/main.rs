@@ -1,0 +1,5 @@
+//! The loader against a real bus and a rehearsal portal.
+
+mod links;
+mod rig;
+mod writes;

@@ -1,0 +1,415 @@
+//! A bus, a portal, and a loader between them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use landbridge_bus::seal::KeyPair;
+use landbridge_bus::{Bus, BusConfig, Filter, LocalServer, LocalServerOptions, Subject, WorkerId};
+use landbridge_loader::{Loader, LoaderSettings};
+use landbridge_model::ask::{CreateObjectType, Provision, Provisioned, Question, WantedAssociation};
+use landbridge_model::config::{
+    HubSpotConnection, HubSpotCredentials, Resolved, SalesforceConnection, Sync, SyncStatus, Tenant,
+};
+use landbridge_model::salesforce::ObjectDescribe;
+use landbridge_model::sync::SyncDefinition;
+use landbridge_model::{
+    ChangeKind, Envelope, Lane, LinkVerdict, ObjectTypeId, Outcome, Purpose, RecordOutcome, Revision,
+    SalesforceId, Source, StageKind, SyncName, Table, TenantId, Version, WriteBatch,
+};
+use landbridge_sandbox::Limits;
+use landbridge_sandbox::hubspot::{Behaviour, Habits, Lags, Portal, PortalConfig};
+use landbridge_sandbox::stats::Stats;
+use landbridge_stage::{
+    Caches, ConfigView, Hub, LaneSettings, OwnedShards, SecretOpener, Side, WorkerRuntime, run,
+};
+use landbridge_wire::{Compared, Report, ReportBody, Wire};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// How long a state may take to come about.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Rig {
+    server: LocalServer,
+    config: BusConfig,
+    key: Arc<[u8]>,
+    pub(crate) hub: Hub,
+    pub(crate) view: ConfigView,
+    pub(crate) portal: Portal,
+    pub(crate) stats: Arc<Stats>,
+    pub(crate) client: landbridge_hubspot::Client,
+    pub(crate) tenant: TenantId,
+    folder: tempfile::TempDir,
+    worker: Option<(CancellationToken, JoinHandle<()>)>,
+    loaders: u32,
+    sent: u32,
+    /// Outcomes seen so far in the stream.
+    told: usize,
+}
+
+/// The definition of the sync `cars`, with a lookup to companies.
+const CARS: &str = r#"{
+    "apiVersion": "landbridge/v1", "kind": "Sync", "metadata": { "tenant": "acme", "name": "cars" },
+    "spec": { "salesforce": { "object": "Car__c" },
+        "hubspot": { "objectType": "cars", "idProperty": "salesforce_id" },
+        "rules": { "delete": "delete-record" },
+        "associations": [{ "field": "Account__c", "to": "companies", "match": "salesforceaccountid" }],
+        "fields": [{ "from": "Name", "to": "name" }, { "from": "Price__c", "to": "price" }] } }"#;
+
+impl Rig {
+    /// With a portal that behaves as said.
+    pub(crate) async fn new(behaviour: Behaviour) -> Self {
+        let _already = rustls::crypto::ring::default_provider().install_default();
+        let config = BusConfig {
+            shards: 1,
+            deduplication: false,
+            ..BusConfig::default()
+        };
+        let server = LocalServer::start(LocalServerOptions::default()).await.unwrap();
+        let bus = Bus::open(&config, server.url(), "test").await.unwrap();
+        let stats = Arc::new(Stats::default());
+        let habits = Habits {
+            lags: Lags::NONE,
+            behaviour,
+            ..Habits::default()
+        };
+        let portal_config = PortalConfig {
+            limits: Limits::Off,
+            habits,
+            ..PortalConfig::default()
+        };
+        let portal = Portal::with_config(portal_config, stats.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = portal.router();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let token = portal.credentials().token;
+        let secret = landbridge_hubspot::Secret::new(token.clone());
+        let credentials = landbridge_hubspot::Credentials::Token(secret);
+        let settings = landbridge_hubspot::Settings::new(url.parse().unwrap(), credentials);
+        let folder = tempfile::tempdir().unwrap();
+        let key_file = folder.path().join("loader.key");
+        let key = KeyPair::load_or_create(&key_file).unwrap();
+        let tenant = TenantId::new("acme").unwrap();
+        let credentials = serde_json::to_vec(&HubSpotCredentials::Token { token }).unwrap();
+        let sealed = key.public().seal(&credentials).unwrap();
+        SecretOpener::store(&bus, &tenant, Side::HubSpot, &sealed)
+            .await
+            .unwrap();
+        let rig = Self {
+            key: std::fs::read(&key_file).unwrap().into(),
+            hub: Hub::new(bus.clone()),
+            view: ConfigView::open(&bus).await.unwrap(),
+            client: landbridge_hubspot::Client::new(settings).unwrap(),
+            server,
+            config,
+            portal,
+            stats,
+            tenant,
+            folder,
+            worker: None,
+            loaders: 0,
+            sent: 0,
+            told: 0,
+        };
+        rig.put_tenant(url).await;
+        rig
+    }
+
+    /// With the sync `cars` ready and a loader at work.
+    pub(crate) async fn ready(behaviour: Behaviour) -> Self {
+        let mut rig = Self::new(behaviour).await;
+        rig.start().await;
+        rig.put_sync().await;
+        rig
+    }
+
+    async fn put_tenant(&self, url: String) {
+        let tenant = Tenant {
+            id: self.tenant.clone(),
+            salesforce: SalesforceConnection {
+                login_url: String::new(),
+                org_id: None,
+                daily_calls: None,
+            },
+            hubspot: HubSpotConnection {
+                base_url: url,
+                portal_id: None,
+                calls_per_ten_seconds: None,
+            },
+            suspended: None,
+        };
+        let put = |_: Option<Tenant>| Ok::<_, std::convert::Infallible>(Some(tenant.clone()));
+        let _stored = self.view.change_tenant(&self.tenant, put).await.unwrap();
+    }
+
+    /// Asks the loader.
+    pub(crate) async fn ask<Q: Question>(&self, question: &Q) -> Q::Answer {
+        self.hub
+            .ask(StageKind::Loader, &self.tenant, question, PATIENCE)
+            .await
+            .unwrap()
+    }
+
+    /// Creates the object type, lets the loader provision it, and stores the sync.
+    pub(crate) async fn put_sync(&self) {
+        let schema = serde_json::json!({
+            "name": "cars", "labels": { "singular": "Car", "plural": "Cars" },
+            "primaryDisplayProperty": "name", "requiredProperties": [], "searchableProperties": [],
+            "secondaryDisplayProperties": [], "allowsSensitiveProperties": false,
+            "associatedObjects": ["0-2"],
+            "properties": [
+                { "name": "name", "label": "Name", "type": "string", "fieldType": "text" },
+                { "name": "price", "label": "Price", "type": "number", "fieldType": "number" },
+            ],
+        });
+        let created = self.ask(&CreateObjectType { schema }).await;
+        let provision = Provision {
+            object_type: created.object_type_id.clone(),
+            id_property: "salesforce_id".to_owned(),
+            associations: vec![WantedAssociation {
+                field: "Account__c".to_owned(),
+                to: ObjectTypeId::new("0-2"),
+                match_property: "salesforceaccountid".to_owned(),
+                label: None,
+            }],
+            options: Vec::new(),
+        };
+        // The property of HubSpot's own integration appears with its first company.
+        self.portal.put_company("First", "001000000000001AAA");
+        let first = self.ask(&provision).await;
+        assert_eq!(first.created.len(), 2, "{:?}", first.created);
+        let provisioned: Provisioned = self.ask(&provision).await;
+        assert!(
+            provisioned.created.is_empty(),
+            "the second time everything is there: {:?}",
+            provisioned.created
+        );
+        let definition: SyncDefinition = serde_json::from_str(CARS).unwrap();
+        let key = definition.key();
+        let object: ObjectDescribe = serde_json::from_str(
+            r#"{"name":"Car__c","label":"Car","custom":true,"queryable":true,"fields":[]}"#,
+        )
+        .unwrap();
+        let sync = Sync {
+            definition,
+            revision: Revision(1),
+            status: SyncStatus::Active,
+            reason: None,
+            resolved: Some(Resolved {
+                object,
+                parent_fields: Vec::new(),
+                object_type: provisioned.object_type,
+                associations: provisioned.associations,
+            }),
+            activation: 1,
+        };
+        let put = |_: Option<Sync>| Ok::<_, std::convert::Infallible>(Some(sync.clone()));
+        let _stored = self.view.change_sync(&key, put).await.unwrap();
+    }
+
+    /// Starts a loader with an empty cache.
+    pub(crate) async fn start(&mut self) {
+        self.loaders += 1;
+        let name = format!("loader-{}", self.loaders);
+        let bus = Bus::open(&self.config, self.server.url(), &name).await.unwrap();
+        let key_file = self.folder.path().join("loader.key");
+        std::fs::write(&key_file, &self.key).unwrap();
+        let runtime = WorkerRuntime {
+            hub: Hub::new(bus.clone()),
+            config: ConfigView::open(&bus).await.unwrap(),
+            caches: Caches::open(&self.folder.path().join(&name), 8 << 20).unwrap(),
+            worker: WorkerId::new(name),
+            secrets: SecretOpener::new(bus, Some(KeyPair::load_or_create(&key_file).unwrap())),
+            call_timeout: Duration::from_millis(200),
+            drain_timeout: Duration::from_secs(10),
+            lanes: LaneSettings::default(),
+            owned: Arc::new(watch::channel(OwnedShards::default()).0),
+        };
+        let stop = CancellationToken::new();
+        let settings = LoaderSettings {
+            call_timeout: Duration::from_secs(5),
+            ..LoaderSettings::default()
+        };
+        let task = tokio::spawn({
+            let stop = stop.clone();
+            async move { run(Loader::new(settings), runtime, stop).await.unwrap() }
+        });
+        self.worker = Some((stop, task));
+    }
+
+    /// Stops the loader in peace.
+    pub(crate) async fn stop(&mut self) {
+        let (stop, task) = self.worker.take().unwrap();
+        stop.cancel();
+        tokio::time::timeout(PATIENCE, task).await.unwrap().unwrap();
+    }
+
+    /// The next loader finds an empty cache.
+    pub(crate) async fn restart_cold(&mut self) {
+        self.stop().await;
+        self.start().await;
+    }
+
+    pub(crate) fn envelope(&self, purpose: Purpose) -> Envelope {
+        Envelope {
+            tenant: self.tenant.clone(),
+            sync: SyncName::new("cars").unwrap(),
+            revision: Revision(1),
+            purpose,
+            source: Source::Import,
+            run: None,
+            force: false,
+        }
+    }
+
+    /// Puts a batch into a lane.
+    pub(crate) async fn write(&mut self, lane: Lane, batch: &WriteBatch) {
+        self.sent += 1;
+        let subject = self.hub.writes(&self.tenant, lane);
+        self.hub
+            .send(&subject, &format!("write {}", self.sent), batch)
+            .await
+            .unwrap();
+    }
+
+    /// A batch of upserts: serial number, stamp, name, price.
+    pub(crate) fn cars(&self, rows: &[(u32, i64, &str, Option<&str>)]) -> WriteBatch {
+        let mut table = Table::with_columns(["name", "price"]);
+        for (_, _, name, price) in rows {
+            table.push_row([Some(*name), *price]);
+        }
+        WriteBatch {
+            envelope: self.envelope(Purpose::Apply),
+            ids: rows.iter().map(|row| car(row.0)).collect(),
+            versions: rows.iter().map(|row| Version::new(row.1, 0)).collect(),
+            kinds: vec![ChangeKind::Upsert; rows.len()],
+            table,
+            links: Table::default(),
+        }
+    }
+
+    /// Writes a batch and gives the outcomes in the order of its rows.
+    pub(crate) async fn apply(&mut self, lane: Lane, batch: &WriteBatch) -> Vec<RecordOutcome> {
+        self.write(lane, batch).await;
+        let mut told = BTreeMap::new();
+        let wanted = batch.ids.len();
+        let reports = self.reports(|reports| {
+            let records = |report: &Report| match &report.body {
+                ReportBody::Records(records) => records.len(),
+                _ => 0,
+            };
+            reports.iter().map(records).sum::<usize>() >= wanted
+        });
+        for report in reports.await {
+            if let ReportBody::Records(records) = report.body {
+                told.extend(records.into_iter().map(|record| (record.id, record)));
+            }
+        }
+        batch.ids.iter().map(|id| told[id].clone()).collect()
+    }
+
+    /// New reports until there are enough.
+    pub(crate) async fn reports(&mut self, enough: impl Fn(&[Report]) -> bool) -> Vec<Report> {
+        let shard = self.hub.shard_of(&self.tenant);
+        let filter = Filter::exact(&Subject::Outcomes {
+            shard,
+            tenant: self.tenant.clone(),
+        });
+        let waiting = async {
+            loop {
+                let stored = self.hub.bus().list(&filter).await.unwrap();
+                let new: Vec<Report> = stored[self.told..]
+                    .iter()
+                    .map(|one| Report::decode(&one.payload).unwrap())
+                    .collect();
+                if enough(&new) {
+                    return (stored.len(), new);
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let (told, new) = tokio::time::timeout(PATIENCE, waiting)
+            .await
+            .expect("the loader reports in time");
+        self.told = told;
+        new
+    }
+
+    pub(crate) async fn link_verdicts(&mut self, wanted: usize) -> Vec<LinkVerdict> {
+        let links = |report: Report| match report.body {
+            ReportBody::Links(links) => links,
+            _ => Vec::new(),
+        };
+        let reports = self.reports(|reports| {
+            reports
+                .iter()
+                .cloned()
+                .map(|report| links(report).len())
+                .sum::<usize>()
+                >= wanted
+        });
+        reports.await.into_iter().flat_map(links).collect()
+    }
+
+    pub(crate) async fn compared(&mut self) -> Compared {
+        let is_compared = |report: &Report| matches!(report.body, ReportBody::Compared(_));
+        let reports = self.reports(|reports| reports.iter().any(is_compared)).await;
+        let compared = reports.into_iter().find_map(|report| match report.body {
+            ReportBody::Compared(compared) => Some(compared),
+            _ => None,
+        });
+        compared.unwrap()
+    }
+
+    /// Calls that the portal has counted, by family.
+    pub(crate) fn calls(&self) -> BTreeMap<&'static str, u64> {
+        self.stats.counts().by_family.into_iter().collect()
+    }
+
+    /// The id of the type `cars`.
+    pub(crate) fn object_type(&self) -> ObjectTypeId {
+        let sync = self
+            .view
+            .sync(&self.tenant, &SyncName::new("cars").unwrap())
+            .unwrap();
+        sync.resolved.as_ref().unwrap().object_type.object_type_id.clone()
+    }
+
+    /// A car's name and price in HubSpot.
+    pub(crate) async fn stored(&self, serial: u32) -> Option<(String, String)> {
+        let id = car(serial);
+        let wanted = ["name", "price"];
+        let reply = self
+            .client
+            .read_records(
+                landbridge_hubspot::Share::Live,
+                &self.object_type(),
+                Some("salesforce_id"),
+                &[id.as_str()],
+                &wanted,
+            )
+            .await
+            .unwrap();
+        let answer = reply.records(&wanted).unwrap();
+        let record = answer.results.first()?;
+        let text = |at: usize| record.values[at].as_deref().unwrap_or_default().to_owned();
+        Some((text(0), text(1)))
+    }
+}
+
+/// A car's Salesforce id.
+pub(crate) fn car(serial: u32) -> SalesforceId {
+    SalesforceId::parse(&format!("a00{serial:012}")).unwrap()
+}
+
+/// An account's Salesforce id.
+pub(crate) fn account(serial: u32) -> SalesforceId {
+    SalesforceId::parse(&format!("001{serial:012}")).unwrap()
+}
+
+pub(crate) fn outcomes(records: &[RecordOutcome]) -> Vec<Outcome> {
+    records.iter().map(|record| record.outcome).collect()
+}

@@ -1,0 +1,239 @@
+//! Records: created, recognised, ordered, refused one by one, deleted only when ours.
+
+use landbridge_model::ask::{AskStatus, Explain, FindIdentities, ListRecords, TestHubSpot};
+use landbridge_model::{ChangeKind, FailureCategory, Lane, ObjectTypeId, Outcome, Purpose};
+use landbridge_sandbox::hubspot::Behaviour;
+
+use crate::rig::{Rig, account, car, outcomes};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_is_written_in_full_batches_and_a_second_one_costs_no_call() {
+    let mut rig = Rig::ready(Behaviour::default()).await;
+    let names: Vec<String> = (0..300).map(|n| format!("Car {n}")).collect();
+    let rows: Vec<(u32, i64, &str, Option<&str>)> = names
+        .iter()
+        .zip(0u32..)
+        .map(|(name, n)| (n, 1_000, name.as_str(), Some("12.50")))
+        .collect();
+    let batch = rig.cars(&rows);
+    let before = rig.calls();
+    let told = rig.apply(Lane::Bulk, &batch).await;
+    assert!(
+        told.iter()
+            .all(|one| one.outcome == Outcome::Created && one.hubspot_id.is_some())
+    );
+    let after = rig.calls();
+    let spent = |family: &str| after.get(family).unwrap_or(&0) - before.get(family).unwrap_or(&0);
+    let writes: u64 = after
+        .keys()
+        .filter(|family| family.contains("upsert"))
+        .map(|family| spent(family))
+        .sum();
+    assert_eq!(writes, 3, "three hundred rows are three calls: {after:?}");
+    let reads: u64 = after
+        .keys()
+        .filter(|family| family.contains("read"))
+        .map(|family| spent(family))
+        .sum();
+    assert_eq!(
+        reads, 0,
+        "nothing is read before a write into an empty type: {after:?}"
+    );
+
+    let calls: u64 = rig.calls().values().sum();
+    let again = rig.apply(Lane::Bulk, &batch).await;
+    assert!(again.iter().all(|one| one.outcome == Outcome::Unchanged));
+    assert_eq!(
+        rig.calls().values().sum::<u64>(),
+        calls,
+        "what HubSpot has costs no call"
+    );
+    assert_eq!(again[7].hubspot_id, told[7].hubspot_id);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_version_never_wins_with_a_warm_cache_or_a_cold_one() {
+    let mut rig = Rig::ready(Behaviour::default()).await;
+    let new = rig.cars(&[(1, 2_000, "new", None), (2, 2_000, "same", None)]);
+    let old = rig.cars(&[(1, 1_000, "old", None), (3, 1_000, "other", None)]);
+    assert_eq!(
+        outcomes(&rig.apply(Lane::Live, &new).await),
+        [Outcome::Created; 2]
+    );
+    assert_eq!(
+        outcomes(&rig.apply(Lane::Bulk, &old).await),
+        [Outcome::Superseded, Outcome::Created]
+    );
+    rig.restart_cold().await;
+    assert_eq!(
+        outcomes(&rig.apply(Lane::Bulk, &old).await),
+        [Outcome::Superseded, Outcome::Updated]
+    );
+    assert_eq!(rig.stored(1).await.unwrap().0, "new");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_rows_fail_alone_and_are_cured_by_a_later_version() {
+    let mut rig = Rig::ready(Behaviour::default()).await;
+    let bad = [3u32, 40, 77];
+    let rows: Vec<(u32, i64, &str, Option<&str>)> = (0..100)
+        .map(|n| {
+            (
+                n,
+                1_000,
+                "x",
+                Some(if bad.contains(&n) { "12,5" } else { "12.5" }),
+            )
+        })
+        .collect();
+    let batch = rig.cars(&rows);
+    let told = rig.apply(Lane::Bulk, &batch).await;
+    for (n, one) in (0u32..).zip(&told) {
+        let expected = if bad.contains(&n) {
+            Outcome::Failed
+        } else {
+            Outcome::Created
+        };
+        assert_eq!(one.outcome, expected, "row {n}: {:?}", one.failure);
+    }
+    let failure = told[40].failure.as_ref().unwrap();
+    assert_eq!(failure.category, FailureCategory::InvalidValue);
+    assert_eq!(
+        (failure.property.as_deref(), failure.value.as_deref()),
+        (Some("price"), Some("12,5"))
+    );
+    assert_eq!(rig.hub.failures(&rig.tenant, None).await.unwrap().len(), 3);
+    let cure = rig.cars(&[(40, 2_000, "x", Some("13"))]);
+    assert_eq!(outcomes(&rig.apply(Lane::Live, &cure).await), [Outcome::Created]);
+    assert_eq!(
+        rig.hub.failures(&rig.tenant, None).await.unwrap().len(),
+        2,
+        "a success ends its failure"
+    );
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_touches_only_what_landbridge_wrote() {
+    let mut rig = Rig::ready(Behaviour::default()).await;
+    let batch = rig.cars(&[(1, 1_000, "ours", None)]);
+    assert_eq!(outcomes(&rig.apply(Lane::Live, &batch).await), [Outcome::Created]);
+    // Somebody's own record that carries a Salesforce id.
+    let columns = landbridge_hubspot::records::UpsertColumns::new("salesforce_id", ["name"]);
+    let mut body = landbridge_hubspot::records::UpsertBody::new(&columns, "t");
+    body.push(car(2).as_str(), [(0, Some("theirs"))]);
+    let share = landbridge_hubspot::Share::Live;
+    rig.client
+        .upsert_records(share, &rig.object_type(), body.finish())
+        .await
+        .unwrap();
+    let mut delete = rig.cars(&[(1, 2_000, "", None), (2, 2_000, "", None), (3, 2_000, "", None)]);
+    delete.kinds = vec![ChangeKind::Delete; 3];
+    rig.restart_cold().await;
+    let told = rig.apply(Lane::Live, &delete).await;
+    assert_eq!(
+        outcomes(&told),
+        [Outcome::Deleted, Outcome::Kept, Outcome::Deleted]
+    );
+    assert_eq!(rig.stored(1).await, None);
+    assert_eq!(rig.stored(2).await.unwrap().0, "theirs");
+    let stale = rig.cars(&[(1, 1_500, "stale", None)]);
+    assert_eq!(
+        outcomes(&rig.apply(Lane::Bulk, &stale).await),
+        [Outcome::Superseded]
+    );
+    let undeleted = rig.cars(&[(1, 3_000, "back", None)]);
+    assert_eq!(
+        outcomes(&rig.apply(Lane::Live, &undeleted).await),
+        [Outcome::Created]
+    );
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compare_tells_what_apply_would_do_and_changes_nothing() {
+    let mut rig = Rig::ready(Behaviour::default()).await;
+    let batch = rig.cars(&[(1, 1_000, "one", Some("1.0")), (2, 1_000, "two", None)]);
+    rig.apply(Lane::Live, &batch).await;
+    let mut compare = rig.cars(&[
+        (1, 1_000, "one", Some("1")),
+        (2, 1_000, "zwei", None),
+        (3, 1_000, "x", None),
+    ]);
+    compare.envelope = rig.envelope(Purpose::Compare);
+    rig.write(Lane::Check, &compare).await;
+    let compared = rig.compared().await;
+    assert_eq!(compared.records.len(), 3);
+    let found: Vec<(&str, String, &str)> = compared
+        .differences
+        .iter()
+        .map(|one| (one.kind.as_str(), one.id.to_string(), one.name.as_str()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("different", car(2).to_string(), "name"),
+            ("missing", car(3).to_string(), "")
+        ]
+    );
+    assert_eq!(rig.stored(2).await.unwrap().0, "two");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_about_a_portal_are_answered() {
+    let mut rig = Rig::ready(Behaviour::default()).await;
+    let told = rig.apply(Lane::Live, &rig.cars(&[(1, 1_000, "one", None)])).await;
+    let test = rig.ask(&TestHubSpot {}).await;
+    assert_eq!(
+        (test.portal_id, &test.problems[..]),
+        (u64::from(rig.portal.portal_id()), &[][..])
+    );
+    assert_eq!(test.object_types.unwrap().used, 1);
+    let company = rig.portal.put_company("Acme", account(7).as_str());
+    rig.portal.put_company("Acme again", account(1).as_str());
+    let question = |object_type: ObjectTypeId, property: &str, unique, ids| FindIdentities {
+        object_type,
+        property: property.to_owned(),
+        unique,
+        ids,
+    };
+    let companies = ObjectTypeId::new("0-2");
+    let ids = vec![account(7), account(8)];
+    let found = rig
+        .ask(&question(companies, "salesforceaccountid", false, ids))
+        .await;
+    assert_eq!(found.found, [(account(7), landbridge_model::HubSpotId(company))]);
+    let cars = rig.object_type();
+    let found = rig
+        .ask(&question(
+            cars.clone(),
+            "salesforce_id",
+            true,
+            vec![car(1), car(2)],
+        ))
+        .await;
+    assert_eq!(found.found, [(car(1), told[0].hubspot_id.unwrap())]);
+    let list = ListRecords {
+        object_type: cars,
+        id_property: "salesforce_id".to_owned(),
+        after: None,
+    };
+    let page = rig.ask(&list).await;
+    assert_eq!(page.records.len(), 1);
+    assert_eq!(page.records[0].salesforce_id.as_deref(), Some(car(1).as_str()));
+    assert!(page.records[0].version.is_some() && page.after.is_none());
+    let story = rig.ask(&Explain { id: car(1) }).await;
+    assert_eq!(story.lines.len(), 1, "{story:?}");
+    let status = rig.ask(&AskStatus {}).await;
+    assert!(
+        status
+            .calls
+            .iter()
+            .any(|count| count.family == "write" && count.calls > 0)
+            || test.portal_id > 0
+    );
+    rig.stop().await;
+}
