@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
 use landbridge_bus::seal::KeyPair;
 use landbridge_bus::{Bus, BusConfig, Filter, LocalServer, LocalServerOptions, Subject, WorkerId};
 use landbridge_loader::{Loader, LoaderSettings};
@@ -39,6 +43,7 @@ pub(crate) struct Rig {
     pub(crate) view: ConfigView,
     pub(crate) portal: Portal,
     pub(crate) stats: Arc<Stats>,
+    pub(crate) mischief: Arc<Mischief>,
     pub(crate) client: landbridge_hubspot::Client,
     pub(crate) tenant: TenantId,
     folder: tempfile::TempDir,
@@ -47,6 +52,65 @@ pub(crate) struct Rig {
     sent: u32,
     /// Outcomes seen so far in the stream.
     told: usize,
+}
+
+/// What goes wrong between the loader and the portal.
+#[derive(Debug, Default)]
+pub(crate) struct Mischief {
+    /// Trace ids do not arrive: batches are taken whole or not at all.
+    pub(crate) strip_traces: AtomicBool,
+    /// So many answers to writes are lost after the portal did its part.
+    pub(crate) lost_answers: AtomicU32,
+    /// So many writes are refused for the burst limit.
+    pub(crate) refusals: AtomicU32,
+}
+
+impl Mischief {
+    fn takes_one(counter: &AtomicU32) -> bool {
+        counter
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+            .is_ok()
+    }
+
+    fn body(&self, body: &[u8]) -> Vec<u8> {
+        if !self.strip_traces.load(Ordering::SeqCst) {
+            return body.to_vec();
+        }
+        let text = std::str::from_utf8(body).unwrap();
+        let mut parts = text.split("\"objectWriteTraceId\":\"");
+        let mut stripped = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            stripped.push_str(part.split_once("\",").map_or("", |(_, rest)| rest));
+        }
+        stripped.into_bytes()
+    }
+}
+
+/// Serves a portal with mischief in between; gives its address.
+async fn serve(portal: Portal, mischief: Arc<Mischief>) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answer = move |request: Request| {
+        let (portal, mischief) = (portal.clone(), mischief.clone());
+        async move {
+            let (parts, body) = request.into_parts();
+            let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+            let path = parts.uri.path_and_query().unwrap().as_str();
+            let writes = path.ends_with("/upsert");
+            if writes && Mischief::takes_one(&mischief.refusals) {
+                let body = r#"{"message":"You have reached your secondly limit.","policyName":"SECONDLY"}"#;
+                return (StatusCode::TOO_MANY_REQUESTS, body).into_response();
+            }
+            let answer = portal.answer(parts.method.as_str(), path, &parts.headers, &mischief.body(&body));
+            if writes && Mischief::takes_one(&mischief.lost_answers) {
+                return StatusCode::BAD_GATEWAY.into_response();
+            }
+            answer
+        }
+    };
+    let router = axum::Router::new().fallback(answer);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
 }
 
 /// The definition of the sync `cars`, with a lookup to companies.
@@ -81,10 +145,8 @@ impl Rig {
             ..PortalConfig::default()
         };
         let portal = Portal::with_config(portal_config, stats.clone());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = portal.router();
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let mischief = Arc::new(Mischief::default());
+        let url = serve(portal.clone(), mischief.clone()).await;
         let token = portal.credentials().token;
         let secret = landbridge_hubspot::Secret::new(token.clone());
         let credentials = landbridge_hubspot::Credentials::Token(secret);
@@ -107,6 +169,7 @@ impl Rig {
             config,
             portal,
             stats,
+            mischief,
             tenant,
             folder,
             worker: None,

@@ -1,5 +1,7 @@
 //! Records: created, recognised, ordered, refused one by one, deleted only when ours.
 
+use std::sync::atomic::Ordering;
+
 use landbridge_model::ask::{AskStatus, Explain, FindIdentities, ListRecords, TestHubSpot};
 use landbridge_model::{ChangeKind, FailureCategory, Lane, ObjectTypeId, Outcome, Purpose};
 use landbridge_sandbox::hubspot::Behaviour;
@@ -111,6 +113,67 @@ async fn bad_rows_fail_alone_and_are_cured_by_a_later_version() {
         rig.hub.failures(&rig.tenant, None).await.unwrap().len(),
         2,
         "a success ends its failure"
+    );
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_refused_whole_is_narrowed_until_the_bad_rows_are_alone() {
+    let mut rig = Rig::ready(Behaviour::default()).await;
+    rig.mischief.strip_traces.store(true, Ordering::SeqCst);
+    let bad = [5u32, 61, 62];
+    let rows: Vec<(u32, i64, &str, Option<&str>)> = (0..100)
+        .map(|n| {
+            (
+                n,
+                1_000,
+                "x",
+                Some(if bad.contains(&n) { "twelve" } else { "12.5" }),
+            )
+        })
+        .collect();
+    let batch = rig.cars(&rows);
+    let before: u64 = rig.calls().values().sum();
+    let told = rig.apply(Lane::Bulk, &batch).await;
+    for (n, one) in (0u32..).zip(&told) {
+        let expected = if bad.contains(&n) {
+            Outcome::Failed
+        } else {
+            Outcome::Created
+        };
+        assert_eq!(one.outcome, expected, "row {n}: {:?}", one.failure);
+    }
+    assert_eq!(
+        told[61].failure.as_ref().unwrap().property.as_deref(),
+        Some("price")
+    );
+    // One listing, one refused batch, and 3·(log2(100/3) + 2) + 2 more at most.
+    let spent = rig.calls().values().sum::<u64>() - before;
+    assert!(spent <= 2 + 23, "{spent} calls");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_and_a_refusal_cost_a_repetition_and_nothing_else() {
+    let mut rig = Rig::ready(Behaviour::default()).await;
+    rig.mischief.lost_answers.store(1, Ordering::SeqCst);
+    rig.mischief.refusals.store(1, Ordering::SeqCst);
+    let batch = rig.cars(&[(1, 1_000, "one", None), (2, 1_000, "two", None)]);
+    let told = rig.apply(Lane::Live, &batch).await;
+    assert_eq!(
+        outcomes(&told),
+        [Outcome::Created; 2],
+        "what the lost call made was made by us"
+    );
+    let list = ListRecords {
+        object_type: rig.object_type(),
+        id_property: "salesforce_id".to_owned(),
+        after: None,
+    };
+    assert_eq!(
+        rig.ask(&list).await.records.len(),
+        2,
+        "repeating it made no second record"
     );
     rig.stop().await;
 }
