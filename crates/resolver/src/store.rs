@@ -1,6 +1,6 @@
 //! What is known of one tenant, in the shard's cache.
 //!
-//! Keys, behind the tenant's name and a zero byte: `m` the format and whether links were ever written before; `n`
+//! Keys, behind the tenant's name and a zero byte: `m` the format, whether all is known, and the portal; `n`
 //! names by number; `e` ends; `w` wishes by child; `q` wishes that wait, `k` those that are settled, by parent.
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use crate::decide::Rows;
 use crate::facts::{Directory, End, Known, Slot, Wish};
 
 /// Changes with the form of keys or values: another one makes the cache count as empty.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// A directory, or a lookup field of a sync.
 #[derive(Clone, Debug)]
@@ -92,6 +92,8 @@ pub(crate) struct Store {
     names: Names,
     /// Whether everything that ever was known of this tenant's links still is.
     complete: bool,
+    /// The portal whose ids these are; 0 while it is not pinned.
+    portal: u64,
 }
 
 impl Store {
@@ -99,15 +101,19 @@ impl Store {
     pub(crate) fn open(cache: &Cache, tenant: &TenantId) -> Result<(Self, bool), StageError> {
         let mut prefix = tenant.as_str().as_bytes().to_vec();
         prefix.push(0);
+        let (cache, names) = (cache.clone(), Names::default());
         let mut store = Self {
-            cache: cache.clone(),
+            cache,
             prefix,
-            names: Names::default(),
+            names,
             complete: false,
+            portal: 0,
         };
-        match cache.get(&store.key(b'm'))?.as_deref() {
-            Some([FORMAT, complete]) => {
+        let head = store.cache.get(&store.key(b'm'))?;
+        match head.as_deref().map(<[u8]>::split_first_chunk::<2>) {
+            Some(Some(([FORMAT, complete], portal))) => {
                 store.complete = *complete == 1;
+                store.portal = portal.try_into().map(u64::from_be_bytes).unwrap_or_default();
                 store.read_names()?;
                 Ok((store, true))
             }
@@ -122,7 +128,28 @@ impl Store {
     /// Says whether nothing was ever known that is not known now.
     pub(crate) fn begin(&mut self, complete: bool) -> Result<(), StageError> {
         self.complete = complete;
-        self.cache.put(&self.key(b'm'), &[FORMAT, u8::from(complete)])
+        self.write_head()
+    }
+
+    /// The ids of one portal mean nothing in another: if the tenant has another one than before, everything is
+    /// forgotten.
+    pub(crate) fn belongs_to(&mut self, portal: Option<u64>) -> Result<(), StageError> {
+        let Some(portal) = portal.filter(|portal| *portal != self.portal) else {
+            return Ok(());
+        };
+        if self.portal != 0 {
+            self.clear()?;
+            self.names = Names::default();
+            self.complete = false;
+        }
+        self.portal = portal;
+        self.write_head()
+    }
+
+    fn write_head(&self) -> Result<(), StageError> {
+        let mut head = vec![FORMAT, u8::from(self.complete)];
+        head.extend(self.portal.to_be_bytes());
+        self.cache.put(&self.key(b'm'), &head)
     }
 
     /// Whether nothing was ever known that is not known now.

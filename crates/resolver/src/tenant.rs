@@ -1,5 +1,7 @@
 //! One tenant: its knowledge behind one lock, its only publisher of link writes, its questions to the loader.
 
+mod translate;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex as SyncMutex;
 use std::sync::PoisonError;
@@ -8,20 +10,22 @@ use std::time::Instant;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use landbridge_bus::{Bucket, Key};
 use landbridge_model::ask::{FindIdentities, FoundIdentities};
-use landbridge_model::{Lane, SalesforceId, StageKind, TenantId, Version};
+use landbridge_model::{Lane, LinkOutcome, StageKind, TenantId, Version};
+use landbridge_stage::telemetry::Metrics;
 use landbridge_stage::{Delivery, ShardContext, StageError};
-use landbridge_wire::{AskError, ParkedLink, Reread};
+use landbridge_wire::{AskError, ParkedLink};
 use tokio::sync::{Mutex, Notify};
 
 use crate::asks::{Asks, Question};
 use crate::catalog::{Catalog, announced};
 use crate::decide::Event;
-use crate::facts::{Cause, End, Parked, Slot, Want, Whereabouts};
+use crate::facts::{End, Slot};
 use crate::hand::Hand;
 use crate::outbox;
 use crate::plan::{Announced, Decisions, Plan};
 use crate::settings::ResolverSettings;
 use crate::store::Store;
+use crate::tenant::translate::{answers, rebuilt, reread, slot_of_intent};
 
 /// How many subjects are forgotten at once: each is a request of its own.
 const FORGET_TOGETHER: usize = 32;
@@ -49,6 +53,7 @@ pub(crate) struct Tenant {
     pub(crate) id: TenantId,
     pub(crate) context: ShardContext,
     pub(crate) settings: ResolverSettings,
+    pub(crate) metrics: Metrics,
     pub(crate) state: Mutex<State>,
     pub(crate) asks: SyncMutex<Asks>,
     /// There is something to wait for.
@@ -70,6 +75,7 @@ impl Tenant {
         id: TenantId,
         context: ShardContext,
         settings: ResolverSettings,
+        metrics: Metrics,
     ) -> Result<Self, StageError> {
         let (mut store, known) = Store::open(&context.cache, &id)?;
         let mark = context
@@ -92,6 +98,7 @@ impl Tenant {
             id,
             context,
             settings,
+            metrics,
             state,
             asks,
             nudge,
@@ -187,21 +194,20 @@ impl Tenant {
         &self,
         question: Question,
         answer: Result<FoundIdentities, AskError>,
-    ) -> Result<bool, StageError> {
+    ) -> Result<(), StageError> {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::warn!(tenant = %self.id, %error, ids = question.ids.len(),
                     "the loader does not say which records it knows; asking again");
-                self.asks().unanswered(&question);
-                return Ok(false);
+                self.asks().unanswered(&question, Instant::now());
+                return Ok(());
             }
         };
         let mut state = self.state.lock().await;
         let counts = self.asks().answered(&question);
         let events = answers(&question, &answer, counts);
-        self.work(&mut state, events).await?;
-        Ok(true)
+        self.work(&mut state, events).await
     }
 
     /// Asks again for parents that somebody waits for.
@@ -233,6 +239,12 @@ impl Tenant {
     /// Decides events and does what follows, until nothing does.
     async fn work(&self, state: &mut State, events: Vec<Event>) -> Result<(), StageError> {
         let announced: Announced = announced(&self.context.config, &self.id);
+        let portal = self
+            .context
+            .config
+            .tenant(&self.id)
+            .and_then(|tenant| tenant.hubspot.portal_id);
+        state.store.belongs_to(portal)?;
         let mut events = VecDeque::from(events);
         for event in &events {
             if let Event::Identity { end, .. } = event {
@@ -264,6 +276,16 @@ impl Tenant {
         self.order(state, &plan).await?;
         for report in outbox::reports(&self.id, &plan.tell, now_ms) {
             hub.report(&report).await?;
+        }
+        for outcome in LinkOutcome::ALL {
+            let told = plan
+                .tell
+                .iter()
+                .filter(|(_, _, verdict)| verdict.outcome == outcome)
+                .count();
+            if told > 0 {
+                self.metrics.links_settled(outcome, told as u64);
+            }
         }
         for failed in outbox::failures(&self.id, &plan.tell, now_ms) {
             hub.remember_failure(&failed).await?;
@@ -346,80 +368,4 @@ async fn acknowledge(deliveries: Vec<Delivery>) -> Result<(), StageError> {
         delivery.ack().await?;
     }
     Ok(())
-}
-
-fn slot_of_intent(event: &Event) -> Option<(Slot, Version)> {
-    match event {
-        Event::Intent { slot, version, .. } => Some((slot.clone(), *version)),
-        _ => None,
-    }
-}
-
-fn rebuilt(catalog: &Catalog, link: &ParkedLink) -> Option<Event> {
-    let (field, parents) = catalog.field(&link.field)?;
-    let slot = Slot {
-        child: link.child,
-        sync: link.envelope.sync.clone(),
-        field: field.clone(),
-    };
-    let want = match link.parent {
-        Some(id) => Want::Parent(End {
-            directory: parents.clone(),
-            id,
-        }),
-        None => Want::Nobody,
-    };
-    let parked = Parked {
-        version: link.version,
-        since_ms: link.since_ms,
-    };
-    let (child, cause) = (catalog.child.clone(), Cause::of(&link.envelope));
-    Some(Event::Rebuilt {
-        slot,
-        child,
-        want,
-        cause,
-        parked,
-    })
-}
-
-fn answers(question: &Question, answer: &FoundIdentities, counts: Vec<SalesforceId>) -> Vec<Event> {
-    let found: HashMap<_, _> = answer.found.iter().copied().collect();
-    let ambiguous: HashMap<_, _> = answer
-        .ambiguous
-        .iter()
-        .map(|(id, claimants)| (*id, claimants))
-        .collect();
-    let versions: HashMap<_, _> = answer.versions.iter().copied().collect();
-    let event = |id: SalesforceId| {
-        let whereabouts = match (ambiguous.get(&id), found.get(&id)) {
-            (Some(claimants), _) => Whereabouts::Ambiguous((*claimants).clone()),
-            (None, Some(hubspot_id)) => Whereabouts::Here(*hubspot_id),
-            (None, None) => Whereabouts::Gone,
-        };
-        let end = End {
-            directory: question.directory.clone(),
-            id,
-        };
-        Event::Answer {
-            end,
-            whereabouts,
-            version: versions.get(&id).copied(),
-        }
-    };
-    counts.into_iter().map(event).collect()
-}
-
-fn reread(tenant: &TenantId, slot: &Slot, cause: &Cause) -> Reread {
-    let mut envelope = cause.envelope(tenant, &slot.sync);
-    envelope.source = landbridge_model::Source::Reread;
-    envelope.run = None;
-    Reread {
-        envelope,
-        id: slot.child,
-        reason: format!(
-            "HubSpot has a newer version of it than the waiting link of {}",
-            slot.field
-        ),
-    }
 }

@@ -2,17 +2,19 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use landbridge_bus::StreamName;
 use landbridge_model::ask::{AskStatus, Explain, Question as _, StageStatus};
 use landbridge_model::{Identities, Lane, LinkIntents, Purpose, StageKind, TenantId};
+use landbridge_stage::telemetry::Metrics;
 use landbridge_stage::{Delivery, LaneContext, ShardContext, StageError, Worker, answer_with, parse_ask};
 use landbridge_wire::{Ask, AskError, AskErrorCode, LinkMessage, Wire};
 use tokio::sync::Mutex;
 use tokio::time::MissedTickBehavior;
+use tracing::Instrument;
 
 use crate::catalog::{Catalog, own_directory};
 use crate::decide::Event;
@@ -24,8 +26,6 @@ use crate::tenant::{Letter, Tenant};
 const TOGETHER: usize = 8;
 /// How often patience is looked at while messages are in hand.
 const PATIENCE_TICK: Duration = Duration::from_millis(50);
-/// Pause after a question that was not answered, growing up to the second.
-const ASK_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
 /// The resolver, as a worker.
 #[derive(Debug, Default)]
@@ -45,6 +45,7 @@ impl Resolver {
 pub struct ResolverShard {
     context: ShardContext,
     settings: ResolverSettings,
+    metrics: Metrics,
     tenants: Mutex<HashMap<TenantId, Arc<Tenant>>>,
     /// Counts the tenants, for the task that looks after them.
     opened: tokio::sync::watch::Sender<usize>,
@@ -56,7 +57,9 @@ impl ResolverShard {
         if let Some(tenant) = tenants.get(id) {
             return Ok(tenant.clone());
         }
-        let tenant = Tenant::open(id.clone(), self.context.clone(), self.settings.clone()).await?;
+        let (context, settings, metrics) =
+            (self.context.clone(), self.settings.clone(), self.metrics.clone());
+        let tenant = Tenant::open(id.clone(), context, settings, metrics).await?;
         let tenant = Arc::new(tenant);
         tenants.insert(id.clone(), tenant.clone());
         self.opened.send_replace(tenants.len());
@@ -74,6 +77,7 @@ impl Worker for Resolver {
         let shard = ResolverShard {
             context,
             settings: self.settings.clone(),
+            metrics: Metrics::new(StageKind::Resolver),
             tenants: Mutex::default(),
             opened: tokio::sync::watch::Sender::new(0),
         };
@@ -99,13 +103,11 @@ impl Worker for Resolver {
                 let Some(next) = lane.inbox.try_recv() else { break };
                 deliveries.push(next);
             }
-            let mut letters = Vec::with_capacity(deliveries.len());
-            for delivery in deliveries {
-                if let Some(letter) = open_letter(&shard, &tenant, delivery).await? {
-                    letters.push(letter);
-                }
-            }
-            tenant.take(lane.lane, letters).await?;
+            let span = tracing::info_span!("links", tenant = %tenant.id, lane = %lane.lane);
+            deliveries[0].continue_trace(&span);
+            take(&shard, &tenant, lane.lane, deliveries)
+                .instrument(span)
+                .await?;
         }
         Ok(())
     }
@@ -119,9 +121,7 @@ impl Worker for Resolver {
             tokio::select! {
                 () = context.stop.cancelled() => break,
                 Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
-                    return ended.unwrap_or_else(|error| {
-                        Err(StageError::caused("the task of a tenant did not survive", error))
-                    });
+                    ended_well(ended)?;
                 }
                 changed = opened.changed() => {
                     if changed.is_err() {
@@ -137,7 +137,7 @@ impl Worker for Resolver {
             }
         }
         while let Some(ended) = tasks.join_next().await {
-            ended.map_err(|error| StageError::caused("the task of a tenant did not survive", error))??;
+            ended_well(ended)?;
         }
         Ok(())
     }
@@ -157,6 +157,26 @@ impl Worker for Resolver {
             }
         }
     }
+}
+
+/// Handles messages that came together.
+async fn take(
+    shard: &ResolverShard,
+    tenant: &Tenant,
+    lane: Lane,
+    deliveries: Vec<Delivery>,
+) -> Result<(), StageError> {
+    let started = Instant::now();
+    let mut letters = Vec::with_capacity(deliveries.len());
+    for delivery in deliveries {
+        letters.extend(open_letter(shard, tenant, delivery).await?);
+    }
+    let events = letters.iter().map(|letter| letter.events.len()).sum::<usize>();
+    tenant.take(lane, letters).await?;
+    shard
+        .metrics
+        .batch_handled(lane, events as u64, started.elapsed());
+    Ok(())
 }
 
 /// Reads a message. `None` when that was all there was to do with it.
@@ -269,6 +289,11 @@ async fn status(shard: &ResolverShard, tenant: &TenantId) -> Result<StageStatus,
     })
 }
 
+/// A tenant's task ends well on a stop only; the others are left to finish what they do.
+fn ended_well(ended: Result<Result<(), StageError>, tokio::task::JoinError>) -> Result<(), StageError> {
+    ended.map_err(|error| StageError::caused("the task of a tenant did not survive", error))?
+}
+
 /// Runs until the shard is given up: parks what has waited long enough, asks the loader, and asks again.
 async fn look_after(tenant: Arc<Tenant>) -> Result<(), StageError> {
     let settings = &tenant.settings;
@@ -278,8 +303,6 @@ async fn look_after(tenant: Arc<Tenant>) -> Result<(), StageError> {
     let sweeps_per_full = (settings.recheck_announced.as_secs_f64() / settings.recheck.as_secs_f64()).ceil();
     let mut sweeps = 0.0;
     let mut questions = FuturesUnordered::new();
-    let mut pause = ASK_PAUSE.0;
-    let mut ask_from = tokio::time::Instant::now();
     loop {
         let busy = !tenant.state.lock().await.hand.is_empty() || tenant.asks().waiting() > 0;
         tokio::select! {
@@ -287,12 +310,7 @@ async fn look_after(tenant: Arc<Tenant>) -> Result<(), StageError> {
             () = tenant.nudge.notified(), if !busy => {}
             () = tokio::time::sleep(PATIENCE_TICK.min(settings.ask_linger)), if busy => {}
             Some((question, answer)) = questions.next(), if !questions.is_empty() => {
-                if tenant.answer(question, answer).await? {
-                    pause = ASK_PAUSE.0;
-                } else {
-                    ask_from = tokio::time::Instant::now() + pause;
-                    pause = (pause * 2).min(ASK_PAUSE.1);
-                }
+                tenant.answer(question, answer).await?;
             }
             _ = sweep.tick() => {
                 sweeps += 1.0;
@@ -304,8 +322,8 @@ async fn look_after(tenant: Arc<Tenant>) -> Result<(), StageError> {
             }
         }
         tenant.lose_patience().await?;
-        while questions.len() < settings.asks_max && tokio::time::Instant::now() >= ask_from {
-            let Some(question) = tenant.asks().next(settings.ask_ids_max) else {
+        while questions.len() < settings.asks_max {
+            let Some(question) = tenant.asks().next(settings.ask_ids_max, Instant::now()) else {
                 break;
             };
             let tenant = tenant.clone();

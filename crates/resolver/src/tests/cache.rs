@@ -21,7 +21,11 @@ const FIELDS: [(&str, &str); 3] = [("depot", "d"), ("owner", "c"), ("self", "v")
 
 fn slot(child: usize, field: usize) -> Slot {
     let sync = SyncName::new("vehicles").unwrap();
-    Slot { child: id(ENDS[child % 3]), sync, field: FIELDS[field % 3].0.into() }
+    Slot {
+        child: id(ENDS[child % 3]),
+        sync,
+        field: FIELDS[field % 3].0.into(),
+    }
 }
 
 fn stamp(number: i64) -> Version {
@@ -35,7 +39,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Want::Dropped,
         number => Want::Parent(end(&format!("{}{}", FIELDS[field].1, number - 1))),
     };
-    let source = prop_oneof![4 => Just(Source::Increment), 1 => Just(Source::Import), 1 => Just(Source::Reread)];
+    let source =
+        prop_oneof![4 => Just(Source::Increment), 1 => Just(Source::Import), 1 => Just(Source::Reread)];
     let whereabouts = prop_oneof![
         1 => Just(Whereabouts::Gone),
         3 => (100..105u64).prop_map(|number| Whereabouts::Here(HubSpotId(number))),
@@ -65,7 +70,12 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 fn announced() -> Announced {
-    let key = |kind: &str| (directory(kind).object_type.clone(), directory(kind).property.clone());
+    let key = |kind: &str| {
+        (
+            directory(kind).object_type.clone(),
+            directory(kind).property.clone(),
+        )
+    };
     Arc::new([key("v"), key("d")].into())
 }
 
@@ -90,7 +100,11 @@ fn difference(store: &Store, memory: &Memory) -> Option<String> {
     for name in ENDS {
         let of: End = end(name);
         if decisions.known(&of) != memory.known(&of) {
-            return Some(format!("of {name}: {:?}, not {:?}", decisions.known(&of), memory.known(&of)));
+            return Some(format!(
+                "of {name}: {:?}, not {:?}",
+                decisions.known(&of),
+                memory.known(&of)
+            ));
         }
         for rows in [Rows::Own, Rows::Waiting, Rows::Settled] {
             let all = |view: &dyn Fn(&End, Rows) -> Vec<Slot>| {
@@ -109,7 +123,13 @@ fn difference(store: &Store, memory: &Memory) -> Option<String> {
     slots
         .into_iter()
         .find(|slot| decisions.wish(slot) != memory.wish(slot))
-        .map(|slot| format!("{slot:?}: {:?}, not {:?}", decisions.wish(&slot), memory.wish(&slot)))
+        .map(|slot| {
+            format!(
+                "{slot:?}: {:?}, not {:?}",
+                decisions.wish(&slot),
+                memory.wish(&slot)
+            )
+        })
 }
 
 fn check(events: &[Event], together: usize, complete: bool) -> Result<(), TestCaseError> {
@@ -126,7 +146,13 @@ fn check(events: &[Event], together: usize, complete: bool) -> Result<(), TestCa
         let in_memory: Vec<LinkOrder> = events
             .iter()
             .flat_map(|event| memory.handle(event.clone(), 1))
-            .filter_map(|action| if let Action::Order(order) = action { Some(order) } else { None })
+            .filter_map(|action| {
+                if let Action::Order(order) = action {
+                    Some(order)
+                } else {
+                    None
+                }
+            })
             .collect();
         let sorted = |mut orders: Vec<LinkOrder>| {
             // Slots that one event releases may come in another order; those of one slot may not.
@@ -142,6 +168,35 @@ fn check(events: &[Event], together: usize, complete: bool) -> Result<(), TestCa
         store = again;
     }
     Ok(())
+}
+
+#[test]
+fn another_portal_knows_nothing_of_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let caches = Caches::open(folder.path(), 1 << 20).unwrap();
+    let cache = caches.shard(StageKind::Resolver, Shard(0)).unwrap();
+    let open = |tenant: &str| Store::open(&cache, &TenantId::new(tenant).unwrap()).unwrap().0;
+    let here = Event::Identity {
+        end: end("v1"),
+        hubspot_id: Some(HubSpotId(7)),
+        version: stamp(1),
+    };
+    let (mut acme, mut other) = (open("acme"), open("acme-2"));
+    for store in [&mut acme, &mut other] {
+        store.begin(true).unwrap();
+        store.belongs_to(None).unwrap();
+        transact(store, std::slice::from_ref(&here));
+        store.belongs_to(Some(1)).unwrap();
+        assert!(
+            store.known(&end("v1")).unwrap().is_some(),
+            "the first portal is the one it was"
+        );
+    }
+    acme.belongs_to(Some(2)).unwrap();
+    assert_eq!(acme.known(&end("v1")).unwrap(), None);
+    assert!(!acme.is_complete(), "what was linked there is not known");
+    assert!(other.known(&end("v1")).unwrap().is_some(), "it is another tenant");
+    assert_eq!(open("acme").known(&end("v1")).unwrap(), None);
 }
 
 proptest! {

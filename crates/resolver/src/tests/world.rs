@@ -327,12 +327,7 @@ impl World {
                 Action::Park(slot, wish) => {
                     self.parked.insert(slot, wish);
                 }
-                Action::Unpark(slot) => {
-                    // Parked and released by one event: the last word counts.
-                    if self.memory.wish(&slot).is_none_or(|wish| wish.parked.is_none()) {
-                        self.parked.remove(&slot);
-                    }
-                }
+                Action::Unpark(slot) => self.forget_parked(&slot),
                 Action::Order(order) => self.orders.push_back(order),
                 Action::LookUp(end) => {
                     self.asked.insert(end);
@@ -347,6 +342,13 @@ impl World {
             self.cold();
         } else {
             self.acknowledge();
+        }
+    }
+
+    /// Parked and released by one event: the last word counts.
+    fn forget_parked(&mut self, slot: &Slot) {
+        if self.memory.wish(slot).is_none_or(|wish| wish.parked.is_none()) {
+            self.parked.remove(slot);
         }
     }
 

@@ -7,7 +7,9 @@ use landbridge_model::{HubSpotId, Lane, SalesforceId, StageKind};
 use crate::rig::{DEADLINE, Rig, id};
 
 fn vehicles(count: u32) -> Vec<(SalesforceId, Option<HubSpotId>)> {
-    (0..count).map(|number| (id("v", number), Some(HubSpotId(1_000 + u64::from(number))))).collect()
+    (0..count)
+        .map(|number| (id("v", number), Some(HubSpotId(1_000 + u64::from(number)))))
+        .collect()
 }
 
 async fn nothing_is_left(rig: &Rig) {
@@ -20,7 +22,9 @@ async fn nothing_is_left(rig: &Rig) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(DEADLINE, waiting).await.expect("every message is acknowledged");
+    tokio::time::timeout(DEADLINE, waiting)
+        .await
+        .expect("every message is acknowledged");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -30,22 +34,34 @@ async fn late_parents_of_every_kind_are_linked_when_they_come() {
     let depots = |number: u32| (id("v", number), Some(id("d", number % 3)));
     let owners = |number: u32| (id("v", number), Some(id("c", number % 2)));
     let to_self = |number: u32| (id("v", number), Some(id("v", (number + 1) % 300)));
-    rig.intents(Lane::Bulk, "Depot__c", &(0..300).map(depots).collect::<Vec<_>>()).await;
-    rig.intents(Lane::Live, "Owner__c", &(0..300).map(owners).collect::<Vec<_>>()).await;
-    rig.intents(Lane::Bulk, "Next__c", &(0..300).map(to_self).collect::<Vec<_>>()).await;
+    rig.intents(Lane::Bulk, "Depot__c", &(0..300).map(depots).collect::<Vec<_>>())
+        .await;
+    rig.intents(Lane::Live, "Owner__c", &(0..300).map(owners).collect::<Vec<_>>())
+        .await;
+    rig.intents(Lane::Bulk, "Next__c", &(0..300).map(to_self).collect::<Vec<_>>())
+        .await;
     rig.until_parked(900).await;
     rig.identities(Lane::Bulk, "vehicles", &vehicles(300)).await;
-    rig.until("the ring of vehicles", |portal| portal.links.len() == 300).await;
+    rig.until("the ring of vehicles", |portal| portal.links.len() == 300)
+        .await;
 
     rig.records("0-2", &[(id("c", 0), HubSpotId(50)), (id("c", 1), HubSpotId(51))]);
-    rig.until("owners that nobody announces", |portal| portal.links.len() == 600).await;
-    let there: Vec<_> = (0..3).map(|number| (id("d", number), Some(HubSpotId(u64::from(number) + 7)))).collect();
+    rig.until("owners that nobody announces", |portal| portal.links.len() == 600)
+        .await;
+    let there: Vec<_> = (0..3)
+        .map(|number| (id("d", number), Some(HubSpotId(u64::from(number) + 7))))
+        .collect();
     rig.identities(Lane::Live, "depots", &there).await;
     rig.until("depots", |portal| portal.links.len() == 900).await;
     rig.until_parked(0).await;
     nothing_is_left(&rig).await;
 
-    rig.intents(Lane::Live, "Depot__c", &[(id("v", 0), None), (id("v", 1), Some(id("d", 0)))]).await;
+    rig.intents(
+        Lane::Live,
+        "Depot__c",
+        &[(id("v", 0), None), (id("v", 1), Some(id("d", 0)))],
+    )
+    .await;
     let link = |number: u32| (id("v", number), "Depot__c".to_owned());
     rig.until("another depot, and none", |portal| {
         portal.links[&link(0)].is_none() && portal.links[&link(1)] == Some(HubSpotId(7))
@@ -58,18 +74,26 @@ async fn late_parents_of_every_kind_are_linked_when_they_come() {
 async fn a_resolver_that_dies_with_its_cache_leaves_nothing_behind() {
     let rig = Rig::new().await;
     let victim = rig.resolver("victim").await;
-    let depots: Vec<_> = (0..200).map(|number| (id("v", number), Some(id("d", 0)))).collect();
+    let depots: Vec<_> = (0..200)
+        .map(|number| (id("v", number), Some(id("d", 0))))
+        .collect();
     rig.intents(Lane::Bulk, "Depot__c", &depots).await;
     rig.until_parked(200).await;
-    let in_hand: Vec<_> = (200..300).map(|number| (id("v", number), Some(id("d", 0)))).collect();
+    let in_hand: Vec<_> = (200..300)
+        .map(|number| (id("v", number), Some(id("d", 0))))
+        .collect();
     rig.intents(Lane::Bulk, "Depot__c", &in_hand).await;
     victim.kill().await;
 
     // Its vehicles are in HubSpot, but nobody will announce them again.
-    let known: Vec<_> = vehicles(300).into_iter().map(|(id, at)| (id, at.unwrap())).collect();
+    let known: Vec<_> = vehicles(300)
+        .into_iter()
+        .map(|(id, at)| (id, at.unwrap()))
+        .collect();
     rig.records("2-1", &known);
     let heir = rig.resolver("heir").await;
-    rig.identities(Lane::Live, "depots", &[(id("d", 0), Some(HubSpotId(7)))]).await;
+    rig.identities(Lane::Live, "depots", &[(id("d", 0), Some(HubSpotId(7)))])
+        .await;
     rig.until("all links", |portal| {
         portal.links.len() == 300 && portal.links.values().all(|parent| *parent == Some(HubSpotId(7)))
     })
@@ -85,7 +109,8 @@ async fn two_claimants_fail_and_people_can_ask_why() {
     let resolver = rig.resolver("one").await;
     rig.records("0-2", &[(id("c", 0), HubSpotId(50)), (id("c", 0), HubSpotId(51))]);
     rig.identities(Lane::Live, "vehicles", &vehicles(1)).await;
-    rig.intents(Lane::Live, "Owner__c", &[(id("v", 0), Some(id("c", 0)))]).await;
+    rig.intents(Lane::Live, "Owner__c", &[(id("v", 0), Some(id("c", 0)))])
+        .await;
     rig.until_parked(1).await;
     let failed = async {
         loop {
@@ -96,16 +121,33 @@ async fn two_claimants_fail_and_people_can_ask_why() {
             tokio::task::yield_now().await;
         }
     };
-    let failed = tokio::time::timeout(DEADLINE, failed).await.expect("a failure is remembered");
+    let failed = tokio::time::timeout(DEADLINE, failed)
+        .await
+        .expect("a failure is remembered");
     assert_eq!(failed.link_field.as_deref(), Some("Owner__c"));
-    assert!(failed.failure.message.contains("50 and 51"), "{}", failed.failure.message);
+    assert!(
+        failed.failure.message.contains("50 and 51"),
+        "{}",
+        failed.failure.message
+    );
 
     let soon = Duration::from_secs(20);
     let explain = Explain { id: id("v", 0) };
-    let story = rig.hub.ask(StageKind::Resolver, &rig.tenant, &explain, soon).await.unwrap();
+    let story = rig
+        .hub
+        .ask(StageKind::Resolver, &rig.tenant, &explain, soon)
+        .await
+        .unwrap();
     let text: Vec<String> = story.lines.iter().map(|line| line.text.clone()).collect();
-    assert!(text.iter().any(|line| line.contains("parked until both records")), "{text:#?}");
-    let status = rig.hub.ask(StageKind::Resolver, &rig.tenant, &AskStatus {}, soon).await.unwrap();
+    assert!(
+        text.iter().any(|line| line.contains("parked until both records")),
+        "{text:#?}"
+    );
+    let status = rig
+        .hub
+        .ask(StageKind::Resolver, &rig.tenant, &AskStatus {}, soon)
+        .await
+        .unwrap();
     assert_eq!(status.parked, 1);
     resolver.stop().await;
 }

@@ -9,8 +9,8 @@ use landbridge_bus::{Bus, BusConfig, LinkPart, LocalServer, LocalServerOptions, 
 use landbridge_model::ask::{FindIdentities, FoundIdentities};
 use landbridge_model::config::{Sync, Tenant};
 use landbridge_model::{
-    Envelope, HubSpotId, Identities, Identity, Lane, LinkIntents, LinkWrites, ObjectTypeId, Purpose, Revision,
-    SalesforceId, Source, StageKind, SyncKey, SyncName, Table, TenantId, TextColumn, Version,
+    Envelope, HubSpotId, Identities, Identity, Lane, LinkIntents, LinkWrites, ObjectTypeId, Purpose,
+    Revision, SalesforceId, Source, StageKind, SyncKey, SyncName, Table, TenantId, TextColumn, Version,
 };
 use landbridge_resolver::{Resolver, ResolverSettings};
 use landbridge_stage::{
@@ -68,7 +68,11 @@ impl Worker for Loader {
         let mut answer = FoundIdentities::default();
         let portal = self.portal.borrow();
         for id in question.ids {
-            match portal.records.get(&(question.object_type.to_string(), id)).map(Vec::as_slice) {
+            match portal
+                .records
+                .get(&(question.object_type.to_string(), id))
+                .map(Vec::as_slice)
+            {
                 None | Some([]) => {}
                 Some([one]) => answer.found.push((id, *one)),
                 Some(many) => answer.ambiguous.push((id, many.to_vec())),
@@ -108,9 +112,24 @@ impl Rig {
         let (portal, _) = watch::channel(Portal::default());
         let (hub, loader) = (Hub::new(bus), Mutex::new(None));
         let clock = std::sync::atomic::AtomicI64::new(1);
-        let rig = Self { server, config, hub, tenant, portal, loader, clock };
+        let rig = Self {
+            server,
+            config,
+            hub,
+            tenant,
+            portal,
+            loader,
+            clock,
+        };
         rig.configure().await;
-        let loader = rig.start(Loader { portal: rig.portal.clone() }, "loader").await;
+        let loader = rig
+            .start(
+                Loader {
+                    portal: rig.portal.clone(),
+                },
+                "loader",
+            )
+            .await;
         *rig.loader.lock().unwrap() = Some(loader);
         rig
     }
@@ -123,7 +142,9 @@ impl Rig {
             "hubspot": { "base_url": "http://127.0.0.1:1" },
         }))
         .unwrap();
-        let made = view.change_tenant::<()>(&self.tenant, |_| Ok(Some(tenant.clone()))).await;
+        let made = view
+            .change_tenant::<()>(&self.tenant, |_| Ok(Some(tenant.clone())))
+            .await;
         made.unwrap().unwrap();
         let associations = json!([
             { "field": "Depot__c", "to": "2-2", "match_property": "salesforce_id", "match_unique": true, "label": null },
@@ -152,8 +173,14 @@ impl Rig {
                 },
             }))
             .unwrap();
-            let key = SyncKey { tenant: self.tenant.clone(), name: SyncName::new(name).unwrap() };
-            view.change_sync::<()>(&key, |_| Ok(Some(sync.clone()))).await.unwrap().unwrap();
+            let key = SyncKey {
+                tenant: self.tenant.clone(),
+                name: SyncName::new(name).unwrap(),
+            };
+            view.change_sync::<()>(&key, |_| Ok(Some(sync.clone())))
+                .await
+                .unwrap()
+                .unwrap();
         }
     }
 
@@ -183,7 +210,10 @@ impl Rig {
             }
         });
         let ready = seen.wait_for(|owned| owned.open.len() == 1 && owned.is_ready());
-        tokio::time::timeout(DEADLINE, ready).await.expect("it owns the shard").unwrap();
+        tokio::time::timeout(DEADLINE, ready)
+            .await
+            .expect("it owns the shard")
+            .unwrap();
         Running { stop, task }
     }
 
@@ -224,8 +254,10 @@ impl Rig {
         for wishes in wishes.chunks(100) {
             let version = self.next_version();
             let mut table = Table::default();
-            let cells: TextColumn =
-                wishes.iter().map(|(_, parent)| parent.as_ref().map(SalesforceId::as_str)).collect();
+            let cells: TextColumn = wishes
+                .iter()
+                .map(|(_, parent)| parent.as_ref().map(SalesforceId::as_str))
+                .collect();
             table.add(field, cells);
             let intents = LinkIntents {
                 envelope: self.envelope("vehicles"),
@@ -236,24 +268,43 @@ impl Rig {
             };
             let subject = self.hub.links(&self.tenant, lane, LinkPart::Intents);
             let cause = format!("{version}");
-            self.hub.send(&subject, &cause, &LinkMessage::Intents(intents)).await.unwrap();
+            self.hub
+                .send(&subject, &cause, &LinkMessage::Intents(intents))
+                .await
+                .unwrap();
         }
     }
 
     /// What the loader would announce.
-    pub(crate) async fn identities(&self, lane: Lane, sync: &str, pairs: &[(SalesforceId, Option<HubSpotId>)]) {
+    pub(crate) async fn identities(
+        &self,
+        lane: Lane,
+        sync: &str,
+        pairs: &[(SalesforceId, Option<HubSpotId>)],
+    ) {
         let object_type = if sync == "vehicles" { "2-1" } else { "2-2" };
         let version = self.next_version();
         for pairs in pairs.chunks(100) {
             let identities = pairs
                 .iter()
-                .map(|(id, hubspot_id)| Identity { id: *id, hubspot_id: *hubspot_id, version })
+                .map(|(id, hubspot_id)| Identity {
+                    id: *id,
+                    hubspot_id: *hubspot_id,
+                    version,
+                })
                 .collect();
             let object_type = ObjectTypeId::new(object_type);
-            let identities = Identities { envelope: self.envelope(sync), object_type, identities };
+            let identities = Identities {
+                envelope: self.envelope(sync),
+                object_type,
+                identities,
+            };
             let subject = self.hub.links(&self.tenant, lane, LinkPart::Identities);
             let message = LinkMessage::Identities(identities);
-            self.hub.send(&subject, &format!("{version}"), &message).await.unwrap();
+            self.hub
+                .send(&subject, &format!("{version}"), &message)
+                .await
+                .unwrap();
         }
     }
 
@@ -261,7 +312,11 @@ impl Rig {
     pub(crate) fn records(&self, object_type: &str, records: &[(SalesforceId, HubSpotId)]) {
         self.portal.send_modify(|portal| {
             for (id, hubspot_id) in records {
-                portal.records.entry((object_type.to_owned(), *id)).or_default().push(*hubspot_id);
+                portal
+                    .records
+                    .entry((object_type.to_owned(), *id))
+                    .or_default()
+                    .push(*hubspot_id);
             }
         });
     }
@@ -272,7 +327,11 @@ impl Rig {
         let waiting = portal.wait_for(|portal| wanted(portal));
         if tokio::time::timeout(DEADLINE, waiting).await.is_err() {
             let links = self.portal.borrow().links.clone();
-            panic!("{what} did not come to pass; {} links: {:?}", links.len(), links.iter().take(5));
+            panic!(
+                "{what} did not come to pass; {} links: {:?}",
+                links.len(),
+                links.iter().take(5)
+            );
         }
     }
 
@@ -300,7 +359,11 @@ impl Running {
     /// Asks it to stop and waits until it has.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
-        tokio::time::timeout(DEADLINE, self.task).await.unwrap().unwrap().unwrap();
+        tokio::time::timeout(DEADLINE, self.task)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
     }
 
     /// Ends it in the middle of whatever it does, and its cache with it.
