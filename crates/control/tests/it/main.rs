@@ -1,0 +1,7 @@
+//! Control against a real server, with stand-ins for the workers that it asks.
+
+mod definitions;
+mod imports;
+mod records;
+mod rig;
+mod stand_ins;

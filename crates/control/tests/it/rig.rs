@@ -1,0 +1,223 @@
+//! A server, control at work, and stand-ins for extractor and loader.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use landbridge_bus::{Bus, BusConfig, LocalServer, LocalServerOptions, WorkerId};
+use landbridge_control::ask::{ApplySyncs, PutTenant};
+use landbridge_control::{Control, Settings};
+use landbridge_model::ask::Question;
+use landbridge_model::config::{HubSpotConnection, SalesforceConnection, Tenant};
+use landbridge_model::sync::SyncDefinition;
+use landbridge_model::{
+    Envelope, Purpose, Revision, RunId, SalesforceId, Source, StageKind, SyncName, TenantId, Version, yaml,
+};
+use landbridge_stage::{
+    Caches, ConfigView, Hub, LaneSettings, OwnedShards, SecretOpener, StageError, Worker, WorkerRuntime, run,
+};
+use landbridge_wire::{AskError, Report, ReportBody};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::stand_ins::{ExtractorStandIn, LoaderStandIn, World};
+
+pub(crate) const VEHICLES: &str = "
+apiVersion: landbridge/v1
+kind: Sync
+metadata: { tenant: acme, name: vehicles }
+spec:
+  salesforce: { object: Vehicle__c }
+  hubspot: { objectType: vehicles }
+  fields: [ { from: Name, to: name } ]
+";
+
+/// What is waited for must come, but not for ever.
+pub(crate) async fn soon<T>(what: &str, waiting: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(Duration::from_secs(60), waiting).await {
+        Ok(value) => value,
+        Err(_) => panic!("{what} did not come to pass"),
+    }
+}
+
+pub(crate) struct Rig {
+    pub(crate) hub: Hub,
+    pub(crate) config: ConfigView,
+    pub(crate) world: Arc<Mutex<World>>,
+    bus_config: BusConfig,
+    server: LocalServer,
+    folder: tempfile::TempDir,
+    _stand_ins: Vec<Running>,
+}
+
+/// A worker at work; dropping it is a hard stop.
+pub(crate) struct Running {
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), StageError>>,
+}
+
+impl Running {
+    /// Asks it to stop and waits until it has put everything down.
+    pub(crate) async fn stop(mut self) {
+        self.stop.cancel();
+        soon("the end", &mut self.task).await.unwrap().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Rig {
+    /// With the tenant acme, and no control yet.
+    pub(crate) async fn new() -> Self {
+        let bus_config = BusConfig {
+            shards: 1,
+            lease_ttl: Duration::from_secs(2),
+            deduplication: false,
+            ..BusConfig::default()
+        };
+        let server = LocalServer::start(LocalServerOptions::default()).await.unwrap();
+        let bus = Bus::open(&bus_config, server.url(), "test").await.unwrap();
+        let mut rig = Self {
+            config: ConfigView::open(&bus).await.unwrap(),
+            hub: Hub::new(bus),
+            world: Arc::default(),
+            bus_config,
+            server,
+            folder: tempfile::tempdir().unwrap(),
+            _stand_ins: Vec::new(),
+        };
+        let extractor = rig.start(ExtractorStandIn(rig.world.clone())).await;
+        let loader = rig.start(LoaderStandIn(rig.world.clone())).await;
+        rig._stand_ins = vec![extractor, loader];
+        rig
+    }
+
+    pub(crate) async fn start<W: Worker>(&self, worker: W) -> Running {
+        let bus = Bus::open(&self.bus_config, self.server.url(), "worker")
+            .await
+            .unwrap();
+        let (owned, mut seen) = watch::channel(OwnedShards::default());
+        let runtime = WorkerRuntime {
+            hub: Hub::new(bus.clone()),
+            config: ConfigView::open(&bus).await.unwrap(),
+            caches: Caches::open(&self.cache_of(W::KIND), 8 << 20).unwrap(),
+            worker: WorkerId::generate(),
+            secrets: SecretOpener::new(bus, None),
+            call_timeout: Duration::from_millis(100),
+            drain_timeout: Duration::from_secs(10),
+            lanes: LaneSettings::default(),
+            owned: Arc::new(owned),
+        };
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(run(worker, runtime, stop.clone()));
+        soon("that the shard is owned", seen.wait_for(OwnedShards::is_ready))
+            .await
+            .unwrap();
+        Running { stop, task }
+    }
+
+    fn cache_of(&self, stage: StageKind) -> std::path::PathBuf {
+        self.folder.path().join(stage.as_str())
+    }
+
+    /// Control, and the tenant.
+    pub(crate) async fn control(&self) -> Running {
+        let control = self.start(Control::new(Settings::default())).await;
+        let put = PutTenant {
+            tenant: acme(),
+            salesforce: None,
+            hubspot: None,
+        };
+        self.ask(&put).await.unwrap();
+        control
+    }
+
+    /// Where control keeps its cache.
+    pub(crate) fn control_folder(&self) -> std::path::PathBuf {
+        self.cache_of(StageKind::Control)
+    }
+
+    pub(crate) async fn ask<Q: Question>(&self, question: &Q) -> Result<Q::Answer, AskError> {
+        self.hub
+            .ask(StageKind::Control, &tenant(), question, Duration::from_secs(30))
+            .await
+    }
+
+    pub(crate) async fn apply(&self, text: &str) {
+        let applied = self
+            .ask(&ApplySyncs {
+                definitions: vec![definition(text)],
+                dry_run: false,
+            })
+            .await
+            .unwrap();
+        assert!(!applied.has_problems(), "{applied:?}");
+    }
+
+    pub(crate) async fn report(
+        &self,
+        stage: StageKind,
+        source: Source,
+        run: Option<&RunId>,
+        body: ReportBody,
+    ) {
+        let envelope = Envelope {
+            tenant: tenant(),
+            sync: sync_name(),
+            revision: Revision(1),
+            purpose: Purpose::Apply,
+            source,
+            run: run.cloned(),
+            force: false,
+        };
+        let report = Report {
+            envelope,
+            stage,
+            at_ms: self.hub.now_ms(),
+            org_ahead_ms: 0,
+            body,
+        };
+        self.hub.report(&report).await.unwrap();
+    }
+}
+
+pub(crate) fn definition(text: &str) -> SyncDefinition {
+    yaml::load("test.yaml", text).unwrap().remove(0)
+}
+
+pub(crate) fn acme() -> Tenant {
+    Tenant {
+        id: tenant(),
+        salesforce: SalesforceConnection {
+            login_url: "http://127.0.0.1:1".to_owned(),
+            org_id: None,
+            daily_calls: None,
+        },
+        hubspot: HubSpotConnection {
+            base_url: "http://127.0.0.1:2".to_owned(),
+            portal_id: None,
+            calls_per_ten_seconds: None,
+        },
+        suspended: None,
+    }
+}
+
+pub(crate) fn tenant() -> TenantId {
+    TenantId::new("acme").unwrap()
+}
+
+pub(crate) fn sync_name() -> SyncName {
+    SyncName::new("vehicles").unwrap()
+}
+
+pub(crate) fn id(number: u32) -> SalesforceId {
+    SalesforceId::parse(&format!("a01{number:012}")).unwrap()
+}
+
+pub(crate) fn version(stamp: i64) -> Version {
+    Version::new(stamp * 1_000, stamp * 1_000)
+}

@@ -1,0 +1,224 @@
+//! Workers that answer as extractor and loader do, out of a small world that a test arranges.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use landbridge_model::ask::{
+    AskStatus, DescribeObject, FindIdentities, FoundIdentities, HubSpotTest, ListObjects, ListRecords,
+    ListSchemas, ListedRecord, Provision, Provisioned, Question, RecordPage, SalesforceTest, StageStatus,
+    StartCompare, Started, TestHubSpot, TestSalesforce,
+};
+use landbridge_model::hubspot::ObjectSchema;
+use landbridge_model::salesforce::ObjectDescribe;
+use landbridge_model::{Envelope, HubSpotId, Purpose, Revision, SalesforceId, Source, StageKind, Version};
+use landbridge_stage::{ShardContext, StageError, Worker, answer_with, parse_ask};
+use landbridge_wire::{
+    Ask, AskError, AskErrorCode, Compared, Difference, Report, ReportBody, RunPhase, RunProgress, VersionedId,
+};
+use serde_json::json;
+
+/// One compare's answer: the records that are compared, and what differs.
+pub(crate) type Look = (Vec<(SalesforceId, Version)>, Vec<Difference>);
+
+#[derive(Default)]
+pub(crate) struct World {
+    /// Answers of the compares, in their order.
+    pub(crate) looks: VecDeque<Look>,
+    /// Which records each compare was asked for.
+    pub(crate) asked: Vec<Vec<SalesforceId>>,
+    /// What a listing of HubSpot shows.
+    pub(crate) listed: BTreeMap<SalesforceId, HubSpotId>,
+    /// What was provisioned: id properties.
+    pub(crate) provisioned: Vec<String>,
+}
+
+pub(crate) struct ExtractorStandIn(pub(crate) Arc<Mutex<World>>);
+
+impl Worker for ExtractorStandIn {
+    const KIND: StageKind = StageKind::Extractor;
+    type Shard = ShardContext;
+
+    async fn open(&self, context: ShardContext) -> Result<Arc<ShardContext>, StageError> {
+        Ok(Arc::new(context))
+    }
+
+    async fn answer(&self, context: Arc<ShardContext>, ask: Ask) -> Result<String, AskError> {
+        match ask.service.as_str() {
+            TestSalesforce::SERVICE => answer_with(&SalesforceTest {
+                org_id: "00D000000000001EAA".into(),
+                ..Default::default()
+            }),
+            DescribeObject::SERVICE => {
+                let question: DescribeObject = parse_ask(&ask)?;
+                if question.object != "Vehicle__c" {
+                    return Err(AskError::new(AskErrorCode::NotFound, "no such object"));
+                }
+                answer_with(&vehicle())
+            }
+            ListObjects::SERVICE => {
+                answer_with(&json!([{"name": "Vehicle__c", "label": "Vehicle", "custom": true}]))
+            }
+            AskStatus::SERVICE => answer_with(&StageStatus::default()),
+            StartCompare::SERVICE => {
+                let question: StartCompare = parse_ask(&ask)?;
+                let (records, differences) = {
+                    let mut world = self.0.lock().unwrap();
+                    world.asked.push(question.ids.clone());
+                    world.looks.pop_front().unwrap_or_default()
+                };
+                tell(&context, &ask, &question, records, differences).await;
+                answer_with(&Started {})
+            }
+            _ => Err(AskError::new(AskErrorCode::Invalid, "not asked in these tests")),
+        }
+    }
+}
+
+/// Answers a compare as mapper and loader would, and ends it as the extractor would.
+async fn tell(
+    context: &ShardContext,
+    ask: &Ask,
+    question: &StartCompare,
+    records: Vec<(SalesforceId, Version)>,
+    differences: Vec<Difference>,
+) {
+    let report = |stage, body| Report {
+        envelope: Envelope {
+            tenant: ask.tenant.clone(),
+            sync: question.sync.clone(),
+            revision: Revision(1),
+            purpose: Purpose::Compare,
+            source: Source::Compare,
+            run: Some(question.run.clone()),
+            force: false,
+        },
+        stage,
+        at_ms: context.hub.now_ms(),
+        org_ahead_ms: 0,
+        body,
+    };
+    let rows = records.len() as u64;
+    let records = records
+        .into_iter()
+        .map(|(id, version)| VersionedId { id, version })
+        .collect();
+    let answer = ReportBody::Compared(Compared {
+        records,
+        links: 0,
+        differences,
+    });
+    // Delivered twice, as everything may be.
+    context
+        .hub
+        .report(&report(StageKind::Loader, answer.clone()))
+        .await
+        .unwrap();
+    context
+        .hub
+        .report(&report(StageKind::Loader, answer))
+        .await
+        .unwrap();
+    let ended = RunProgress {
+        phase: RunPhase::Ended,
+        salesforce_total: Some(rows),
+        rows,
+        reason: None,
+    };
+    context
+        .hub
+        .report(&report(StageKind::Extractor, ReportBody::Progress(ended)))
+        .await
+        .unwrap();
+}
+
+pub(crate) struct LoaderStandIn(pub(crate) Arc<Mutex<World>>);
+
+impl Worker for LoaderStandIn {
+    const KIND: StageKind = StageKind::Loader;
+    type Shard = ();
+
+    async fn open(&self, _context: ShardContext) -> Result<Arc<()>, StageError> {
+        Ok(Arc::new(()))
+    }
+
+    async fn answer(&self, _shard: Arc<()>, ask: Ask) -> Result<String, AskError> {
+        let mut world = self.0.lock().unwrap();
+        match ask.service.as_str() {
+            TestHubSpot::SERVICE => answer_with(&HubSpotTest {
+                portal_id: 42,
+                ..Default::default()
+            }),
+            ListSchemas::SERVICE => answer_with(&vec![vehicles()]),
+            AskStatus::SERVICE => answer_with(&StageStatus::default()),
+            Provision::SERVICE => {
+                let question: Provision = parse_ask(&ask)?;
+                world.provisioned.push(question.id_property.clone());
+                let mut object_type = vehicles();
+                for name in [question.id_property.as_str(), "landbridge_version"] {
+                    object_type.properties.push(property(name));
+                }
+                let created = vec![format!("property {}", question.id_property)];
+                answer_with(&Provisioned {
+                    object_type,
+                    associations: Vec::new(),
+                    created,
+                })
+            }
+            ListRecords::SERVICE => {
+                let question: ListRecords = parse_ask(&ask)?;
+                // A page each, to see that all are asked for.
+                let place: usize = question.after.as_deref().unwrap_or("0").parse().unwrap();
+                let record = world
+                    .listed
+                    .iter()
+                    .nth(place)
+                    .map(|(id, hubspot_id)| ListedRecord {
+                        hubspot_id: *hubspot_id,
+                        salesforce_id: Some(id.to_string()),
+                        version: Some("0000000000001-0000000000001".to_owned()),
+                    });
+                let after = (place + 1 < world.listed.len()).then(|| (place + 1).to_string());
+                answer_with(&RecordPage {
+                    records: record.into_iter().collect(),
+                    after,
+                })
+            }
+            FindIdentities::SERVICE => {
+                let question: FindIdentities = parse_ask(&ask)?;
+                let found = question
+                    .ids
+                    .iter()
+                    .filter_map(|id| Some((*id, *world.listed.get(id)?)));
+                answer_with(&FoundIdentities {
+                    found: found.collect(),
+                    ..FoundIdentities::default()
+                })
+            }
+            _ => Err(AskError::new(AskErrorCode::Invalid, "not asked in these tests")),
+        }
+    }
+}
+
+fn vehicle() -> ObjectDescribe {
+    let field = |name: &str, kind: &str| json!({ "name": name, "label": name, "type": kind });
+    serde_json::from_value(json!({
+        "name": "Vehicle__c", "label": "Vehicle", "custom": true, "queryable": true,
+        "fields": [field("Id", "id"), field("Name", "string"), field("SystemModstamp", "datetime"), field("Price__c", "currency")],
+    }))
+    .unwrap()
+}
+
+fn vehicles() -> ObjectSchema {
+    serde_json::from_value(json!({
+        "objectTypeId": "2-1", "name": "vehicles", "label": "Vehicle", "requiredProperties": ["name"],
+        "properties": [property("name"), property("other")],
+    }))
+    .unwrap()
+}
+
+fn property(name: &str) -> landbridge_model::hubspot::PropertyDefinition {
+    serde_json::from_value(json!({
+        "name": name, "label": name, "type": "string", "fieldType": "text", "hasUniqueValue": name == "salesforce_id",
+    }))
+    .unwrap()
+}
