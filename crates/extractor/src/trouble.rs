@@ -141,6 +141,62 @@ impl Trouble {
             Self::OtherOrg { .. } => AskErrorCode::Forbidden,
             Self::Stage(_) | Self::Row(_) => AskErrorCode::Internal,
         };
-        AskError::new(code, self.chain())
+        let remedy = match self {
+            Self::Salesforce(SalesforceError::SignIn { transient: false, .. }) => {
+                "; check the connection's consumer key and secret, and that its address is the org's My Domain"
+            }
+            _ => "",
+        };
+        AskError::new(code, format!("{}{remedy}", self.chain()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_secret_is_answered_with_its_remedy() {
+        let refused = SalesforceError::SignIn {
+            code: "invalid_client".into(),
+            message: "invalid client credentials".into(),
+            transient: false,
+        };
+        let trouble = Trouble::from(refused);
+        assert_eq!(trouble.remedy(), Remedy::TryRarely);
+        let answer = trouble.answer();
+        assert_eq!(answer.code, AskErrorCode::Unauthorized);
+        assert_eq!(
+            answer.message,
+            "Salesforce refused the sign-in: invalid_client: invalid client credentials; check the connection's \
+             consumer key and secret, and that its address is the org's My Domain"
+        );
+    }
+
+    #[test]
+    fn every_trouble_knows_what_to_do() {
+        let job = |message: &str| {
+            let (job, message) = ("750".to_owned(), message.to_owned());
+            Trouble::from(SalesforceError::JobEnded {
+                job,
+                state: "Failed",
+                message,
+            })
+        };
+        assert_eq!(job("").remedy(), Remedy::NewJob);
+        assert_eq!(job("INVALID_FIELD: No such column 'X__c'").remedy(), Remedy::Stop);
+        let missing = SalesforceError::RowsMissing {
+            job: "750".into(),
+            announced: 2,
+            delivered: 1,
+        };
+        assert_eq!(Trouble::from(missing).remedy(), Remedy::NewJob);
+        let spent = SalesforceError::Budget { used: 5, allowed: 5 };
+        assert_eq!(Trouble::from(spent).remedy(), Remedy::TryRarely);
+        let moved = Trouble::OtherOrg {
+            expected: "00D1".into(),
+            found: "00D2".into(),
+        };
+        assert_eq!(moved.remedy(), Remedy::StopTenant);
     }
 }

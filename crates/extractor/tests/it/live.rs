@@ -184,3 +184,109 @@ async fn another_org_behind_the_address_stops_the_tenant() {
     assert!(reason.contains("00D000000000000EAA"), "{reason}");
     extractor.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mass_change_larger_than_a_page_arrives_whole() {
+    let rig = Rig::new(SandboxConfig {
+        records: Some(100),
+        ..SandboxConfig::default()
+    })
+    .await;
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("active", serde_json::Value::Null).await;
+    wait_for_begin(&rig).await;
+    // Read only once everything is written, so that one window holds several pages of rows with few stamps.
+    rig.change_sync(|sync| sync.status = SyncStatus::Paused).await;
+    let org = rig.org();
+    let mut created = std::collections::BTreeSet::new();
+    for part in 0..23 {
+        let records = (0..200).map(|n| named(&format!("Mass {part} {n}"))).collect();
+        let saved = org.create_many("Vehicle__c", records).await.unwrap();
+        created.extend(saved.into_iter().map(|record| record.id.unwrap()));
+    }
+    assert_eq!(created.len(), 4_600);
+    rig.change_sync(|sync| sync.status = SyncStatus::Active).await;
+    rig.ledger
+        .until("all of them", |arrivals| arrivals.len() >= created.len())
+        .await;
+    assert_eq!(rig.ledger.ids(Lane::Live), created);
+    assert_eq!(rig.ledger.all().len(), created.len(), "each of them once");
+    extractor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_columns_than_an_address_can_name_are_read_all_the_same() {
+    let rig = Rig::new(SandboxConfig {
+        records: Some(100),
+        ..SandboxConfig::default()
+    })
+    .await;
+    let extractor = rig.extractor("one").await;
+    let names: Vec<String> = (0..450)
+        .map(|n| format!("A_Field_Whose_Name_Is_Long_{n:03}__c"))
+        .collect();
+    let added: Vec<_> = names
+        .iter()
+        .map(|name| serde_json::json!({ "name": name, "type": "string", "length": 40 }))
+        .collect();
+    rig.edit_schema(serde_json::json!({ "object": "Vehicle__c", "add": added }))
+        .await;
+    rig.store_sync("active", serde_json::Value::Null).await;
+    rig.change_sync(|sync| {
+        let fields = &mut sync.definition.spec.fields;
+        fields.retain(|rule| !rule.from.contains('.'));
+        let rule = fields[0].clone();
+        fields.extend(names.iter().map(|name| {
+            let mut rule = rule.clone();
+            rule.from.clone_from(name);
+            rule.to = name.to_ascii_lowercase();
+            rule
+        }));
+        sync.revision.0 += 1;
+        sync.activation += 1;
+    })
+    .await;
+    let mut values = named("Wide");
+    values.insert(names[449].clone(), "the last one".into());
+    let org = rig.org();
+    let id = org.create("Vehicle__c", values).await.unwrap();
+    rig.ledger
+        .until("the wide row", |arrivals| {
+            let last = |arrival: &Arrival| arrival.cells.get(&names[449]).cloned().flatten();
+            arrivals
+                .iter()
+                .any(|arrival| arrival.id == id && last(arrival).as_deref() == Some("the last one"))
+        })
+        .await;
+    org.delete("Vehicle__c", &id).await.unwrap();
+    until(&rig, "the delete", &id, ChangeKind::Delete, None).await;
+    extractor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_is_hidden_suspends_the_sync_with_its_name() {
+    let rig = Rig::new(SandboxConfig {
+        records: Some(100),
+        ..SandboxConfig::default()
+    })
+    .await;
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("active", serde_json::Value::Null).await;
+    wait_for_begin(&rig).await;
+    rig.edit_schema(serde_json::json!({ "object": "Vehicle__c", "hide": ["Price__c"] }))
+        .await;
+    let suspended = rig.config.wait_for(|config| {
+        let sync = config.sync(&tenant(), &key().name)?;
+        (sync.status == SyncStatus::Suspended).then(|| sync.reason.clone())
+    });
+    let reason = tokio::time::timeout(Duration::from_secs(30), suspended)
+        .await
+        .unwrap();
+    assert!(
+        reason
+            .as_deref()
+            .is_some_and(|reason| reason.contains("Price__c")),
+        "{reason:?}"
+    );
+    extractor.stop().await;
+}

@@ -146,6 +146,11 @@ impl Rig {
         self.mapper.take().unwrap().stop().await;
     }
 
+    /// Changes the org's schema while it runs.
+    pub(crate) async fn edit_schema(&self, edit: serde_json::Value) {
+        self.org().post_to("/__sandbox/schema", edit).await.unwrap();
+    }
+
     /// Waits until a lane of changes holds as many messages as it may.
     pub(crate) async fn lane_is_full(&self) {
         let full = u64::from(self.bus_config.lane_capacity);
