@@ -16,7 +16,7 @@ pub struct ResolverSettings {
     /// The same when a lane has `pressed_at` messages in hand.
     #[serde(with = "humantime_serde")]
     pub patience_pressed: Duration,
-    /// From how many messages in hand on a lane is pressed. Below the lane's capacity.
+    /// From how many messages in hand on a lane is pressed; at most three quarters of the lane's capacity.
     pub pressed_at: usize,
     /// How often parents that nobody announces (those of HubSpot's own integration) are asked for again.
     #[serde(with = "humantime_serde")]
@@ -57,11 +57,31 @@ impl Default for ResolverSettings {
 }
 
 impl ResolverSettings {
-    pub(crate) fn patience(&self) -> Patience {
+    /// With lanes of this capacity: a lane that could never be pressed would always wait for its own end.
+    pub(crate) fn patience(&self, lane_capacity: u32) -> Patience {
+        let most = usize::try_from(lane_capacity)
+            .unwrap_or(usize::MAX)
+            .div_ceil(4)
+            .saturating_mul(3);
+        let pressed_at = self.pressed_at.clamp(1, most.max(1));
         Patience {
             usual: self.patience,
             pressed: self.patience_pressed,
-            pressed_at: self.pressed_at.max(1),
+            pressed_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_is_pressed_before_it_is_full() {
+        let settings = ResolverSettings::default();
+        for (capacity, pressed_at) in [(1, 1), (4, 3), (16, 12), (64, 12)] {
+            let at = settings.patience(capacity).pressed_at;
+            assert_eq!(at.min(capacity as usize), pressed_at, "with {capacity} places");
         }
     }
 }

@@ -176,7 +176,11 @@ impl Tenant {
     /// Parks what has been in hand for long enough.
     pub(crate) async fn lose_patience(&self) -> Result<(), StageError> {
         let mut state = self.state.lock().await;
-        let due = state.hand.due(Instant::now(), self.settings.patience());
+        let due = state.hand.due(
+            Instant::now(),
+            self.settings
+                .patience(self.context.hub.bus().config().lane_capacity),
+        );
         let events = due
             .iter()
             .cloned()
