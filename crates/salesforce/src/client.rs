@@ -1,4 +1,4 @@
-//! The client: one tenant's way into its org. Everything it sends goes through [`Client::send`], which asks the
+//! The client: one tenant's way into its org. Everything it sends goes through `Client::send`, which asks the
 //! governor, carries the token, renews it once, reads what the answer says of time and limits, and tries again
 //! where the policy and the kind of call allow it.
 
