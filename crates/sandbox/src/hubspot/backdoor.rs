@@ -1,4 +1,14 @@
 //! `/__sandbox/…`: what only a sandbox has. No token, no limits.
+//!
+//! | call | does |
+//! |---|---|
+//! | `GET objects` | how many live and archived records each object type has |
+//! | `POST clock {advance_ms}` | lets time pass for the portal alone |
+//! | `PATCH habits {custom_object_types, custom_records, custom_properties, lags, behaviour}` | changes these |
+//! | `POST tokens {scopes}` | a further token, of an app of its own; without scopes it may do all |
+//! | `POST usage {calls, associations}` | pretends that so many calls were made today |
+//! | `POST companies [{name, salesforceaccountid}]` | what HubSpot's own Salesforce integration does |
+//! | `POST rules {object_type, when, equals, requires}` | a conditional rule, as 2026-09 enforces |
 
 use super::{
     Behaviour, Habits, Inner, Lags,

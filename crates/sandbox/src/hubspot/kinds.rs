@@ -230,35 +230,24 @@ pub(super) fn standard(type_id: &str, singular: &str, plural: &str, ignore_case:
     table
 }
 
-/// The properties that the portal gives to every object type, in the type's own group.
-pub(super) fn add_built_ins(table: &mut Table, group: &str) {
-    use Kind::{Bool, Datetime, Enumeration, Number, String};
+/// (name, label, type, field type, what it tells) of the properties that the portal fills itself.
+type SystemProperty = (&'static str, &'static str, Kind, &'static str, System);
+
+fn system_properties(type_id: &str) -> [SystemProperty; 7] {
+    use Kind::{Datetime, Enumeration, Number, String};
     // Standard types kept their first names for these two.
-    let created = match table.type_id.as_str() {
+    let created = match type_id {
         "0-1" | "0-2" | "0-3" | "0-5" => "createdate",
         _ => "hs_createdate",
     };
-    let modified = if table.type_id == "0-1" {
-        "lastmodifieddate"
-    } else {
-        "hs_lastmodifieddate"
+    let modified = match type_id {
+        "0-1" => "lastmodifieddate",
+        _ => "hs_lastmodifieddate",
     };
-    let systems = [
+    [
         ("hs_object_id", "Record ID", Number, "number", System::ObjectId),
-        (
-            created,
-            "Object create date/time",
-            Datetime,
-            "date",
-            System::Created,
-        ),
-        (
-            modified,
-            "Object last modified date/time",
-            Datetime,
-            "date",
-            System::Modified,
-        ),
+        (created, "Create date", Datetime, "date", System::Created),
+        (modified, "Last modified date", Datetime, "date", System::Modified),
         (
             "hs_object_source",
             "Record source",
@@ -268,27 +257,97 @@ pub(super) fn add_built_ins(table: &mut Table, group: &str) {
         ),
         (
             "hs_object_source_id",
-            "Record source ID",
+            "Source ID",
             String,
             "text",
             System::SourceId,
         ),
         (
             "hs_object_source_label",
-            "Record source label",
+            "Source label",
             String,
             "text",
             System::SourceLabel,
         ),
         (
             "hs_merged_object_ids",
-            "Merged record IDs",
+            "Merged IDs",
             Enumeration,
             "checkbox",
             System::MergedIds,
         ),
-    ];
-    for (name, label, kind, field_type, system) in systems {
+    ]
+}
+
+/// (name, label, type, field type) of those that nobody fills here.
+const EMPTY: &[(&str, &str, Kind, &str)] = &[
+    (
+        "hs_created_by_user_id",
+        "Created by user ID",
+        Kind::Number,
+        "number",
+    ),
+    (
+        "hs_updated_by_user_id",
+        "Updated by user ID",
+        Kind::Number,
+        "number",
+    ),
+    (
+        "hs_all_accessible_team_ids",
+        "All teams",
+        Kind::Enumeration,
+        "checkbox",
+    ),
+    (
+        "hs_user_ids_of_all_owners",
+        "All owners",
+        Kind::Enumeration,
+        "checkbox",
+    ),
+    (
+        "hs_user_ids_of_all_notification_followers",
+        "Followers",
+        Kind::Enumeration,
+        "checkbox",
+    ),
+    (
+        "hs_user_ids_of_all_notification_unfollowers",
+        "Unfollowers",
+        Kind::Enumeration,
+        "checkbox",
+    ),
+    ("hs_read_only", "Read only object", Kind::Bool, "booleancheckbox"),
+    ("hs_was_imported", "Was imported", Kind::Bool, "booleancheckbox"),
+    (
+        "hs_object_source_user_id",
+        "Source user ID",
+        Kind::Number,
+        "number",
+    ),
+    (
+        "hs_unique_creation_key",
+        "Unique creation key",
+        Kind::String,
+        "text",
+    ),
+    (
+        "hubspot_owner_assigneddate",
+        "Owner assigned",
+        Kind::Datetime,
+        "date",
+    ),
+    (
+        "hubspot_team_id",
+        "Owner's main team",
+        Kind::Enumeration,
+        "select",
+    ),
+];
+
+/// The properties that the portal gives to every object type, in the type's own group.
+pub(super) fn add_built_ins(table: &mut Table, group: &str) {
+    for (name, label, kind, field_type, system) in system_properties(&table.type_id) {
         let mut property = Property::built_in(name, label, kind, field_type, group);
         property.read_only = true;
         property.system = Some(system);
@@ -297,64 +356,17 @@ pub(super) fn add_built_ins(table: &mut Table, group: &str) {
             table.always.push(column);
         }
     }
-    let read_only = [
-        ("hs_created_by_user_id", "Created by user ID", Number, "number"),
-        ("hs_updated_by_user_id", "Updated by user ID", Number, "number"),
-        ("hs_all_accessible_team_ids", "All teams", Enumeration, "checkbox"),
-        (
-            "hs_user_ids_of_all_owners",
-            "User IDs of all owners",
-            Enumeration,
-            "checkbox",
-        ),
-        (
-            "hs_user_ids_of_all_notification_followers",
-            "Notification followers",
-            Enumeration,
-            "checkbox",
-        ),
-        (
-            "hs_user_ids_of_all_notification_unfollowers",
-            "Notification unfollowers",
-            Enumeration,
-            "checkbox",
-        ),
-        ("hs_read_only", "Read only object", Bool, "booleancheckbox"),
-        (
-            "hs_was_imported",
-            "Performed in an import",
-            Bool,
-            "booleancheckbox",
-        ),
-        (
-            "hs_object_source_user_id",
-            "Record source user ID",
-            Number,
-            "number",
-        ),
-        ("hs_unique_creation_key", "Unique creation key", String, "text"),
-        (
-            "hubspot_owner_assigneddate",
-            "Owner assigned date",
-            Datetime,
-            "date",
-        ),
-        ("hubspot_team_id", "Owner's main team", Enumeration, "select"),
-    ];
-    for (name, label, kind, field_type) in read_only {
-        let mut property = Property::built_in(name, label, kind, field_type, group);
+    for (name, label, kind, field_type) in EMPTY {
+        let mut property = Property::built_in(name, label, *kind, field_type, group);
         property.read_only = true;
-        // Nobody can fill it, so it needs no index.
-        let unique = name == "hs_unique_creation_key";
         let column = table.put_property(property, false);
-        table.property_mut(column).unique = unique;
+        // Said to be unique, but nobody can fill it: it needs no index.
+        table.property_mut(column).unique = *name == "hs_unique_creation_key";
     }
     let units = "hs_all_assigned_business_unit_ids";
-    table.put_property(
-        Property::built_in(units, "Business units", Enumeration, "checkbox", group),
-        false,
-    );
-    let mut owner = Property::built_in("hubspot_owner_id", "Owner", Enumeration, "select", group);
+    let units = Property::built_in(units, "Business units", Kind::Enumeration, "checkbox", group);
+    table.put_property(units, false);
+    let mut owner = Property::built_in("hubspot_owner_id", "Owner", Kind::Enumeration, "select", group);
     owner.external_options = true;
     owner.referenced_object_type = Some("OWNER".to_owned());
     owner.accepted = account::OWNERS.iter().map(|owner| owner.id.into()).collect();

@@ -149,46 +149,40 @@ impl Limiter {
         *used += 1;
         let (over, left) = (*used > limit, limit.saturating_sub(*used));
         let daily_only = headers(grant, limit, left, None);
-        if over {
-            return Err(Refused {
-                error: daily_error(dice),
-                reason: "daily",
-                headers: daily_only,
-            });
-        }
-        match bucket {
-            Bucket::Search => match state.searches.take(now_ms, SECOND_MS, SEARCHES) {
-                Some(_) => Ok(daily_only),
-                None => Err(Refused {
-                    error: secondly_error(),
-                    reason: "secondly",
-                    headers: daily_only,
-                }),
-            },
-            Bucket::Associations => match state.associations.take(now_ms, WINDOW_MS, ASSOCIATIONS) {
-                Some(_) => Ok(daily_only),
-                None => Err(Refused {
-                    error: ten_secondly_error("associations", grant.app, dice),
-                    reason: "associations_ten_secondly",
-                    headers: daily_only,
-                }),
-            },
+        let (taken, error, reason): (_, fn(u32, &Dice) -> ApiError, _) = match bucket {
+            _ if over => (false, daily_error, "daily"),
+            Bucket::Search => {
+                let room = state.searches.take(now_ms, SECOND_MS, SEARCHES);
+                (room.is_some(), secondly_error, "secondly")
+            }
+            Bucket::Associations => {
+                let room = state.associations.take(now_ms, WINDOW_MS, ASSOCIATIONS);
+                (room.is_some(), association_error, "associations_ten_secondly")
+            }
             Bucket::App | Bucket::None => {
-                let most = self.calls;
                 let room = state
                     .apps
                     .entry(grant.app)
                     .or_default()
-                    .take(now_ms, WINDOW_MS, most);
-                let window = Some((most as u64, room.unwrap_or(0) as u64));
+                    .take(now_ms, WINDOW_MS, self.calls);
+                let window = Some((self.calls as u64, room.unwrap_or(0) as u64));
                 let headers = headers(grant, limit, left, window);
-                room.map(|_| headers.clone()).ok_or_else(|| Refused {
-                    error: ten_secondly_error("private-app-api-calls", grant.app, dice),
+                let refused = || Refused {
+                    error: app_error(grant.app, dice),
                     reason: "ten_secondly",
-                    headers,
-                })
+                    headers: headers.clone(),
+                };
+                return room.map(|_| headers.clone()).ok_or_else(refused);
             }
+        };
+        if taken {
+            return Ok(daily_only);
         }
+        Err(Refused {
+            error: error(grant.app, dice),
+            reason,
+            headers: daily_only,
+        })
     }
 }
 
@@ -227,11 +221,19 @@ fn ten_secondly_error(group: &str, app: u32, dice: &Dice) -> ApiError {
     }
 }
 
-fn secondly_error() -> ApiError {
+fn app_error(app: u32, dice: &Dice) -> ApiError {
+    ten_secondly_error("private-app-api-calls", app, dice)
+}
+
+fn association_error(app: u32, dice: &Dice) -> ApiError {
+    ten_secondly_error("associations", app, dice)
+}
+
+fn secondly_error(_: u32, _: &Dice) -> ApiError {
     ApiError::new(429, "You have reached your secondly limit.").category("RATE_LIMITS")
 }
 
-fn daily_error(dice: &Dice) -> ApiError {
+fn daily_error(_: u32, dice: &Dice) -> ApiError {
     ApiError::new(429, "You have reached your daily limit.")
         .with("errorType", json!("RATE_LIMIT"))
         .with("policyName", json!("DAILY"))

@@ -6,7 +6,7 @@ use super::{
     errors::{Answer, ApiError, Reply, parse},
     pairs::{Labels, TypeIndex},
     records::writable,
-    table::Change,
+    table::{Change, Table},
     told::{Extras, Teller},
 };
 use serde::Deserialize;
@@ -37,19 +37,7 @@ pub(super) fn merge(call: &Call<'_>, of: &str) -> Answer {
         return Err(ApiError::validation("Cannot merge an object with itself"));
     }
     let (winner_id, loser_id) = (table.id(winner), table.id(loser));
-    let kept: FastSet<u16> = table
-        .record(winner)
-        .row
-        .iter()
-        .map(|(column, _)| column)
-        .collect();
-    let gaps: Vec<Change<'_>> = table
-        .record(loser)
-        .row
-        .iter()
-        .filter(|(column, _)| !kept.contains(column))
-        .map(|(column, value)| (column, Cow::Owned(value.to_owned())))
-        .collect();
+    let gaps = gaps(table, winner, loser);
     let moved: Vec<(TypeIndex, u64, u64)> = catalog
         .pairs
         .from(at)
@@ -83,4 +71,22 @@ pub(super) fn merge(call: &Call<'_>, of: &str) -> Answer {
     let mut out = Vec::new();
     teller.written(&mut out, winner, &gaps, &Extras::default());
     Ok(Reply::raw(200, out))
+}
+
+/// What the loser has and the winner has not.
+fn gaps(table: &Table, winner: u32, loser: u32) -> Vec<Change<'static>> {
+    let kept: FastSet<u16> = table
+        .record(winner)
+        .row
+        .iter()
+        .map(|(column, _)| column)
+        .collect();
+    let inherited = table
+        .record(loser)
+        .row
+        .iter()
+        .filter(|(column, _)| !kept.contains(column));
+    inherited
+        .map(|(column, value)| (column, Cow::Owned(value.to_owned())))
+        .collect()
 }

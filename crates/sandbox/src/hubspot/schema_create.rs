@@ -60,20 +60,8 @@ pub(super) fn create(
     draft: SchemaDraft,
     now_ms: i64,
 ) -> Result<TypeIndex, ApiError> {
-    let (name, labels) = match (draft.name.clone(), draft.labels.clone()) {
-        (Some(name), Some(labels)) => (name, labels),
-        (name, labels) => {
-            let missing = [("labels", labels.is_none()), ("name", name.is_none())];
-            let missing: Vec<&str> = missing
-                .iter()
-                .filter(|(_, gone)| *gone)
-                .map(|(name, _)| *name)
-                .collect();
-            return Err(missing_fields(&missing));
-        }
-    };
+    let (name, labels) = words(&draft)?;
     check_words(&name, &labels)?;
-    let fqn = format!("p{}_{name}", habits.portal_id);
     let archived_twin = check_name_is_free(catalog, &name)?;
     if catalog.custom_tables().count() >= habits.custom_object_types {
         let message = format!(
@@ -99,21 +87,15 @@ pub(super) fn create(
     }
     catalog.next_type += 1 + portal.dice.below(1000);
     let type_id = format!("2-{}", catalog.next_type);
-    let ignore_case = habits.behaviour.unique_ignores_case;
-    let mut table = Table::new(&type_id, &fqn, true, definition, ignore_case);
-    let label = format!("{} Information", table.definition.singular);
-    table.groups.push(Group {
-        name: group.clone(),
-        label,
-        display_order: -1,
-    });
-    kinds::add_built_ins(&mut table, &group);
-    for property in &mut table.properties {
-        (property.created_ms, property.updated_ms) = (now_ms, now_ms);
-    }
-    for property in properties {
-        table.put_property(property, false);
-    }
+    let fqn = format!("p{}_{name}", habits.portal_id);
+    let mut table = Table::new(
+        &type_id,
+        &fqn,
+        true,
+        definition,
+        habits.behaviour.unique_ignores_case,
+    );
+    furnish(&mut table, group, properties, now_ms);
     let at = catalog.add_table(table);
     let activities = kinds::ACTIVITIES
         .iter()
@@ -123,6 +105,34 @@ pub(super) fn create(
         catalog.define_plain(at, other, None, now_ms);
     }
     Ok(at)
+}
+
+fn words(draft: &SchemaDraft) -> Result<(String, LabelsDraft), ApiError> {
+    match (draft.name.clone(), draft.labels.clone()) {
+        (Some(name), Some(labels)) => Ok((name, labels)),
+        (name, labels) => {
+            let missing = [("labels", labels.is_none()), ("name", name.is_none())];
+            let missing = missing.iter().filter(|(_, gone)| *gone).map(|(name, _)| *name);
+            Err(missing_fields(&missing.collect::<Vec<&str>>()))
+        }
+    }
+}
+
+/// Its group, HubSpot's properties, its own properties.
+fn furnish(table: &mut Table, group: String, properties: Vec<Property>, now_ms: i64) {
+    kinds::add_built_ins(table, &group);
+    for property in &mut table.properties {
+        (property.created_ms, property.updated_ms) = (now_ms, now_ms);
+    }
+    let label = format!("{} Information", table.definition.singular);
+    table.groups.push(Group {
+        name: group,
+        label,
+        display_order: -1,
+    });
+    for property in properties {
+        table.put_property(property, false);
+    }
 }
 
 fn check_words(name: &str, labels: &LabelsDraft) -> Result<(), ApiError> {
