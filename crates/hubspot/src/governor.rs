@@ -12,6 +12,7 @@
 //!   speeds it up by small steps.
 //! * **G5** What was spent of the day can be read and given to the next owner.
 
+mod bucket;
 mod core;
 mod daily;
 #[cfg(test)]

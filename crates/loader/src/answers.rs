@@ -150,15 +150,18 @@ async fn identities(
     let mut found = FoundIdentities::default();
     for chunk in ids.chunks(BATCH_INPUTS_MAX) {
         let texts: Vec<&str> = chunk.iter().map(SalesforceId::as_str).collect();
-        let wanted = [property.as_str()];
+        let wanted = [property.as_str(), VERSION_PROPERTY];
         let reply = client
             .read_records(Share::Lookups, object_type, Some(property), &texts, &wanted)
             .await?;
         for record in reply.records(&wanted)?.results {
-            let id = record.values[0]
-                .as_deref()
-                .and_then(|text| SalesforceId::parse(text).ok());
-            found.found.extend(id.map(|id| (id, record.id)));
+            let text = |at: usize| record.values[at].as_deref();
+            let Some(id) = text(0).and_then(|text| SalesforceId::parse(text).ok()) else {
+                continue;
+            };
+            found.found.push((id, record.id));
+            let version = text(1).and_then(|text| text.parse().ok());
+            found.versions.extend(version.map(|version| (id, version)));
         }
     }
     Ok(found)

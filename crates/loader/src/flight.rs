@@ -1,11 +1,11 @@
 //! One batch of upserts on its way: looked up when nothing is known of its records, written, settled, narrowed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use landbridge_hubspot::narrow::{Narrowing, Next};
-use landbridge_hubspot::records::{UpsertBody, UpsertColumns};
+use landbridge_hubspot::records::UpsertBody;
 use landbridge_hubspot::settle::{ItemVerdict, settle};
 use landbridge_hubspot::{Error, Share, Verdict};
 use landbridge_model::sync::VERSION_PROPERTY;
@@ -15,8 +15,12 @@ use landbridge_stage::{ShardContext, StageError};
 use crate::backoff::pause;
 use crate::known::{Judgement, Known, Present, judge};
 use crate::portal::{Portal, Tenant};
-use crate::refusal::{call_failure, may_be_lag, names_value, row_failure};
+use crate::refusal::{call_failure, may_be_lag, row_failure};
 use crate::row::{End, Fate, Row};
+
+mod shape;
+
+use shape::{columns_of, suspects, suspects_of};
 
 /// How often a row is sent again whose property HubSpot does not know yet: new ones take a moment.
 const LAG_ATTEMPTS: u32 = 4;
@@ -373,51 +377,4 @@ fn refused_row(row: &Row, verdict: &Verdict, message: &str, correlation: Option<
         correlation,
         |property| row.value(property),
     )))
-}
-
-/// The columns of all rows' messages together, and for each message the place of each of its columns among them.
-/// Place 0 is `landbridge_version`.
-fn columns_of(rows: &[Row], group: &[usize]) -> (UpsertColumns, HashMap<u64, Vec<usize>>) {
-    let mut names: Vec<&str> = vec![VERSION_PROPERTY];
-    let mut places: HashMap<u64, Vec<usize>> = HashMap::new();
-    for &place in group {
-        let row = &rows[place];
-        if places.contains_key(&row.message) {
-            continue;
-        }
-        let mut own = Vec::new();
-        for name in row.batch.table.names() {
-            own.push(names.iter().position(|known| *known == name).unwrap_or_else(|| {
-                names.push(name);
-                names.len() - 1
-            }));
-        }
-        places.insert(row.message, own);
-    }
-    (
-        UpsertColumns::new(&rows[group[0]].target.id_property, names),
-        places,
-    )
-}
-
-/// The places within the group of rows that a refusal names: by id, or by the value that it quotes.
-fn suspects(rows: &[Row], group: &[usize], error: &Error) -> Vec<usize> {
-    let all: Vec<usize> = (0..group.len()).collect();
-    suspects_of(rows, group, &all, error)
-}
-
-fn suspects_of(rows: &[Row], group: &[usize], among: &[usize], error: &Error) -> Vec<usize> {
-    let duplicates: HashSet<&str> = match &error.verdict {
-        Verdict::Duplicates(ids) => ids.iter().map(String::as_str).collect(),
-        _ => HashSet::new(),
-    };
-    let named = |at: &usize| {
-        let row = &rows[group[*at]];
-        duplicates.contains(row.id().as_str())
-            || error
-                .properties()
-                .iter()
-                .any(|wrong| names_value(wrong, &|property| row.value(property)))
-    };
-    among.iter().copied().filter(named).collect()
 }

@@ -141,9 +141,14 @@ fn encode(known: Known) -> Option<[u8; 42]> {
         }
         Known::Present(present) => {
             bytes[0] = PRESENT;
-            bytes[1] = u8::from(present.told) * TOLD
-                | u8::from(present.version.is_some()) * VERSIONED
-                | u8::from(present.fingerprint.is_some()) * FINGERPRINTED;
+            bytes[1] = [
+                (present.told, TOLD),
+                (present.version.is_some(), VERSIONED),
+                (present.fingerprint.is_some(), FINGERPRINTED),
+            ]
+            .iter()
+            .map(|(set, flag)| u8::from(*set) * flag)
+            .sum();
             bytes[2..10].copy_from_slice(&present.id.0.to_be_bytes());
             bytes[26..42].copy_from_slice(&present.fingerprint.map_or([0; 16], |print| print.0));
             present.version.unwrap_or_default()

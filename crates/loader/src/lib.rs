@@ -17,6 +17,7 @@ mod answers;
 mod backoff;
 mod check;
 mod compare;
+mod decide;
 mod deletes;
 mod finish;
 mod flight;

@@ -10,15 +10,13 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use landbridge_hubspot::Share;
 use landbridge_hubspot::records::BATCH_INPUTS_MAX;
-use landbridge_model::sync::DeleteRule;
-use landbridge_model::{Failure, FailureCategory, Lane, ObjectTypeId, Outcome, WriteBatch};
+use landbridge_model::{Failure, FailureCategory, Lane, ObjectTypeId, WriteBatch};
 use landbridge_stage::{Delivery, LaneContext, StageError};
 use landbridge_wire::{HeldDelete, Wire};
 
-use crate::deletes::settled_by_memory;
+use crate::decide::{decide, fingerprint, group_of};
 use crate::finish::{Finished, finish};
 use crate::flight::Airline;
-use crate::known::{Fingerprint, Judgement, Known, Memory, judge};
 use crate::portal::{Portal, RecordKey, Tenant};
 use crate::queue::{Linger, Pick, Queue, Waiting};
 use crate::row::{End, Fate, Row};
@@ -366,87 +364,5 @@ async fn wait<T>(future: &mut Option<Boxed<T>>) -> T {
     match future {
         Some(future) => future.await,
         None => std::future::pending().await,
-    }
-}
-
-fn group_of(row: &Row) -> u64 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    (&row.target.object_type, &row.target.id_property, row.is_upsert()).hash(&mut hasher);
-    hasher.finish()
-}
-
-fn fingerprint(batch: &WriteBatch, index: usize) -> Fingerprint {
-    Fingerprint::of(batch.table.iter().map(|(name, column)| (name, column.get(index))))
-}
-
-/// What can be said of a row without a call: its end, or `None` when it must be sent.
-fn decide(
-    tenant: &Tenant,
-    shard: &LoaderShard,
-    lane: &LaneContext,
-    row: &Row,
-    counted: &mut HashMap<ObjectTypeId, usize>,
-) -> Result<Option<(End, Option<HeldDelete>)>, StageError> {
-    let memory: &Memory = &tenant.memory;
-    let object_type = &row.target.object_type;
-    let complete = memory.is_complete(object_type)?;
-    let known = memory.look(object_type, row.id(), complete)?;
-    if row.is_upsert() {
-        let (outcome, present) = match judge(known, row.version(), row.fingerprint, row.force()) {
-            Judgement::Look | Judgement::Write => return Ok(None),
-            Judgement::Unchanged => (Outcome::Unchanged, known),
-            Judgement::Superseded => (Outcome::Superseded, known),
-        };
-        return Ok(Some((ended(outcome, present), None)));
-    }
-    if row.target.deletes == DeleteRule::DoNothing {
-        return Ok(Some((ended(Outcome::Kept, known).told(false), None)));
-    }
-    if let Some(end) = settled_by_memory(known, row.version()) {
-        return Ok(Some((end, None)));
-    }
-    if row.attempts > 0 {
-        return Ok(None);
-    }
-    let held = |until_ms, reason: String| HeldDelete {
-        envelope: row.batch.envelope.clone(),
-        id: row.id(),
-        version: row.version(),
-        until_ms,
-        reason,
-    };
-    if let Some(grace) = row.target.grace {
-        let until = lane.shard.hub.now_ms() + i64::try_from(grace.as_millis()).unwrap_or(i64::MAX / 2);
-        let reason = format!("in its grace period of {}", humantime::format_duration(grace));
-        return Ok(Some((
-            ended(Outcome::Held, known).told(false),
-            Some(held(Some(until), reason)),
-        )));
-    }
-    let records = || {
-        *counted
-            .entry(object_type.clone())
-            .or_insert_with(|| memory.count(object_type))
-    };
-    let sync = row.batch.envelope.sync_key();
-    if shard
-        .deletes
-        .allow(&sync, row.target.max_deletes, records, Instant::now())
-    {
-        return Ok(None);
-    }
-    let reason = "more deletes within an hour than the sync's safety limit allows".to_owned();
-    Ok(Some((
-        ended(Outcome::Held, known).told(false),
-        Some(held(None, reason)),
-    )))
-}
-
-/// An end without a call; the resolver is told of a record that it may not have heard of.
-fn ended(outcome: Outcome, known: Known) -> End {
-    match known {
-        Known::Present(present) => End::new(outcome, Some(present.id)).told(!present.told),
-        Known::Nothing | Known::Absent | Known::Gone(_) => End::new(outcome, None),
     }
 }
