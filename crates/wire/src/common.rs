@@ -114,7 +114,7 @@ pub(crate) fn rows_out(ids: &[SalesforceId], versions: &[Version], kinds: &[Chan
 pub(crate) fn rows_in(rows: Option<v1::Rows>) -> Result<RowKeys, WireError> {
     let what = "rows";
     let rows = rows.unwrap_or_default();
-    if rows.ids.len() % 18 != 0 {
+    if !rows.ids.len().is_multiple_of(18) {
         return Err(invalid(what, "the ids are not 18 bytes each"));
     }
     let ids = rows
