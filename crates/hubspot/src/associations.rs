@@ -208,8 +208,13 @@ impl Client {
         struct Body<'a> {
             name: &'a str,
             label: &'a str,
+            #[serde(rename = "inverseLabel", skip_serializing_if = "Option::is_none")]
+            inverse: Option<String>,
         }
-        let body = json_body(&Body { name, label });
+        // Between a type and itself a label without an inverse reads the same from both ends: nobody could tell which
+        // of the two records names the other.
+        let inverse = (from == to).then(|| format!("{label} (inverse)"));
+        let body = json_body(&Body { name, label, inverse });
         let path = self.version().labels(from, to);
         let call = Call::post(path, body, Family::Associations, Share::Live, Effect::Writes);
         let answer: Answer<LabelBody> = self.send(call).await?.json()?;

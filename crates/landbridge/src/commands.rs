@@ -136,6 +136,9 @@ pub async fn run(
 
 /// Connects to the bus of a running installation; never starts one.
 async fn connect(global: &GlobalArgs, mut settings: Settings) -> anyhow::Result<Context> {
+    if let Some(folder) = std::env::var_os("LANDBRIDGE_STATE_DIR") {
+        settings.state_dir = folder.into();
+    }
     let url = match settings
         .bus
         .url

@@ -1,6 +1,7 @@
 //! `landbridge status`.
 
 use landbridge_control::ask::{AskTenant, TenantStatus};
+use landbridge_model::LinkOutcome;
 use landbridge_model::ask::CallCount;
 
 use super::{Context, watch};
@@ -83,6 +84,9 @@ fn syncs(status: &TenantStatus) -> String {
             (None, Some(trouble)) => format!("{}, in trouble: {trouble}", sync.status.as_str()),
             (None, None) => sync.status.as_str().to_owned(),
         };
+        // How many links wait now is told for the tenant: here it would be how often one had to.
+        let mut arrived = sync.links.clone();
+        arrived.retain(|(outcome, _)| *outcome != LinkOutcome::Parked);
         [
             sync.name.to_string(),
             format!("{} → {}", sync.object, sync.object_type),
@@ -90,7 +94,7 @@ fn syncs(status: &TenantStatus) -> String {
             state,
             sync.behind_ms.map(duration).unwrap_or_default(),
             counts(&sync.changes),
-            counts(&sync.links),
+            counts(&arrived),
         ]
     });
     table(
