@@ -110,11 +110,7 @@ async fn show_one(context: &Context, arguments: &FailuresShowArgs) -> anyhow::Re
         return Err(CommandError::new(Exit::NotFound, what).into());
     }
     show(context.output, &entries, |entries| {
-        entries
-            .iter()
-            .map(|entry| in_full(entry))
-            .collect::<Vec<_>>()
-            .join("\n\n")
+        entries.iter().map(in_full).collect::<Vec<_>>().join("\n\n")
     })?;
     Ok(Exit::Done)
 }

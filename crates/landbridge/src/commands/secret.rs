@@ -25,11 +25,11 @@ impl SecretSource<'_> {
     /// Reads it.
     pub(super) fn read(&self) -> Result<Secret, CommandError> {
         let text = if let Some(file) = self.file {
-            self.from_file(file)?
+            self.read_file(file)?
         } else if let Ok(text) = std::env::var(self.variable) {
             text
         } else if std::io::stdin().is_terminal() {
-            self.from_terminal()?
+            self.ask_for_it()?
         } else {
             return Err(CommandError::invalid(format!(
                 "{} is missing: set {}, or name a file with {}",
@@ -43,7 +43,7 @@ impl SecretSource<'_> {
         Ok(Secret::new(text))
     }
 
-    fn from_file(&self, file: &Path) -> Result<String, CommandError> {
+    fn read_file(&self, file: &Path) -> Result<String, CommandError> {
         let read = if file == Path::new("-") {
             let mut line = String::new();
             std::io::stdin().lock().read_line(&mut line).map(|_| line)
@@ -59,7 +59,7 @@ impl SecretSource<'_> {
         })
     }
 
-    fn from_terminal(&self) -> Result<String, CommandError> {
+    fn ask_for_it(&self) -> Result<String, CommandError> {
         let failed = |error: std::io::Error| {
             CommandError::invalid(format!("{} cannot be asked for: {error}", self.what))
         };
