@@ -203,11 +203,14 @@ impl Cache {
     }
 
     /// Waits until everything is on disk.
+    ///
+    /// Not by sled's `flush_async`: that waits on a thread of the same small pool that does the writing, and as many
+    /// flushes at once as the pool has threads (shards given up together are enough) wait for each other for ever.
     pub async fn flush(&self) -> Result<(), StageError> {
-        self.tree
-            .flush_async()
-            .await
-            .map(drop)
-            .map_err(|source| self.failed(source))
+        let tree = self.tree.clone();
+        match tokio::task::spawn_blocking(move || tree.flush()).await {
+            Ok(result) => result.map(drop).map_err(|source| self.failed(source)),
+            Err(error) => Err(StageError::caused("the cache's writer stopped", error)),
+        }
     }
 }
