@@ -28,6 +28,8 @@ pub(super) struct Bucket {
     slack: Duration,
     /// When the next paced send is due.
     due: Duration,
+    /// When live last sent.
+    live_at: Option<Duration>,
     /// Part of the limit that we allow ourselves.
     pub(super) factor: f64,
     slowed_at: Option<Duration>,
@@ -48,6 +50,7 @@ impl Bucket {
             span,
             slack,
             due: Duration::ZERO,
+            live_at: None,
             factor: 1.0,
             slowed_at: None,
             quiet_since: Duration::ZERO,
@@ -70,13 +73,14 @@ impl Bucket {
     }
 
     /// The earliest time at which this share may send.
-    pub(super) fn earliest(&self, share: Share, overdue: bool) -> Duration {
+    pub(super) fn earliest(&self, share: Share, overdue: bool, now: Duration) -> Duration {
         let Some(limit) = self.limit else {
             return self.not_before;
         };
         let capacity = self.capacity(limit);
-        // One place is always left for live, so that it never waits for a whole window to turn.
-        let spare = usize::from(capacity >= 20 && share != Share::Live && !overdue);
+        // While there is live traffic one place is left for it, so that it never waits for the window to turn.
+        let live_lately = self.live_at.is_some_and(|at| now < at + self.span);
+        let spare = usize::from(live_lately && capacity >= 20 && share != Share::Live && !overdue);
         let mut at = self.window.free_at(capacity - spare).max(self.not_before);
         if share != Share::Live && !overdue {
             at = at.max(self.due.saturating_sub(self.interval(capacity) * CATCH_UP));
@@ -84,7 +88,10 @@ impl Bucket {
         at
     }
 
-    pub(super) fn sent(&mut self, now: Duration) {
+    pub(super) fn sent(&mut self, share: Share, now: Duration) {
+        if share == Share::Live {
+            self.live_at = Some(now);
+        }
         let Some(limit) = self.limit else { return };
         let interval = self.interval(self.capacity(limit));
         // Live sends push the pace back too, but never further than bulk can bear.

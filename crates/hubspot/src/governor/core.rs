@@ -116,7 +116,7 @@ impl Core {
         }
         let line: Vec<_> = self.buckets[ticket.bucket].line().collect();
         for (other, overdue) in line {
-            let at = self.buckets[ticket.bucket].earliest(other, overdue);
+            let at = self.buckets[ticket.bucket].earliest(other, overdue, now);
             if other == share {
                 return if at <= now {
                     self.go(ticket, family, now)
@@ -143,7 +143,7 @@ impl Core {
     fn go(&mut self, ticket: Ticket, family: Family, now: Duration) -> Decision {
         self.leave(ticket);
         let bucket = &mut self.buckets[ticket.bucket];
-        bucket.sent(now);
+        bucket.sent(ticket.share, now);
         bucket.turn_taken(ticket.share);
         // Association calls have a daily count of their own, far from any use of ours.
         if ticket.bucket != ASSOCIATIONS {
