@@ -268,27 +268,29 @@ impl<'a> Resolver<'a> {
         if self.schemas.is_none() {
             self.schemas = Some(self.ask(StageKind::Loader, &ListSchemas {}, LOOK_UP).await?);
         }
-        let ends = definition
-            .spec
-            .associations
-            .iter()
-            .filter_map(|rule| standard_type(&rule.to));
-        let mut standard: Vec<&str> = ends.map(|end| end.object_type_id).collect();
-        standard.dedup();
-        for id in standard {
-            let is_known =
-                |schemas: &[ObjectSchema]| schemas.iter().any(|schema| schema.object_type_id.as_str() == id);
-            if self.schemas.as_deref().is_some_and(is_known) {
+        let ends = definition.spec.associations.iter().map(|rule| rule.to.as_str());
+        for name in ends.chain([definition.spec.hubspot.object_type.as_str()]) {
+            let id = standard_type(name).map_or(name, |standard| standard.object_type_id);
+            if self.schemas.iter().flatten().any(|schema| schema.is_called(id)) {
                 continue;
             }
-            let question = GetSchema {
-                object_type: id.to_owned(),
-            };
-            if let Some(schema) = missing_is_none(self.ask(StageKind::Loader, &question, LOOK_UP).await)? {
+            if let Some(schema) = self.schema(id).await? {
                 self.schemas.get_or_insert_default().push(schema);
             }
         }
         Ok(self.schemas.clone().unwrap_or_default())
+    }
+
+    /// One object type by itself: the portal's list lags behind for some seconds after a type was created.
+    async fn schema(&self, name: &str) -> Result<Option<ObjectSchema>, AskError> {
+        let question = GetSchema {
+            object_type: name.to_owned(),
+        };
+        match self.ask(StageKind::Loader, &question, LOOK_UP).await {
+            // A name that is no type's is not found, or makes no sense.
+            Err(error) if error.code == AskErrorCode::Invalid => Ok(None),
+            answer => missing_is_none(answer),
+        }
     }
 
     async fn ask<Q: Question + Sync>(

@@ -229,8 +229,8 @@ proptest! {
         let cut = cut.index(reports.len());
         let mut straight = Ledger::default();
         let fold = |ledger: &mut Ledger, from: usize, to: usize| {
-            for place in from..to {
-                ledger.fold(place as u64 + 1, &reports[place]);
+            for (place, report) in reports.iter().enumerate().take(to).skip(from) {
+                ledger.fold(place as u64 + 1, report);
             }
         };
         fold(&mut straight, 0, cut);

@@ -104,7 +104,7 @@ impl Rig {
         let runtime = WorkerRuntime {
             hub: Hub::new(bus.clone()),
             config: ConfigView::open(&bus).await.unwrap(),
-            caches: Caches::open(&self.cache_of(W::KIND), 8 << 20).unwrap(),
+            caches: self.caches(W::KIND).await,
             worker: WorkerId::generate(),
             secrets: SecretOpener::new(bus, None),
             call_timeout: Duration::from_millis(100),
@@ -118,6 +118,19 @@ impl Rig {
             .await
             .unwrap();
         Running { stop, task }
+    }
+
+    /// A worker that was dropped lets go of its database a moment later.
+    async fn caches(&self, stage: StageKind) -> Caches {
+        soon("that the cache is free", async {
+            loop {
+                match Caches::open(&self.cache_of(stage), 8 << 20) {
+                    Ok(caches) => return caches,
+                    Err(_) => tokio::task::yield_now().await,
+                }
+            }
+        })
+        .await
     }
 
     fn cache_of(&self, stage: StageKind) -> std::path::PathBuf {

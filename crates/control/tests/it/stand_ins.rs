@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use landbridge_model::ask::{
-    AskStatus, DescribeObject, FindIdentities, FoundIdentities, HubSpotTest, ListObjects, ListRecords,
-    ListSchemas, ListedRecord, Provision, Provisioned, Question, RecordPage, SalesforceTest, StageStatus,
-    StartCompare, Started, TestHubSpot, TestSalesforce,
+    AskStatus, DescribeObject, FindIdentities, FoundIdentities, GetSchema, HubSpotTest, ListObjects,
+    ListRecords, ListSchemas, ListedRecord, Provision, Provisioned, Question, RecordPage, SalesforceTest,
+    StageStatus, StartCompare, Started, TestHubSpot, TestSalesforce,
 };
 use landbridge_model::hubspot::ObjectSchema;
 use landbridge_model::salesforce::ObjectDescribe;
@@ -149,6 +149,7 @@ impl Worker for LoaderStandIn {
                 ..Default::default()
             }),
             ListSchemas::SERVICE => answer_with(&vec![vehicles()]),
+            GetSchema::SERVICE => Err(AskError::new(AskErrorCode::NotFound, "no such type")),
             AskStatus::SERVICE => answer_with(&StageStatus::default()),
             Provision::SERVICE => {
                 let question: Provision = parse_ask(&ask)?;
