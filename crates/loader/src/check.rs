@@ -41,6 +41,7 @@ pub(crate) async fn run(shard: Arc<LoaderShard>, mut lane: LaneContext) -> Resul
                 context: lane.shard.clone(),
                 tenant: tenant.clone(),
                 share: Share::Check,
+                metrics: shard.metrics.clone(),
             };
             let compared = match find(&lane.shard, &lane.tenant, &batch.envelope.sync).await {
                 Some(target) => {
@@ -273,7 +274,7 @@ impl Check<'_> {
                     field: &association.field,
                     parent: *parent,
                     parent_hubspot_id,
-                    linked: of_field(records, association, parent_hubspot_id),
+                    linked: of_field(records, association, parent_hubspot_id, from == to),
                 }
             })
             .collect();
@@ -352,10 +353,14 @@ fn of_field(
     records: &[AssociatedRecord],
     association: &Association,
     wanted: Option<HubSpotId>,
+    one_type: bool,
 ) -> Vec<HubSpotId> {
     let belongs = |record: &&AssociatedRecord| match &association.label {
         Some(label) => record.types.iter().any(|held| held.kind == *label),
-        None => Some(record.to) == wanted || record.types.iter().all(|held| held.label.is_none()),
+        // Between records of one type a plain association does not tell who names whom.
+        None => {
+            Some(record.to) == wanted || (!one_type && record.types.iter().all(|held| held.label.is_none()))
+        }
     };
     records.iter().filter(belongs).map(|record| record.to).collect()
 }

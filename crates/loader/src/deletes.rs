@@ -104,7 +104,10 @@ impl Airline {
         }
         self.context.lease.wait_to_send(portal.client.timeout()).await?;
         let ids: Vec<HubSpotId> = archived.iter().map(|(_, id)| *id).collect();
-        Ok(portal.client.archive_records(self.share, object_type, &ids).await)
+        let began = Instant::now();
+        let archived = portal.client.archive_records(self.share, object_type, &ids).await;
+        self.count("batch-archive", &archived, began);
+        Ok(archived)
     }
 
     /// A tombstone keeps an older row from bringing the record back.

@@ -1,6 +1,7 @@
 //! Telling what became of a message, and taking it off its lane: the last step, in an order that a crash cannot hurt.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use landbridge_bus::LinkPart;
 use landbridge_model::{
@@ -59,6 +60,15 @@ pub(crate) async fn finish(
         })
         .collect();
     for outcome in &outcomes {
+        if matches!(
+            outcome.outcome,
+            Outcome::Created | Outcome::Updated | Outcome::Deleted
+        ) {
+            let lag = context.hub.now_ms().saturating_sub(outcome.version.stamp_ms);
+            shard
+                .metrics
+                .arrived(lane, Duration::from_millis(u64::try_from(lag).unwrap_or(0)));
+        }
         remember(shard, context, &batch, outcome).await?;
     }
     if let Some(object_type) = object_type {

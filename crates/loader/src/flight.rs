@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use landbridge_hubspot::narrow::{Narrowing, Next};
 use landbridge_hubspot::records::UpsertBody;
@@ -10,7 +10,7 @@ use landbridge_hubspot::settle::{ItemVerdict, settle};
 use landbridge_hubspot::{Error, Share, Verdict};
 use landbridge_model::sync::VERSION_PROPERTY;
 use landbridge_model::{Failure, FailureCategory, HubSpotId, Outcome, SalesforceId, Version};
-use landbridge_stage::{ShardContext, StageError};
+use landbridge_stage::{CallResult, Metrics, ShardContext, Side, StageError};
 
 use crate::backoff::pause;
 use crate::known::{Judgement, Known, Present, judge};
@@ -35,6 +35,7 @@ pub(crate) struct Airline {
     pub(crate) context: ShardContext,
     pub(crate) tenant: Arc<Tenant>,
     pub(crate) share: Share,
+    pub(crate) metrics: Metrics,
 }
 
 /// A batch's answer as far as it is about rows.
@@ -123,9 +124,12 @@ impl Airline {
         let texts: Vec<&str> = ids.iter().map(SalesforceId::as_str).collect();
         let wanted = [id_property, VERSION_PROPERTY];
         let client = &portal.client;
+        let began = Instant::now();
         let reply = client
             .read_records(self.share, object_type, Some(id_property), &texts, &wanted)
-            .await?;
+            .await;
+        self.count("batch-read", &reply, began);
+        let reply = reply?;
         let mut found = HashMap::new();
         for record in reply.records(&wanted)?.results {
             let Some(id) = record.values[0]
@@ -230,10 +234,12 @@ impl Airline {
             let values = cells.map(|(at, (_, column))| (own[at], column.get(row.index)));
             body.push(row.id().as_str(), values.chain([(0, Some(version.as_str()))]));
         }
+        let began = Instant::now();
         let reply = portal
             .client
             .upsert_records(self.share, &target.object_type, body.finish())
             .await;
+        self.count("batch-upsert", &reply, began);
         let reply = match reply {
             Ok(reply) => reply,
             Err(error) => return Ok(Sent::Refused(error)),
@@ -301,6 +307,20 @@ impl Airline {
         }
         let object_type = rows[group[0]].target.object_type.clone();
         self.tenant.memory.remember(&object_type, remembered).await
+    }
+
+    /// Counts a call that was made.
+    pub(crate) fn count<T>(&self, call: &'static str, result: &Result<T, Error>, began: Instant) {
+        let result = match result {
+            Ok(_) => CallResult::Ok,
+            Err(error) => match &error.verdict {
+                Verdict::RateLimited { .. } => CallResult::Limited,
+                verdict if verdict.retry_after().is_some() => CallResult::Failed,
+                _ => CallResult::Refused,
+            },
+        };
+        self.metrics
+            .call_ended(Side::HubSpot, call, result, began.elapsed());
     }
 
     /// A refusal that holds for each of these rows.

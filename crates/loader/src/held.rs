@@ -89,6 +89,7 @@ async fn release(
         context: context.clone(),
         tenant: tenant.clone(),
         share: Share::Bulk,
+        metrics: shard.metrics.clone(),
     };
     let fates = airline.delete(&portal, &mut rows).await;
     tenant.end([&key]);

@@ -12,6 +12,7 @@ use landbridge_model::{
 };
 use landbridge_stage::{Delivery, LaneContext, StageError};
 use landbridge_wire::{FailedRecord, Report, ReportBody, Wire};
+use tracing::Instrument;
 
 pub(crate) mod calls;
 
@@ -48,18 +49,21 @@ pub(crate) async fn run(shard: Arc<LoaderShard>, mut lane: LaneContext) -> Resul
             return Ok(());
         };
         tokio::time::sleep(shard.settings.linger).await;
+        let span = tracing::info_span!("link", tenant = %lane.tenant, sequence = first.sequence);
+        first.continue_trace(&span);
         let (messages, mut jobs) = gather(&mut lane, first).await?;
         let airline = Airline {
             context: lane.shard.clone(),
             tenant: tenant.clone(),
             share: Share::from(lane.lane),
+            metrics: shard.metrics.clone(),
         };
         let mut worker = LinkWorker {
             airline,
             portal,
             jobs: &mut jobs,
         };
-        while !worker.settle_all().await? {
+        while !worker.settle_all().instrument(span.clone()).await? {
             // Stopped: what is not acknowledged comes again. Else the credential was refused: with a new one, all over.
             let pause = tokio::time::sleep(CREDENTIAL_PAUSE);
             if lane.shard.stop.run_until_cancelled(pause).await.is_none() {
@@ -197,9 +201,9 @@ impl LinkWorker<'_> {
                 .any(|other| other.to == *to && other.label.is_none())
         });
         let match_property = first.association.as_ref().map(|one| one.match_property.clone());
-        let unknown = wishes
-            .iter()
-            .any(|wish| wish.former == Former::Unknown && wish.label.is_none());
+        // A plain association between records of one type does not tell who names whom: none is taken for ours.
+        let plain_and_unknown = |wish: &Wish<'_>| wish.former == Former::Unknown && wish.label.is_none();
+        let unknown = from != to && wishes.iter().any(plain_and_unknown);
         let associated: Vec<HubSpotId> = current
             .values()
             .flatten()

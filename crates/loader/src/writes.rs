@@ -13,6 +13,7 @@ use landbridge_hubspot::records::BATCH_INPUTS_MAX;
 use landbridge_model::{Failure, FailureCategory, Lane, ObjectTypeId, WriteBatch};
 use landbridge_stage::{Delivery, LaneContext, StageError};
 use landbridge_wire::{HeldDelete, Wire};
+use tracing::Instrument;
 
 use crate::decide::{decide, fingerprint, group_of};
 use crate::finish::{Finished, finish};
@@ -40,6 +41,8 @@ struct InHand {
     held: Vec<HeldDelete>,
     left: usize,
     since: Instant,
+    /// Continues the trace that the message came with.
+    span: tracing::Span,
 }
 
 struct Landed {
@@ -171,6 +174,9 @@ impl WriteLane {
             .prepare_type(&self.lane.shard, &self.tenant, &self.portal, &target)
             .await?;
         let message = delivery.sequence;
+        let (tenant, lane) = (&self.lane.tenant, self.lane.lane);
+        let span = tracing::info_span!("load", %tenant, %lane, sequence = message, rows = batch.ids.len());
+        delivery.continue_trace(&span);
         for index in 0..batch.ids.len() {
             let row = Row {
                 message,
@@ -202,6 +208,7 @@ impl WriteLane {
             held: Vec::new(),
             left: rows,
             since,
+            span,
         };
         if rows == 0 {
             self.done.push_back(in_hand);
@@ -285,9 +292,14 @@ impl WriteLane {
             context: self.lane.shard.clone(),
             tenant: self.tenant.clone(),
             share: Share::from(self.lane.lane),
+            metrics: self.shard.metrics.clone(),
         };
         let portal = self.portal.clone();
-        self.flights.push(Box::pin(async move {
+        let first = rows
+            .first()
+            .and_then(|waiting| self.in_hand.get(&waiting.payload.message));
+        let span = first.map_or_else(tracing::Span::none, |in_hand| in_hand.span.clone());
+        let flight = async move {
             let mut rows = rows;
             let mut payloads: Vec<Row> = rows.iter().map(|waiting| waiting.payload.clone()).collect();
             let upserts = payloads.first().is_some_and(Row::is_upsert);
@@ -300,7 +312,8 @@ impl WriteLane {
                 waiting.payload = payload;
             }
             Landed { rows, fates }
-        }));
+        };
+        self.flights.push(Box::pin(flight.instrument(span)));
     }
 
     fn land(&mut self, landed: Landed) -> Result<(), StageError> {
@@ -346,7 +359,8 @@ impl WriteLane {
         shard
             .metrics
             .batch_handled(lane, done.batch.ids.len() as u64, done.since.elapsed());
-        self.finishing = Some(Box::pin(async move {
+        let span = done.span.clone();
+        let telling = async move {
             let finished = Finished {
                 object_type: Some(done.target.object_type.clone()),
                 delivery: done.delivery,
@@ -355,7 +369,8 @@ impl WriteLane {
                 held: done.held,
             };
             finish(&shard, &context, lane, finished).await
-        }));
+        };
+        self.finishing = Some(Box::pin(telling.instrument(span)));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Instant;
 
 use landbridge_hubspot::associations::{Pair, PairAnswer, READ_INPUTS_MAX, TypedPair};
 use landbridge_hubspot::narrow::{Narrowing, Next};
@@ -34,7 +35,10 @@ pub(crate) async fn patiently<T, F: Future<Output = Result<T, Error>>>(
             .lease
             .wait_to_send(portal.client.timeout())
             .await?;
-        let error = match call().await {
+        let began = Instant::now();
+        let result = call().await;
+        airline.count("associations", &result, began);
+        let error = match result {
             Ok(done) => return Ok(Some(Ok(done))),
             Err(error) => error,
         };
