@@ -1,10 +1,9 @@
 //! The account of everything: reports folded, in the order of their stream, into imports, syncs and compares.
 //!
-//! Pure: no bus, no clock, no disk. An import's records and links are kept in memory maps (about 45 bytes a record and
-//! as many a link at a full table, so some hundred megabytes for a million records with two links each) while the
-//! import is open, since a disk cache costs more time per record than the whole fold. What is stored on disk are the
-//! counts of closed imports and the first sequence of the open ones: after a restart only the reports of open imports
-//! are read again.
+//! Pure: no bus, no clock, no disk. An import's records and links are kept in memory maps while the import is open (20
+//! MB for 100,000 records with two links each, 240 MB for a million, measured), since a disk cache costs more time per
+//! record than the whole fold. What is stored on disk are the counts of closed imports and the first sequence of the
+//! open ones: after a restart only the reports of open imports are read again.
 
 mod compact;
 mod compare;
