@@ -144,6 +144,7 @@ pub(crate) mod tests {
                 ("loader", usage(1.5)),
             ],
             traffic: Traffic(loads.into()),
+            complaints: Vec::new(),
         };
         let relay = Relay {
             records_per_second: 80_000.0,

@@ -215,13 +215,17 @@ impl Installation {
         Ok(traffic)
     }
 
-    /// Ends everything in an orderly way, whoever writes first.
-    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+    /// Ends everything in an orderly way, whoever writes first. Gives what did not end as it should, in words: it
+    /// does not touch what was measured.
+    pub(crate) async fn stop(self) -> Vec<String> {
+        let mut complaints = Vec::new();
         for process in self.stages.into_iter().rev().chain([self.sandbox]) {
-            process.stop().await?;
+            if let Err(error) = process.stop().await {
+                complaints.push(format!("{error:#}"));
+            }
         }
         self.server.stop().await;
-        Ok(())
+        complaints
     }
 }
 

@@ -23,7 +23,8 @@ mod traffic;
 mod usage;
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
@@ -98,7 +99,17 @@ impl Setup {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "landbridge-bench: {error:#}"); // nobody listens
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
     // reqwest wants a TLS provider even for plain HTTP.
     if rustls::crypto::ring::default_provider()
         .install_default()
@@ -107,7 +118,7 @@ async fn main() -> anyhow::Result<()> {
         anyhow::bail!("another TLS provider is installed already");
     }
     let work = async {
-        match Cli::parse().command {
+        match cli.command {
             Command::Pipeline(arguments) => pipeline(arguments).await,
             Command::Memory(arguments) => memory(arguments).await,
         }
@@ -177,20 +188,24 @@ async fn measure(setup: &Setup, records: u64, objects: Objects) -> anyhow::Resul
         "importing {} of {records} records through separate processes",
         objects.as_str()
     ))?;
-    if let Some(keep) = &setup.keep {
-        let folder = keep.join(format!("{}-{records}", objects.as_str()));
-        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        return pipeline::run(&binary, &folder, records, objects).await;
-    }
-    let folder = tempfile::Builder::new().prefix("landbridge-bench-").tempdir()?;
+    let mut folder = tempfile::Builder::new();
+    folder.prefix("landbridge-bench-");
+    let mut folder = match &setup.keep {
+        Some(keep) => {
+            std::fs::create_dir_all(keep).with_context(|| format!("cannot make {}", keep.display()))?;
+            folder.disable_cleanup(true).tempdir_in(keep)?
+        }
+        None => folder.tempdir()?,
+    };
     let measured = pipeline::run(&binary, folder.path(), records, objects).await;
-    measured.map_err(|error| {
-        let kept: &Path = &folder.keep();
-        error.context(format!(
-            "the run failed; state and logs are in {}",
-            kept.display()
-        ))
-    })
+    if measured.is_err() {
+        folder.disable_cleanup(true);
+    }
+    let measured = measured.with_context(|| format!("the run failed; see {}", folder.path().display()))?;
+    for complaint in &measured.complaints {
+        say(&format!("note: {complaint}"))?;
+    }
+    Ok(measured)
 }
 
 fn cores() -> usize {

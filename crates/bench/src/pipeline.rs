@@ -62,6 +62,8 @@ pub(crate) struct Measured {
     pub(crate) processes: Vec<(&'static str, Usage)>,
     /// What went over the bus for it.
     pub(crate) traffic: Traffic,
+    /// What did not end as it should afterwards.
+    pub(crate) complaints: Vec<String>,
 }
 
 /// Imports an org of so many records, in a new installation. State and logs are in `folder`.
@@ -82,7 +84,7 @@ pub(crate) async fn run(
     let (imports, status) = watch(&mut installation, objects.syncs().len()).await?;
     let processes = spent(&usage, installation.usage()?);
     let traffic = installation.traffic().await?.since(&traffic);
-    installation.stop().await?;
+    let complaints = installation.stop().await;
     let (records_took, took) =
         spans(&imports, &status).context("control does not say when the import ended")?;
     let measured = Measured {
@@ -93,6 +95,7 @@ pub(crate) async fn run(
         took,
         processes,
         traffic,
+        complaints,
     };
     anyhow::ensure!(measured.records > 0, "nothing was imported");
     Ok(measured)
