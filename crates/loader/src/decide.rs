@@ -77,10 +77,13 @@ pub(crate) fn decide(
             .or_insert_with(|| memory.count(object_type))
     };
     let sync = row.batch.envelope.sync_key();
-    if shard
-        .deletes
-        .allow(&sync, row.target.max_deletes, records, Instant::now())
-    {
+    if shard.deletes.allow(
+        &sync,
+        (row.id(), row.version()),
+        row.target.max_deletes,
+        records,
+        Instant::now(),
+    ) {
         return Ok(None);
     }
     let reason = "more deletes within an hour than the sync's safety limit allows".to_owned();

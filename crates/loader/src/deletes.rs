@@ -19,7 +19,14 @@ const SHARE_FLOOR: u64 = 20;
 
 /// Counts the deletes of the last hour, by sync.
 #[derive(Debug, Default)]
-pub(crate) struct DeleteGuard(parking_lot::Mutex<HashMap<SyncKey, VecDeque<Instant>>>);
+pub(crate) struct DeleteGuard(parking_lot::Mutex<HashMap<SyncKey, Recent>>);
+
+/// One sync's deletes of the last hour. A delete counts once, however often it is judged or delivered.
+#[derive(Debug, Default)]
+struct Recent {
+    order: VecDeque<(Instant, SalesforceId)>,
+    granted: HashMap<SalesforceId, Version>,
+}
 
 impl DeleteGuard {
     /// Whether one more delete stays within the limit; if so it is counted. `records` tells how many records the sync
@@ -27,16 +34,26 @@ impl DeleteGuard {
     pub(crate) fn allow(
         &self,
         sync: &SyncKey,
+        (id, version): (SalesforceId, Version),
         limit: MaxDeletes,
         records: impl FnOnce() -> usize,
         now: Instant,
     ) -> bool {
         let mut counts = self.0.lock();
         let recent = counts.entry(sync.clone()).or_default();
-        while recent.front().is_some_and(|&at| now.duration_since(at) > WINDOW) {
-            recent.pop_front();
+        while recent
+            .order
+            .front()
+            .is_some_and(|(at, _)| now.duration_since(*at) > WINDOW)
+        {
+            if let Some((_, id)) = recent.order.pop_front() {
+                recent.granted.remove(&id);
+            }
         }
-        let made = recent.len() as u64;
+        if recent.granted.get(&id) == Some(&version) {
+            return true;
+        }
+        let made = recent.order.len() as u64;
         let most = match limit {
             MaxDeletes::Count(count) => count,
             MaxDeletes::Percent(_) if made < SHARE_FLOOR => SHARE_FLOOR,
@@ -45,7 +62,8 @@ impl DeleteGuard {
         };
         let allowed = made < most;
         if allowed {
-            recent.push_back(now);
+            recent.order.push_back((now, id));
+            recent.granted.insert(id, version);
         }
         allowed
     }
@@ -153,12 +171,19 @@ mod tests {
         }
     }
 
+    fn delete(serial: usize) -> (SalesforceId, Version) {
+        (
+            SalesforceId::parse(&format!("a00{serial:012}")).unwrap(),
+            Version::new(1, 0),
+        )
+    }
+
     fn allowed(limit: MaxDeletes, records: usize, wishes: usize) -> usize {
         let guard = DeleteGuard::default();
         let now = Instant::now();
         let mut deleted = 0;
-        for _ in 0..wishes {
-            deleted += usize::from(guard.allow(&sync(), limit, || records - deleted, now));
+        for wish in 0..wishes {
+            deleted += usize::from(guard.allow(&sync(), delete(wish), limit, || records - deleted, now));
         }
         deleted
     }
@@ -183,8 +208,18 @@ mod tests {
     fn the_count_is_of_the_last_hour() {
         let guard = DeleteGuard::default();
         let (limit, now) = (MaxDeletes::Count(1), Instant::now());
-        assert!(guard.allow(&sync(), limit, || 9, now));
-        assert!(!guard.allow(&sync(), limit, || 9, now + Duration::from_secs(3_599)));
-        assert!(guard.allow(&sync(), limit, || 9, now + Duration::from_secs(3_601)));
+        let allow = |serial, after| {
+            guard.allow(
+                &sync(),
+                delete(serial),
+                limit,
+                || 9,
+                now + Duration::from_secs(after),
+            )
+        };
+        assert!(allow(1, 0));
+        assert!(allow(1, 5), "judged again, it is the same delete");
+        assert!(!allow(2, 3_599));
+        assert!(allow(2, 3_601));
     }
 }

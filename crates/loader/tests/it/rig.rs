@@ -16,7 +16,7 @@ use landbridge_model::config::{
     HubSpotConnection, HubSpotCredentials, Resolved, SalesforceConnection, Sync, SyncStatus, Tenant,
 };
 use landbridge_model::salesforce::ObjectDescribe;
-use landbridge_model::sync::SyncDefinition;
+use landbridge_model::sync::{Rules, SyncDefinition};
 use landbridge_model::{
     ChangeKind, Envelope, Lane, LinkVerdict, ObjectTypeId, Outcome, Purpose, RecordOutcome, Revision,
     SalesforceId, Source, StageKind, SyncName, Table, TenantId, Version, WriteBatch,
@@ -271,6 +271,21 @@ impl Rig {
         };
         let put = |_: Option<Sync>| Ok::<_, std::convert::Infallible>(Some(sync.clone()));
         let _stored = self.view.change_sync(&key, put).await.unwrap();
+    }
+
+    /// Changes the sync's rules; the next loader sees them.
+    pub(crate) async fn change_rules(&mut self, change: fn(&mut Rules)) {
+        let key = landbridge_model::SyncKey {
+            tenant: self.tenant.clone(),
+            name: SyncName::new("cars").unwrap(),
+        };
+        let put = |stored: Option<Sync>| {
+            let mut sync = stored.unwrap();
+            change(&mut sync.definition.spec.rules);
+            Ok::<_, std::convert::Infallible>(Some(sync))
+        };
+        let _stored = self.view.change_sync(&key, put).await.unwrap();
+        self.restart_cold().await;
     }
 
     /// Starts a loader with an empty cache.

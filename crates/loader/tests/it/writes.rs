@@ -3,8 +3,10 @@
 use std::sync::atomic::Ordering;
 
 use landbridge_model::ask::{AskStatus, Explain, FindIdentities, ListRecords, TestHubSpot};
+use landbridge_model::sync::MaxDeletes;
 use landbridge_model::{ChangeKind, FailureCategory, Lane, ObjectTypeId, Outcome, Purpose};
 use landbridge_sandbox::hubspot::Behaviour;
+use landbridge_wire::ReportBody;
 
 use crate::rig::{Rig, account, car, outcomes};
 
@@ -212,6 +214,48 @@ async fn a_delete_touches_only_what_landbridge_wrote() {
         outcomes(&rig.apply(Lane::Live, &undeleted).await),
         [Outcome::Created]
     );
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mass_delete_is_held_and_a_record_that_comes_back_is_let_go() {
+    let mut rig = Rig::ready(Behaviour::default()).await;
+    rig.change_rules(|rules| rules.max_deletes = Some(MaxDeletes::Count(1)))
+        .await;
+    let batch = rig.cars(&[(1, 1_000, "one", None), (2, 1_000, "two", None)]);
+    assert_eq!(
+        outcomes(&rig.apply(Lane::Live, &batch).await),
+        [Outcome::Created; 2]
+    );
+    let mut delete = rig.cars(&[(1, 2_000, "", None), (2, 2_000, "", None)]);
+    delete.kinds = vec![ChangeKind::Delete; 2];
+    assert_eq!(
+        outcomes(&rig.apply(Lane::Live, &delete).await),
+        [Outcome::Deleted, Outcome::Held]
+    );
+    assert_eq!(rig.stored(2).await.unwrap().0, "two");
+    assert_eq!(rig.hub.held(&rig.tenant, None).await.unwrap().len(), 1);
+    let back = rig.cars(&[(2, 3_000, "back", None)]);
+    assert_eq!(outcomes(&rig.apply(Lane::Live, &back).await), [Outcome::Updated]);
+    assert!(rig.hub.held(&rig.tenant, None).await.unwrap().is_empty());
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_in_its_grace_is_written_when_the_grace_is_over() {
+    let mut rig = Rig::ready(Behaviour::default()).await;
+    rig.change_rules(|rules| rules.grace = Some("1s".to_owned()))
+        .await;
+    rig.apply(Lane::Live, &rig.cars(&[(1, 1_000, "one", None)])).await;
+    let mut delete = rig.cars(&[(1, 2_000, "", None)]);
+    delete.kinds = vec![ChangeKind::Delete];
+    assert_eq!(outcomes(&rig.apply(Lane::Live, &delete).await), [Outcome::Held]);
+    let reports = rig.reports(|reports| !reports.is_empty()).await;
+    let ReportBody::Records(records) = &reports[0].body else {
+        panic!("{reports:?}")
+    };
+    assert_eq!(outcomes(records), [Outcome::Deleted]);
+    assert_eq!(rig.stored(1).await, None);
     rig.stop().await;
 }
 
