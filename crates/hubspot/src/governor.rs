@@ -1,7 +1,7 @@
 //! One tenant's API budget on the HubSpot side: who may call next, and when.
 //!
 //! HubSpot limits by bucket: ordinary calls and association calls over a rolling ten seconds, search by the second, and
-//! a daily count that all apps of the account share. The [`core`] decides over plain values; [`Governor`] puts a clock
+//! a daily count that all apps of the account share. The core decides over plain values; [`Governor`] puts a clock
 //! and waiting tasks around it.
 //!
 //! * **G1** No rolling window holds more sends than the limit less a margin, whatever the shares ask for.

@@ -6,7 +6,7 @@
 //!
 //! **Bound**, without any hint: `k` bad rows in a batch of `n` cost at most `k·(log2(n/k) + 2) + 2` calls after the one
 //! that was refused, whichever rows they are. How many rows to send next is not a rule of thumb but the choice with the
-//! best worst case against that bound, computed once for each batch size ([`Plan`]). When the refusal names offenders
+//! best worst case against that bound, computed once for each batch size. When the refusal names offenders
 //! truthfully, one call lands all others.
 
 use std::collections::{BTreeSet, HashMap};
