@@ -152,6 +152,8 @@ impl ControlShard {
 
     /// Accounts for the records of a run: what is extracted first, then the lanes, then the outcomes.
     async fn assess(&self, tenant: &TenantId, run: &RunId) -> Result<Assessment, StageError> {
+        // After a restart the account is not there yet, or only in part.
+        self.caught_up(tenant).await?;
         let mark = {
             let ledger = self.ledger();
             match ledger.tenant(tenant).and_then(|tenant| tenant.run(run)) {

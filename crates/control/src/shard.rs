@@ -53,7 +53,7 @@ impl ControlShard {
             context,
             ledger: Mutex::new(ledger),
             after,
-            through: watch::channel(0).0,
+            through: watch::channel(after).0,
             verifies: Mutex::default(),
         })
     }
@@ -99,9 +99,9 @@ impl ControlShard {
                 ledger.passed(sequence);
             }
         }
-        let through = ledger.through();
         drop(ledger);
-        self.through.send_replace(through);
+        // Not the ledger's own position: after a restart that is ahead of what open imports have read again.
+        self.through.send_replace(sequence);
     }
 
     /// Waits until all that the tenant's stages have reported so far is folded.
