@@ -4,7 +4,6 @@
 
 mod bad_input;
 mod deploy;
-mod dreamhouse;
 mod failover;
 mod fleet;
 mod harness;

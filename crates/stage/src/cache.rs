@@ -204,13 +204,16 @@ impl Cache {
 
     /// Waits until everything is on disk.
     ///
-    /// Not by sled's `flush_async`: that waits on a thread of the same small pool that does the writing, and as many
-    /// flushes at once as the pool has threads (shards given up together are enough) wait for each other for ever.
+    /// One flush at a time in the process, and on a thread of the runtime's: sled writes on a small pool that all its
+    /// databases share, and flushes that wait inside that pool for each other's writes never end.
     pub async fn flush(&self) -> Result<(), StageError> {
+        static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+        let _turn = TURN.lock().await;
         let tree = self.tree.clone();
         match tokio::task::spawn_blocking(move || tree.flush()).await {
-            Ok(result) => result.map(drop).map_err(|source| self.failed(source)),
+            Ok(flushed) => flushed.map(drop).map_err(|source| self.failed(source)),
             Err(error) => Err(StageError::caused("the cache's writer stopped", error)),
         }
+    }
     }
 }

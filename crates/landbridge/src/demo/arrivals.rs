@@ -69,6 +69,23 @@ impl Arrivals {
         state.waiting.values().map(Vec::len).sum()
     }
 
+    /// Waits until a record's edits have arrived.
+    pub async fn settled(&self, id: SalesforceId) {
+        let mut look = tokio::time::interval(super::LOOK);
+        loop {
+            look.tick().await;
+            if !self
+                .state
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .waiting
+                .contains_key(&id)
+            {
+                return;
+            }
+        }
+    }
+
     /// What has arrived since the last call.
     pub fn news(&self) -> Vec<Arrival> {
         std::mem::take(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner).arrived)

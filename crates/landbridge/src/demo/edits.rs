@@ -124,8 +124,9 @@ impl Script {
         vehicle: SalesforceId,
     ) -> anyhow::Result<usize> {
         arrivals.expect(user.delete("a vehicle deleted", "Vehicle__c", vehicle).await?);
-        // Two edits of one record within one second would be one change: the stamp has that grain.
-        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        // The stamp has a grain of one second, and edits of one record within one window of the increment are one change:
+        // the delete is only seen when it has arrived.
+        arrivals.settled(vehicle).await;
         arrivals.expect(user.undelete("a vehicle undeleted", vehicle).await?);
         Ok(2)
     }

@@ -35,14 +35,14 @@ pub fn print(
             import.unaccounted
         ));
     }
-    for sync in &status.syncs {
-        let links = sync.links.iter().filter(|(_, count)| *count > 0);
+    for import in imported {
+        let links = import.links.iter().filter(|(_, count)| *count > 0);
         let links: Vec<String> = links
             .map(|(outcome, count)| format!("{count} {outcome}"))
             .collect();
         screen.line(&format!(
             "  links of {:<14} {}",
-            sync.name.as_str(),
+            import.sync.as_str(),
             none_if_empty(&links)
         ));
     }

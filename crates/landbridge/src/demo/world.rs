@@ -202,7 +202,10 @@ impl World {
 
     /// HubSpot's schema reads lag behind its writes by seconds, so what was just created may not be seen at once.
     async fn apply(&self, screen: &Screen) -> anyhow::Result<()> {
-        let question = ApplySyncs { definitions: self.definitions.clone(), dry_run: false };
+        let question = ApplySyncs {
+            definitions: self.definitions.clone(),
+            dry_run: false,
+        };
         let deadline = tokio::time::Instant::now() + SCHEMA_LAG_MAX;
         let mut look = tokio::time::interval(super::LOOK);
         loop {
