@@ -36,19 +36,45 @@ fn definitions_that_cannot_work_are_refused_with_place_and_remedy() {
     };
 
     let unknown_key = changed("  rules:\n", "  rulez:\n");
-    refused(&installation, "unknown-key", &unknown_key, &["rulez", "rules", "line"]);
+    refused(
+        &installation,
+        "unknown-key",
+        &unknown_key,
+        &["rulez", "rules", "line"],
+    );
 
     let no_required = changed("    - from: Name\n      to: name\n", "");
-    refused(&installation, "unmapped-required", &no_required, &["name", "required"]);
+    refused(
+        &installation,
+        "unmapped-required",
+        &no_required,
+        &["name", "required"],
+    );
 
-    let bad_type = changed("from: Notes__c\n      to: notes", "from: Notes__c\n      to: price");
-    refused(&installation, "impossible-type", &bad_type, &["Notes__c", "price"]);
+    let bad_type = changed(
+        "from: Notes__c\n      to: notes",
+        "from: Notes__c\n      to: price",
+    );
+    refused(
+        &installation,
+        "impossible-type",
+        &bad_type,
+        &["Notes__c", "price"],
+    );
 
     let no_option = changed("        Hybrid: hybrid\n", "");
     refused(&installation, "picklist", &no_option, &["Hybrid", "fuel"]);
 
-    let unsynced = changed("      to: depots\n      label: stationed at", "      to: garages\n");
-    refused(&installation, "unsynced-parent", &unsynced, &["Depot__c", "garages"]);
+    let unsynced = changed(
+        "      to: depots\n      label: stationed at",
+        "      to: garages\n",
+    );
+    refused(
+        &installation,
+        "unsynced-parent",
+        &unsynced,
+        &["Depot__c", "garages"],
+    );
 }
 
 #[test]
@@ -85,11 +111,20 @@ fn a_malformed_org_folder_is_refused_by_file() {
     let folder = tempfile::tempdir().unwrap();
     let object = folder.path().join("force-app/main/default/objects/Boat__c");
     std::fs::create_dir_all(object.join("fields")).unwrap();
-    std::fs::write(folder.path().join("sfdx-project.json"), r#"{"packageDirectories":[{"path":"force-app"}]}"#)
+    std::fs::write(
+        folder.path().join("sfdx-project.json"),
+        r#"{"packageDirectories":[{"path":"force-app"}]}"#,
+    )
+    .unwrap();
+    std::fs::write(
+        object.join("Boat__c.object-meta.xml"),
+        "<CustomObject><label>Boat",
+    )
+    .unwrap();
+    let output = binary()
+        .args(["sandbox", "--org", folder.path().to_str().unwrap(), "--json"])
+        .output()
         .unwrap();
-    std::fs::write(object.join("Boat__c.object-meta.xml"), "<CustomObject><label>Boat").unwrap();
-    let output =
-        binary().args(["sandbox", "--org", folder.path().to_str().unwrap(), "--json"]).output().unwrap();
     assert!(!output.status.success());
     let told = text(&output.stderr);
     assert!(told.contains("Boat__c.object-meta.xml"), "{told}");
@@ -113,5 +148,8 @@ fn a_portal_out_of_object_types_says_so() {
     }
     let test = installation.try_cli(&["connection", "test"]);
     let told = format!("{}{}", text(&test.stdout), text(&test.stderr));
-    assert!(told.contains(&limit.to_string()) && told.contains("object type"), "{told}");
+    assert!(
+        told.contains(&limit.to_string()) && told.contains("object type"),
+        "{told}"
+    );
 }

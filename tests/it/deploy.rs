@@ -13,9 +13,13 @@ fn every_manifest_is_yaml_with_a_kind() {
         }
         let text = std::fs::read_to_string(&path).unwrap();
         for document in text.split("\n---\n") {
-            let value: serde_json::Value =
-                serde_saphyr::from_str(document).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            assert!(value["kind"].is_string(), "{} has a document without a kind", path.display());
+            let value: serde_json::Value = serde_saphyr::from_str(document)
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            assert!(
+                value["kind"].is_string(),
+                "{} has a document without a kind",
+                path.display()
+            );
             seen += 1;
         }
     }
@@ -38,7 +42,14 @@ fn the_documented_settings_are_taken_by_the_binary() {
         let path = repository().join(file);
         // Without a bus behind the address, settings that can be read are as far as it gets.
         let output = binary()
-            .args(["--config", path.to_str().unwrap(), "--nats", "nats://127.0.0.1:1", "tenant", "list"])
+            .args([
+                "--config",
+                path.to_str().unwrap(),
+                "--nats",
+                "nats://127.0.0.1:1",
+                "tenant",
+                "list",
+            ])
             .env("LANDBRIDGE_BUS__CONNECT_TIMEOUT", "1s")
             .output()
             .unwrap();

@@ -21,9 +21,14 @@ fn killing_one_of_each_kind_during_an_import_loses_nothing() {
     installation.cli(&[&["sync", "activate"], &fleet::SYNCS[..]].concat());
     let settled = || {
         let imports = fleet::imports(&installation);
-        imports.iter().map(|import| count(import, &["created", "updated", "unchanged"])).sum::<u64>()
+        imports
+            .iter()
+            .map(|import| count(import, &["created", "updated", "unchanged"]))
+            .sum::<u64>()
     };
-    wait_for("the import to be well under way", || (settled() > 200).then_some(()));
+    wait_for("the import to be well under way", || {
+        (settled() > 200).then_some(())
+    });
     // One tenant lives in one shard: whichever of the two owns it, killing both kinds in turn hits the owner.
     for stage in WORKERS {
         installation.take(&format!("{stage}-a")).kill_hard();
@@ -34,7 +39,10 @@ fn killing_one_of_each_kind_during_an_import_loses_nothing() {
     }
     let imports = fleet::wait_for_imports(&installation);
     for import in &imports {
-        let settled = count(import, &["created", "updated", "unchanged", "superseded", "deleted", "kept"]);
+        let settled = count(
+            import,
+            &["created", "updated", "unchanged", "superseded", "deleted", "kept"],
+        );
         assert_eq!(Some(settled), import["extracted"].as_u64(), "{import}");
     }
     fleet::wait_until_quiet(&installation);
@@ -44,6 +52,10 @@ fn killing_one_of_each_kind_during_an_import_loses_nothing() {
 /// Every stage answers for the tenant again.
 fn wait_until_taken_over(installation: &Installation) {
     wait_for("the other worker to take over", || {
-        installation.try_cli(&["connection", "test"]).status.success().then_some(())
+        installation
+            .try_cli(&["connection", "test"])
+            .status
+            .success()
+            .then_some(())
     });
 }

@@ -28,7 +28,10 @@ pub fn imports(installation: &Installation) -> Vec<Value> {
     let list = installation.cli(&["import", "list"]);
     let imports = list.as_array().expect("a list of imports").clone();
     for import in &imports {
-        assert_eq!(import["unaccounted"], 0, "a record is not accounted for: {import}");
+        assert_eq!(
+            import["unaccounted"], 0,
+            "a record is not accounted for: {import}"
+        );
     }
     imports
 }
@@ -45,7 +48,9 @@ pub fn wait_for_imports(installation: &Installation) -> Vec<Value> {
 /// Records of an import that ended in one of the outcomes named.
 pub fn count(import: &Value, outcomes: &[&str]) -> u64 {
     let pairs = import["outcomes"].as_array().expect("outcomes");
-    let wanted = pairs.iter().filter(|pair| outcomes.iter().any(|outcome| pair[0] == *outcome));
+    let wanted = pairs
+        .iter()
+        .filter(|pair| outcomes.iter().any(|outcome| pair[0] == *outcome));
     wanted.map(|pair| pair[1].as_u64().expect("a count")).sum()
 }
 
@@ -54,8 +59,11 @@ pub fn wait_until_quiet(installation: &Installation) {
     let status = wait_for("everything to arrive", || {
         let status = installation.cli(&["status"]);
         let tenant = status.as_array()?.first()?.clone();
-        let queued: u64 =
-            tenant["backlog"].as_array()?.iter().filter_map(|lane| lane["messages"].as_u64()).sum();
+        let queued: u64 = tenant["backlog"]
+            .as_array()?
+            .iter()
+            .filter_map(|lane| lane["messages"].as_u64())
+            .sum();
         let quiet = queued == 0 && tenant["parked"] == 0 && tenant["rereads"] == 0;
         quiet.then_some(tenant)
     });
@@ -75,6 +83,9 @@ pub fn wait_until_equal(installation: &Installation) {
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr)
         );
-        assert!(std::time::Instant::now() < deadline, "the two systems never became equal:\n{last}");
+        assert!(
+            std::time::Instant::now() < deadline,
+            "the two systems never became equal:\n{last}"
+        );
     }
 }

@@ -53,7 +53,11 @@ impl Process {
         let log = folder.join(format!("{name}.log"));
         let file = std::fs::File::create(&log).unwrap();
         let child = command.stderr(file).stdin(Stdio::null()).spawn().unwrap();
-        Self { name: name.to_owned(), child, log }
+        Self {
+            name: name.to_owned(),
+            child,
+            log,
+        }
     }
 
     /// Ends it without a chance to put anything down.
@@ -66,7 +70,10 @@ impl Process {
     pub fn terminate(mut self) -> Option<i32> {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
         kill(pid, Signal::SIGTERM).unwrap();
-        wait_for(&format!("the end of {} after SIGTERM", self.name), || self.child.try_wait().unwrap()).code()
+        wait_for(&format!("the end of {} after SIGTERM", self.name), || {
+            self.child.try_wait().unwrap()
+        })
+        .code()
     }
 
     /// What it has logged.
@@ -103,16 +110,28 @@ impl Sandbox {
     pub fn start(folder: &Path, arguments: &[&str]) -> Self {
         install_tls();
         let mut command = binary();
-        command.args(["sandbox", "--json"]).args(arguments).stdout(Stdio::piped());
+        command
+            .args(["sandbox", "--json"])
+            .args(arguments)
+            .stdout(Stdio::piped());
         let mut process = Process::start("sandbox", command, folder);
         let mut line = String::new();
         let stdout = process.child.stdout.take().unwrap();
         BufReader::new(stdout).read_line(&mut line).unwrap();
         let access: Value = serde_json::from_str(&line)
             .unwrap_or_else(|error| panic!("the sandbox printed {line:?}: {error}\n{}", process.log()));
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(20))
+            .build()
+            .unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let mut sandbox = Self { _process: process, access, http, runtime, salesforce_token: String::new() };
+        let mut sandbox = Self {
+            _process: process,
+            access,
+            http,
+            runtime,
+            salesforce_token: String::new(),
+        };
         sandbox.sign_in();
         sandbox
     }
@@ -133,12 +152,18 @@ impl Sandbox {
 
     /// A text of what it announced, by JSON pointer.
     pub fn text(&self, pointer: &str) -> &str {
-        self.access.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no {pointer}"))
+        self.access
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_else(|| panic!("no {pointer}"))
     }
 
     /// A call to the org's REST API; `path` begins behind the version.
     pub fn salesforce(&self, method: &str, path: &str, body: Option<Value>) -> Value {
-        let url = format!("{}/services/data/v66.0{path}", self.text("/salesforce/instance_url"));
+        let url = format!(
+            "{}/services/data/v66.0{path}",
+            self.text("/salesforce/instance_url")
+        );
         self.call(method, &url, &self.salesforce_token, body)
     }
 
@@ -162,7 +187,11 @@ impl Sandbox {
             })
             .expect("the sandbox answers");
         assert!(status.is_success(), "{url}: {status} {text}");
-        if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() }
+        if text.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_str(&text).unwrap()
+        }
     }
 
     /// The rows of a query.
@@ -175,8 +204,15 @@ impl Sandbox {
     /// The object type id of a custom object type by its short name.
     pub fn object_type(&self, name: &str) -> String {
         let schemas = self.hubspot("GET", "/crm-object-schemas/2026-09/schemas", None);
-        let found = schemas["results"].as_array().unwrap().iter().find(|schema| schema["name"] == name);
-        found.unwrap_or_else(|| panic!("no type {name}"))["objectTypeId"].as_str().unwrap().to_owned()
+        let found = schemas["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|schema| schema["name"] == name);
+        found.unwrap_or_else(|| panic!("no type {name}"))["objectTypeId"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     /// A HubSpot record by its Salesforce id, with these properties.
@@ -193,7 +229,11 @@ impl Sandbox {
 fn url_encode(text: &str) -> String {
     text.bytes()
         .map(|byte| {
-            if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+            if byte.is_ascii_alphanumeric() {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
         })
         .collect()
 }
@@ -202,7 +242,9 @@ fn url_encode(text: &str) -> String {
 pub fn install_tls() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
-        rustls::crypto::ring::default_provider().install_default().expect("no other provider is installed");
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .expect("no other provider is installed");
     });
 }
 
@@ -221,9 +263,18 @@ impl Installation {
         install_tls();
         let folder = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let options = LocalServerOptions { store: Some(folder.path().join("nats")), ..Default::default() };
+        let options = LocalServerOptions {
+            store: Some(folder.path().join("nats")),
+            ..Default::default()
+        };
         let server = runtime.block_on(LocalServer::start(options)).unwrap();
-        Self { folder, server: Some(server), runtime, processes: Vec::new(), extra: Vec::new() }
+        Self {
+            folder,
+            server: Some(server),
+            runtime,
+            processes: Vec::new(),
+            extra: Vec::new(),
+        }
     }
 
     /// With one worker of each kind.
@@ -248,7 +299,12 @@ impl Installation {
 
     fn command(&self) -> Command {
         let mut command = binary();
-        let url = self.server.as_ref().expect("the server runs until the end").url().to_owned();
+        let url = self
+            .server
+            .as_ref()
+            .expect("the server runs until the end")
+            .url()
+            .to_owned();
         command.env("LANDBRIDGE_NATS", url);
         // Quick, so that tests are: the same code with shorter waits.
         for (name, value) in [
@@ -258,7 +314,10 @@ impl Installation {
             ("LANDBRIDGE_EXTRACTOR__POLL_INTERVAL", "500ms"),
             ("LANDBRIDGE_EXTRACTOR__LAG", "1s"),
             ("LANDBRIDGE_LOADER__CALL_TIMEOUT", "3s"),
-            ("LANDBRIDGE_KEYS_DIR", self.folder.path().join("keys").to_str().unwrap()),
+            (
+                "LANDBRIDGE_KEYS_DIR",
+                self.folder.path().join("keys").to_str().unwrap(),
+            ),
         ] {
             command.env(name, value);
         }
@@ -283,13 +342,19 @@ impl Installation {
 
     /// Takes a process out, to end it.
     pub fn take(&mut self, name: &str) -> Process {
-        let at = self.processes.iter().position(|process| process.name == name).expect("it runs");
+        let at = self
+            .processes
+            .iter()
+            .position(|process| process.name == name)
+            .expect("it runs");
         self.processes.remove(at)
     }
 
     /// Waits until every stage answers for every shard.
     pub fn wait_until_ready(&self) {
-        wait_for("all stages to answer", || self.try_cli(&["status"]).status.success().then_some(()));
+        wait_for("all stages to answer", || {
+            self.try_cli(&["status"]).status.success().then_some(())
+        });
     }
 
     /// Runs an operator's command.
@@ -302,7 +367,11 @@ impl Installation {
     pub fn cli(&self, arguments: &[&str]) -> Value {
         let output = self.try_cli(&[&["--output", "json"], arguments].concat());
         let (out, err) = (text(&output.stdout), text(&output.stderr));
-        assert!(output.status.success(), "{arguments:?} ended with {:?}\n{out}\n{err}", output.status.code());
+        assert!(
+            output.status.success(),
+            "{arguments:?} ended with {:?}\n{out}\n{err}",
+            output.status.code()
+        );
         serde_json::from_str(&out).unwrap_or(Value::String(out))
     }
 
@@ -314,11 +383,19 @@ impl Installation {
             .args(["--salesforce-login-url", sandbox.text("/salesforce/login_url")])
             .args(["--client-id", sandbox.text("/salesforce/client_id")])
             .args(["--hubspot-url", sandbox.text("/hubspot/base_url")])
-            .env("LANDBRIDGE_SALESFORCE_CLIENT_SECRET", sandbox.text("/salesforce/client_secret"))
+            .env(
+                "LANDBRIDGE_SALESFORCE_CLIENT_SECRET",
+                sandbox.text("/salesforce/client_secret"),
+            )
             .env("LANDBRIDGE_HUBSPOT_TOKEN", sandbox.text("/hubspot/token"))
             .output()
             .unwrap();
-        assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}{}",
+            text(&output.stdout),
+            text(&output.stderr)
+        );
     }
 }
 

@@ -8,7 +8,10 @@ fn a_worker_without_a_bus_says_how_to_name_one() {
     let output = binary().args(["worker", "mapper"]).output().unwrap();
     assert!(!output.status.success());
     let told = text(&output.stderr);
-    assert!(told.contains("--nats") && told.contains("landbridge up"), "{told}");
+    assert!(
+        told.contains("--nats") && told.contains("landbridge up"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -16,7 +19,11 @@ fn another_shard_count_is_refused() {
     let mut installation = Installation::new();
     installation.start("control", "control");
     crate::harness::wait_for("control to have made the installation", || {
-        installation.try_cli(&["tenant", "list"]).status.success().then_some(())
+        installation
+            .try_cli(&["tenant", "list"])
+            .status
+            .success()
+            .then_some(())
     });
     installation.set("LANDBRIDGE_BUS__SHARDS", "32");
     let output = installation.try_cli(&["tenant", "list"]);
@@ -31,7 +38,11 @@ fn an_unknown_setting_is_refused_by_name() {
     installation.set("LANDBRIDGE_LOADER__LINGERR", "1s");
     let output = installation.try_cli(&["tenant", "list"]);
     assert!(!output.status.success());
-    assert!(text(&output.stderr).to_lowercase().contains("lingerr"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).to_lowercase().contains("lingerr"),
+        "{}",
+        text(&output.stderr)
+    );
 }
 
 /// Design's second invariant: sled is a cache. Deduplication is off as well: nothing may depend on it.
@@ -59,6 +70,10 @@ fn a_lost_disk_and_no_deduplication_change_nothing() {
     assert_eq!(imports.len(), 3);
     let rows = sandbox.query("SELECT Id FROM Vehicle__c WHERE Depot__c != null ORDER BY Id LIMIT 1");
     let path = format!("/sobjects/Vehicle__c/{}", rows[0]["Id"].as_str().unwrap());
-    sandbox.salesforce("PATCH", &path, Some(serde_json::json!({ "Depot__c": null, "Name": "Renamed" })));
+    sandbox.salesforce(
+        "PATCH",
+        &path,
+        Some(serde_json::json!({ "Depot__c": null, "Name": "Renamed" })),
+    );
     fleet::wait_until_equal(&installation);
 }

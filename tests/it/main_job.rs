@@ -22,38 +22,65 @@ fn imported() -> Scene {
     for import in &imports {
         let extracted = import["extracted"].as_u64().expect("a count");
         assert!(extracted > 0, "{import}");
-        let settled = count(import, &["created", "updated", "unchanged", "superseded", "deleted", "kept"]);
+        let settled = count(
+            import,
+            &["created", "updated", "unchanged", "superseded", "deleted", "kept"],
+        );
         assert_eq!(settled, extracted, "{import}");
         assert_eq!(import["state"], "Completed", "{import}");
     }
     fleet::wait_until_quiet(&installation);
     let (vehicles, depots) = (sandbox.object_type("vehicles"), sandbox.object_type("depots"));
-    Scene { sandbox, installation, vehicles, depots }
+    Scene {
+        sandbox,
+        installation,
+        vehicles,
+        depots,
+    }
 }
 
 impl Scene {
     fn property(&self, object_type: &str, id: &str, property: &str) -> Option<String> {
         let record = self.sandbox.record(object_type, id, &[property])?;
-        Some(record["properties"][property].as_str().unwrap_or_default().to_owned())
+        Some(
+            record["properties"][property]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+        )
     }
 
     fn hubspot_id(&self, object_type: &str, id: &str) -> Option<String> {
-        Some(self.sandbox.record(object_type, id, &["name"])?["id"].as_str()?.to_owned())
+        Some(
+            self.sandbox.record(object_type, id, &["name"])?["id"]
+                .as_str()?
+                .to_owned(),
+        )
     }
 
     /// The depots that a vehicle is associated with.
     fn depots_of(&self, vehicle: &str) -> Vec<String> {
-        let Some(from) = self.hubspot_id(&self.vehicles, vehicle) else { return Vec::new() };
-        let path =
-            format!("/crm/associations/2026-09/{}/{}/batch/read", self.vehicles, self.depots);
-        let answer = self.sandbox.hubspot("POST", &path, Some(json!({ "inputs": [{ "id": from }] })));
-        let to = answer["results"].as_array().and_then(|results| results.first()).map(|first| first["to"].clone());
+        let Some(from) = self.hubspot_id(&self.vehicles, vehicle) else {
+            return Vec::new();
+        };
+        let path = format!(
+            "/crm/associations/2026-09/{}/{}/batch/read",
+            self.vehicles, self.depots
+        );
+        let answer = self
+            .sandbox
+            .hubspot("POST", &path, Some(json!({ "inputs": [{ "id": from }] })));
+        let to = answer["results"]
+            .as_array()
+            .and_then(|results| results.first())
+            .map(|first| first["to"].clone());
         let to = to.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
         to.iter().map(|one| one["toObjectId"].to_string()).collect()
     }
 
     fn edit(&self, object: &str, id: &str, fields: Value) {
-        self.sandbox.salesforce("PATCH", &format!("/sobjects/{object}/{id}"), Some(fields));
+        self.sandbox
+            .salesforce("PATCH", &format!("/sobjects/{object}/{id}"), Some(fields));
     }
 }
 
@@ -69,7 +96,8 @@ fn the_main_job_ends_with_both_systems_equal() {
 
 fn live_edits_arrive(scene: &Scene) {
     let sandbox = &scene.sandbox;
-    let rows = sandbox.query("SELECT Id, Depot__c FROM Vehicle__c WHERE Depot__c != null ORDER BY Id LIMIT 4");
+    let rows =
+        sandbox.query("SELECT Id, Depot__c FROM Vehicle__c WHERE Depot__c != null ORDER BY Id LIMIT 4");
     let id = |row: usize| rows[row]["Id"].as_str().unwrap().to_owned();
     let other_depot = sandbox.query(&format!(
         "SELECT Id FROM Depot__c WHERE Id != '{}' ORDER BY Id LIMIT 1",
@@ -78,7 +106,11 @@ fn live_edits_arrive(scene: &Scene) {
     let other_depot = other_depot[0]["Id"].as_str().unwrap().to_owned();
     let (updated, moved, cleared, doomed) = (id(0), id(1), id(2), id(3));
 
-    scene.edit("Vehicle__c", &updated, json!({ "Price__c": 4321.5, "Fuel__c": "Electric", "Phone__c": null }));
+    scene.edit(
+        "Vehicle__c",
+        &updated,
+        json!({ "Price__c": 4321.5, "Fuel__c": "Electric", "Phone__c": null }),
+    );
     scene.edit("Vehicle__c", &moved, json!({ "Depot__c": other_depot }));
     scene.edit("Vehicle__c", &cleared, json!({ "Depot__c": null }));
     sandbox.salesforce("DELETE", &format!("/sobjects/Vehicle__c/{doomed}"), None);
@@ -89,41 +121,77 @@ fn live_edits_arrive(scene: &Scene) {
     wait_for("the new price", || {
         (scene.property(&scene.vehicles, &updated, "price")? == "4321.5").then_some(())
     });
-    assert_eq!(scene.property(&scene.vehicles, &updated, "fuel").as_deref(), Some("ev"));
-    assert_eq!(scene.property(&scene.vehicles, &updated, "phone").as_deref(), Some(""));
-    let home = wait_for("the depot's identity", || scene.hubspot_id(&scene.depots, &other_depot));
-    wait_for("the re-parented link", || (scene.depots_of(&moved) == [home.clone()]).then_some(()));
-    wait_for("the cleared link", || scene.depots_of(&cleared).is_empty().then_some(()));
-    wait_for("the delete", || scene.hubspot_id(&scene.vehicles, &doomed).is_none().then_some(()));
+    assert_eq!(
+        scene.property(&scene.vehicles, &updated, "fuel").as_deref(),
+        Some("ev")
+    );
+    assert_eq!(
+        scene.property(&scene.vehicles, &updated, "phone").as_deref(),
+        Some("")
+    );
+    let home = wait_for("the depot's identity", || {
+        scene.hubspot_id(&scene.depots, &other_depot)
+    });
+    wait_for("the re-parented link", || {
+        (scene.depots_of(&moved) == [home.clone()]).then_some(())
+    });
+    wait_for("the cleared link", || {
+        scene.depots_of(&cleared).is_empty().then_some(())
+    });
+    wait_for("the delete", || {
+        scene.hubspot_id(&scene.vehicles, &doomed).is_none().then_some(())
+    });
     wait_for("the new depot", || scene.hubspot_id(&scene.depots, &created));
 
     let body = json!({ "ids": [doomed] });
     sandbox.salesforce("POST", "/__sandbox/undelete", Some(body));
-    wait_for("the undeleted vehicle", || scene.hubspot_id(&scene.vehicles, &doomed));
+    wait_for("the undeleted vehicle", || {
+        scene.hubspot_id(&scene.vehicles, &doomed)
+    });
     wait_for("its link", || (scene.depots_of(&doomed).len() == 1).then_some(()));
 }
 
 fn a_difference_is_found_named_and_repaired(scene: &Scene) {
-    let rows = scene.sandbox.query("SELECT Id, Name FROM Depot__c ORDER BY Id DESC LIMIT 1");
+    let rows = scene
+        .sandbox
+        .query("SELECT Id, Name FROM Depot__c ORDER BY Id DESC LIMIT 1");
     let id = rows[0]["Id"].as_str().unwrap();
-    let hubspot_id = scene.hubspot_id(&scene.depots, id).expect("the depot is in HubSpot");
+    let hubspot_id = scene
+        .hubspot_id(&scene.depots, id)
+        .expect("the depot is in HubSpot");
     let path = format!("/crm/objects/2026-09/{}/{hubspot_id}", scene.depots);
     let tampered = json!({ "properties": { "name": "Somebody else's name" } });
     scene.sandbox.hubspot("PATCH", &path, Some(tampered));
 
-    let output = scene.installation.try_cli(&["--output", "json", "verify", "depots"]);
+    let output = scene
+        .installation
+        .try_cli(&["--output", "json", "verify", "depots"]);
     assert_eq!(output.status.code(), Some(3));
     let told = String::from_utf8(output.stdout).unwrap();
-    for expected in [id, "different", "Somebody else's name", rows[0]["Name"].as_str().unwrap()] {
+    for expected in [
+        id,
+        "different",
+        "Somebody else's name",
+        rows[0]["Name"].as_str().unwrap(),
+    ] {
         assert!(told.contains(expected), "{expected:?} is not in {told}");
     }
     let output = scene.installation.try_cli(&["verify", "depots", "--repair"]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    assert_eq!(scene.property(&scene.depots, id, "name").as_deref(), rows[0]["Name"].as_str());
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    assert_eq!(
+        scene.property(&scene.depots, id, "name").as_deref(),
+        rows[0]["Name"].as_str()
+    );
 }
 
 fn the_story_of_a_record_can_be_told(scene: &Scene) {
-    let rows = scene.sandbox.query("SELECT Id FROM Vehicle__c ORDER BY Id LIMIT 1");
+    let rows = scene
+        .sandbox
+        .query("SELECT Id FROM Vehicle__c ORDER BY Id LIMIT 1");
     let id = rows[0]["Id"].as_str().unwrap();
     let story = scene.installation.cli(&["explain", id]).to_string();
     for stage in ["extractor", "mapper", "resolver", "loader"] {

@@ -215,5 +215,4 @@ impl Cache {
             Err(error) => Err(StageError::caused("the cache's writer stopped", error)),
         }
     }
-    }
 }
