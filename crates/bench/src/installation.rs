@@ -145,23 +145,8 @@ impl Installation {
     /// Makes the portal's object types, adds the tenant without a limit of calls, and applies the syncs of a folder
     /// that has `object-types.json` beside them.
     pub(crate) async fn add_tenant(&self, syncs: &Path) -> anyhow::Result<()> {
-        let types = std::fs::read(syncs.join("object-types.json"))?;
-        for schema in serde_json::from_slice::<Vec<serde_json::Value>>(&types)? {
-            let url = format!(
-                "{}/crm-object-schemas/2026-09/schemas",
-                self.access.hubspot.base_url
-            );
-            let request = self
-                .http
-                .post(url)
-                .bearer_auth(&self.access.hubspot.token)
-                .json(&schema);
-            request
-                .send()
-                .await?
-                .error_for_status()
-                .context("an object type was refused")?;
-        }
+        self.create_object_types(&std::fs::read(syncs.join("object-types.json"))?)
+            .await?;
         let (salesforce, hubspot) = (&self.access.salesforce, &self.access.hubspot);
         let mut add = self.command();
         add.args(["tenant", "add", "demo"])
@@ -175,6 +160,41 @@ impl Installation {
         let mut apply = self.command();
         apply.args(["sync", "apply", "-f"]).arg(syncs);
         succeed(apply, "sync apply").await.map(drop)
+    }
+
+    /// Returns when all of them are listed: the portal's list lags behind its writes.
+    async fn create_object_types(&self, types: &[u8]) -> anyhow::Result<()> {
+        let url = format!(
+            "{}/crm-object-schemas/2026-09/schemas",
+            self.access.hubspot.base_url
+        );
+        let token = &self.access.hubspot.token;
+        let types: Vec<serde_json::Value> = serde_json::from_slice(types)?;
+        for schema in &types {
+            let request = self.http.post(&url).bearer_auth(token).json(schema);
+            let answer = request.send().await?;
+            answer.error_for_status().context("an object type was refused")?;
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.http.get(&url).bearer_auth(token).send().await?;
+            let listed: serde_json::Value =
+                serde_json::from_slice(&answer.error_for_status()?.bytes().await?)?;
+            let listed = listed["results"]
+                .as_array()
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            let is_listed =
+                |wanted: &serde_json::Value| listed.iter().any(|schema| schema["name"] == wanted["name"]);
+            if types.iter().all(is_listed) {
+                return Ok(());
+            }
+            anyhow::ensure!(
+                Instant::now() < deadline,
+                "the portal does not list its new object types"
+            );
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// Runs an operator's command that must succeed.
