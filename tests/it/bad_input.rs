@@ -40,7 +40,7 @@ fn definitions_that_cannot_work_are_refused_with_place_and_remedy() {
         &installation,
         "unknown-key",
         &unknown_key,
-        &["rulez", "rules", "line"],
+        &["unknown-key.yaml:12:3", "rulez", "rules"],
     );
 
     let no_required = changed("    - from: Name\n      to: name\n", "");
@@ -48,7 +48,7 @@ fn definitions_that_cannot_work_are_refused_with_place_and_remedy() {
         &installation,
         "unmapped-required",
         &no_required,
-        &["name", "required"],
+        &["property name", "requires"],
     );
 
     let bad_type = changed(

@@ -15,7 +15,7 @@ fn killing_one_of_each_kind_during_an_import_loses_nothing() {
     }
     installation.wait_until_ready();
     // Slow enough that the kills fall into the import.
-    let sandbox = Sandbox::start(installation.folder(), &["--records", "3000", "--limits", "60"]);
+    let sandbox = Sandbox::start(installation.folder(), &["--records", "6000", "--limits", "100"]);
     fleet::make_ready(&installation, &sandbox);
     fleet::start_imports(&installation);
     installation.cli(&[&["sync", "activate"], &fleet::SYNCS[..]].concat());

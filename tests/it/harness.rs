@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 /// How long a state may take to come about before a test gives up. Generous: CI machines are small and busy.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The binary under test.
 pub fn binary() -> Command {
@@ -310,10 +310,8 @@ impl Installation {
         for (name, value) in [
             ("LANDBRIDGE_BUS__LEASE_TTL", "6s"),
             ("LANDBRIDGE_PROCESS__CALL_TIMEOUT", "3s"),
-            ("LANDBRIDGE_EXTRACTOR__CALL_TIMEOUT", "3s"),
             ("LANDBRIDGE_EXTRACTOR__POLL_INTERVAL", "500ms"),
             ("LANDBRIDGE_EXTRACTOR__LAG", "1s"),
-            ("LANDBRIDGE_LOADER__CALL_TIMEOUT", "3s"),
             (
                 "LANDBRIDGE_KEYS_DIR",
                 self.folder.path().join("keys").to_str().unwrap(),
@@ -350,11 +348,16 @@ impl Installation {
         self.processes.remove(at)
     }
 
-    /// Waits until every stage answers for every shard.
+    /// Waits until every process says on `/readyz` that it works on all that it should.
     pub fn wait_until_ready(&self) {
-        wait_for("all stages to answer", || {
-            self.try_cli(&["status"]).status.success().then_some(())
-        });
+        for process in &self.processes {
+            let address = wait_for("the address of a health endpoint", || {
+                health_address(&process.log())
+            });
+            wait_for(&format!("{} to be ready", process.name), || {
+                self.runtime.block_on(is_ready(&address)).then_some(())
+            });
+        }
     }
 
     /// Runs an operator's command.
@@ -406,6 +409,25 @@ impl Drop for Installation {
             self.runtime.block_on(server.stop());
         }
     }
+}
+
+/// Logs are JSON where there is no terminal; the line that names the address is the only one of its kind.
+fn health_address(log: &str) -> Option<String> {
+    let line = log.lines().find(|line| line.contains("health is served"))?;
+    let record: Value = serde_json::from_str(line).ok()?;
+    let address = record
+        .pointer("/fields/address")
+        .or_else(|| record.get("address"))?;
+    address.as_str().map(str::to_owned)
+}
+
+async fn is_ready(address: &str) -> bool {
+    let client = reqwest::Client::builder()
+        .timeout(Duration::from_secs(5))
+        .build()
+        .unwrap();
+    let answer = client.get(format!("http://{address}/readyz")).send().await;
+    answer.is_ok_and(|answer| answer.status().is_success())
 }
 
 /// Every kind of process.

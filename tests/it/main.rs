@@ -3,7 +3,10 @@
 //! Every wait is for a state, against a deadline. Nothing here asserts a time.
 
 #![allow(unreachable_pub, missing_docs, reason = "a test binary has no outside")]
-#![allow(clippy::print_stderr, reason = "a failed test shows the end of its processes' logs")]
+#![allow(
+    clippy::print_stderr,
+    reason = "a failed test shows the end of its processes' logs"
+)]
 
 mod bad_input;
 mod deploy;

@@ -1,11 +1,14 @@
 //! What runs while a shard is owned: its lanes, its background work, its answers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use landbridge_bus::{Question, Queue};
+use landbridge_model::StageKind;
 use landbridge_wire::{Answer, Ask, AskError, AskErrorCode, Wire};
 use tokio::task::JoinSet;
 
+use crate::config_view::ConfigView;
 use crate::error::StageError;
 use crate::lanes::pump;
 use crate::worker::{ShardContext, Worker, WorkerRuntime};
@@ -80,16 +83,24 @@ async fn answer_questions<W: Worker>(
             ));
         };
         let (worker, state) = (worker.clone(), state.clone());
-        answers.spawn(answer_one(worker, state, question));
+        answers.spawn(answer_one(worker, state, context.config.clone(), question));
     }
 }
 
+/// The view of the configuration can be a moment behind the asker's: a tenant that was added just now is waited for.
+const TENANT_WAIT: Duration = Duration::from_secs(5);
+
 /// A question that nobody waits for any more is dropped where it stands.
-async fn answer_one<W: Worker>(worker: Arc<W>, state: Arc<W::Shard>, question: Question) {
+async fn answer_one<W: Worker>(worker: Arc<W>, state: Arc<W::Shard>, config: ConfigView, question: Question) {
     let deadline = question.deadline;
     let answering = async {
         let ask = Ask::decode(&question.payload)
             .map_err(|error| AskError::new(AskErrorCode::Invalid, error.to_string()))?;
+        if W::KIND != StageKind::Control {
+            let known = config.wait_for(|view| view.tenant(&ask.tenant));
+            // Still unknown: the worker says so in its own words.
+            let _late = tokio::time::timeout(TENANT_WAIT, known).await;
+        }
         worker.answer(state, ask).await
     };
     let Ok(result) = tokio::time::timeout_at(deadline, answering).await else {
