@@ -51,15 +51,12 @@ fn definitions_that_cannot_work_are_refused_with_place_and_remedy() {
         &["property name", "requires"],
     );
 
-    let bad_type = changed(
-        "from: Notes__c\n      to: notes",
-        "from: Notes__c\n      to: price",
-    );
+    let bad_type = changed("from: Purchased_On__c", "from: Active__c");
     refused(
         &installation,
         "impossible-type",
         &bad_type,
-        &["Notes__c", "price"],
+        &["Active__c", "purchased_on"],
     );
 
     let no_option = changed("        Hybrid: hybrid\n", "");
@@ -73,7 +70,7 @@ fn definitions_that_cannot_work_are_refused_with_place_and_remedy() {
         &installation,
         "unsynced-parent",
         &unsynced,
-        &["Depot__c", "garages"],
+        &["spec.associations[1].to", "garages"],
     );
 }
 
