@@ -32,7 +32,22 @@ fn internal(error: StageError) -> AskError {
 }
 
 /// Answers one question.
+/// A call that was refused for the burst limit had no effect, and the governor has learned from it: asked again, it waits
+/// its turn. So a question is put again rather than refused, a few times; the asker's deadline bounds the whole.
 pub(crate) async fn answer(shard: &LoaderShard, ask: Ask) -> Result<String, AskError> {
+    const ATTEMPTS: usize = 4;
+    for _ in 1..ATTEMPTS {
+        match answer_once(shard, ask.clone()).await {
+            Err(error) if error.code == AskErrorCode::Limited => {
+                tracing::debug!(tenant = %ask.tenant, service = ask.service, %error, "asking again after a rate limit");
+            }
+            other => return other,
+        }
+    }
+    answer_once(shard, ask).await
+}
+
+async fn answer_once(shard: &LoaderShard, ask: Ask) -> Result<String, AskError> {
     let tenant = shard.tenant(&ask.tenant);
     match ask.service.as_str() {
         Explain::SERVICE => {

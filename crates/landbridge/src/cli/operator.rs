@@ -67,7 +67,7 @@ Examples:
 pub struct TenantAddArgs {
     /// Its name: lower-case letters, digits, hyphens and underscores.
     pub name: TenantId,
-    /// The org's My Domain address, such as https://acme.my.salesforce.com.
+    /// The org's My Domain address, such as `https://acme.my.salesforce.com`.
     #[arg(long, value_name = "URL")]
     pub salesforce_login_url: String,
     /// The consumer key of the org's connected app.
