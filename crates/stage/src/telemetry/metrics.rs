@@ -51,7 +51,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Of the process's own meters, after [`init`].
+    /// Of the process's own meters, after [`super::init`].
     pub fn new(stage: StageKind) -> Self {
         Self::with(&global::meter("landbridge.stage"), stage)
     }
