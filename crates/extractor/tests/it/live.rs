@@ -124,9 +124,14 @@ async fn rows_that_commit_late_and_out_of_order_are_not_lost() {
 async fn wait_for_begin(rig: &Rig) {
     let kv = rig.hub.bus().kv(landbridge_bus::Bucket::Checkpoints);
     let at = landbridge_bus::Key::new(["live", tenant().as_str(), key().name.as_str()]);
-    while kv.get(&at).await.unwrap().is_none() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let begun = async {
+        while kv.get(&at).await.unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), begun)
+        .await
+        .expect("a position for the sync");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -93,7 +93,12 @@ async fn a_job_goes_through_its_states() {
     let (status, refusal) = org.delete(&format!("jobs/query/{id}")).await;
     assert_eq!((status, code(&refusal)), (400, "API_ERROR"));
     let mut states = BTreeSet::new();
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
     loop {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "the job never ended: {states:?}"
+        );
         let (_, job) = org.get(&format!("jobs/query/{id}")).await;
         let state = job["state"].as_str().expect("a state").to_owned();
         let done = state == "JobComplete";
