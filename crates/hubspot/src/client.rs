@@ -27,10 +27,9 @@ pub struct Settings {
     pub credentials: Credentials,
     /// Longest time for one call, from sending to the last byte.
     pub timeout: Duration,
-    /// The budget's assumptions.
-    pub governor: GovernorConfig,
-    /// Calls that the account already made today, as far as the last owner knew.
-    pub daily_spent: u32,
+    /// The budget. A client that replaces another one of the same account takes over its governor, since the account
+    /// remembers what was spent.
+    pub governor: Governor,
 }
 
 impl Settings {
@@ -41,8 +40,7 @@ impl Settings {
             version: ApiVersion::default(),
             credentials,
             timeout: Duration::from_secs(30),
-            governor: GovernorConfig::default(),
-            daily_spent: 0,
+            governor: Governor::new(GovernorConfig::default(), 0),
         }
     }
 }
@@ -158,13 +156,12 @@ impl Client {
                 Error::new(Verdict::Configuration, "client", "no HTTP client could be built").caused(error)
             })?;
         let tokens = Tokens::new(settings.credentials, &settings.base_url, &settings.version);
-        let governor = Governor::new(settings.governor, settings.daily_spent);
         Ok(Self(Arc::new(Inner {
             http,
             base_url: settings.base_url,
             version: settings.version,
             tokens,
-            governor,
+            governor: settings.governor,
             timeout: settings.timeout,
         })))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use landbridge_hubspot::account::AccountDetails;
-use landbridge_hubspot::{Client, Credentials, Error, GovernorConfig, Secret, Verdict};
+use landbridge_hubspot::{Client, Credentials, Error, Governor, GovernorConfig, Secret, Verdict};
 use landbridge_model::config::{HubSpotConnection, HubSpotCredentials};
 use landbridge_model::{ObjectTypeId, SalesforceId, TenantId};
 use landbridge_stage::{ShardContext, Side, StageError};
@@ -30,6 +30,13 @@ pub(crate) struct Portal {
     connection: HubSpotConnection,
 }
 
+/// What makes two connections spend from one budget, as far as it is known before the portal is asked who it is.
+#[derive(Debug, PartialEq, Eq)]
+struct Limits {
+    base_url: String,
+    calls_per_ten_seconds: Option<u32>,
+}
+
 /// What all lanes of one tenant share.
 #[derive(Debug)]
 pub(crate) struct Tenant {
@@ -37,6 +44,8 @@ pub(crate) struct Tenant {
     pub(crate) memory: Memory,
     pub(crate) scans: Scans,
     portal: tokio::sync::Mutex<Option<Arc<Portal>>>,
+    /// Outlives the portals that are opened one after the other.
+    governor: Mutex<Option<(Limits, Governor)>>,
     call_timeout: Duration,
     /// Records with a write under way.
     busy: Mutex<HashSet<RecordKey>>,
@@ -54,6 +63,7 @@ impl Tenant {
             memory,
             scans: Scans::default(),
             portal: tokio::sync::Mutex::new(None),
+            governor: Mutex::default(),
             call_timeout,
             busy: Mutex::default(),
             released: Notify::new(),
@@ -152,24 +162,11 @@ impl Tenant {
             );
             AskError::new(AskErrorCode::Invalid, message)
         })?;
-        let burst = match connection.calls_per_ten_seconds {
-            Some(0) => None,
-            Some(calls) => Some(calls),
-            None => GovernorConfig::default().burst,
-        };
-        let now_ms = context.hub.now_ms();
-        let put_down = self
-            .memory
-            .daily()
-            .map_err(internal)?
-            .filter(|(ends_ms, _)| now_ms < *ends_ms);
         let mut settings =
             landbridge_hubspot::Settings::new(base_url, Credentials::Token(Secret::new(token)));
-        settings.governor = GovernorConfig {
-            burst,
-            ..GovernorConfig::default()
-        };
-        settings.daily_spent = put_down.map_or(0, |(_, spent)| spent);
+        settings.governor = self
+            .governor(context.hub.now_ms(), &connection)
+            .map_err(internal)?;
         settings.timeout = self.call_timeout;
         let client = Client::new(settings).map_err(|error| ask_error(&error))?;
         let details = client.account().await.map_err(|error| ask_error(&error))?;
@@ -188,6 +185,31 @@ impl Tenant {
             details,
             connection,
         })
+    }
+
+    /// The governor of a portal that is opened: the same as before while it is the same portal under the same limit.
+    /// HubSpot counts the calls of the last ten seconds whether or not the portal was opened anew in between.
+    fn governor(&self, now_ms: i64, connection: &HubSpotConnection) -> Result<Governor, StageError> {
+        let limits = Limits {
+            base_url: connection.base_url.clone(),
+            calls_per_ten_seconds: connection.calls_per_ten_seconds,
+        };
+        let mut last = self.governor.lock();
+        if let Some((_, governor)) = last.as_ref().filter(|(of, _)| *of == limits) {
+            return Ok(governor.clone());
+        }
+        let burst = match connection.calls_per_ten_seconds {
+            Some(0) => None,
+            Some(calls) => Some(calls),
+            None => GovernorConfig::default().burst,
+        };
+        let config = GovernorConfig {
+            burst,
+            ..GovernorConfig::default()
+        };
+        let put_down = self.memory.daily()?.filter(|(ends_ms, _)| now_ms < *ends_ms);
+        let governor = Governor::new(config, put_down.map_or(0, |(_, spent)| spent));
+        Ok(last.insert((limits, governor)).1.clone())
     }
 
     /// Waits until the tenant may be written: it is there, not suspended, and its portal opens. `None` on a stop, or
