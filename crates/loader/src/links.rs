@@ -17,7 +17,7 @@ use tracing::Instrument;
 pub(crate) mod calls;
 
 use crate::flight::Airline;
-use crate::pairs::{Wish, plan};
+use crate::pairs::{Wish, must_wait, plan};
 use crate::portal::Portal;
 use crate::shard::LoaderShard;
 use crate::target::{Target, find};
@@ -167,12 +167,30 @@ impl LinkWorker<'_> {
         Ok(true)
     }
 
+    /// Settles places of one pair of types, in as many rounds as they need readings; `false` when it had to stop.
     async fn settle_types(
         &mut self,
         from: &ObjectTypeId,
         to: &ObjectTypeId,
         places: &[usize],
     ) -> Result<bool, StageError> {
+        let mut left = places.to_vec();
+        while !left.is_empty() {
+            match self.settle_round(from, to, &left).await? {
+                Some(waiting) => left = waiting,
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Settles what one reading allows, and gives the places that need another one; `None` when it had to stop.
+    async fn settle_round(
+        &mut self,
+        from: &ObjectTypeId,
+        to: &ObjectTypeId,
+        places: &[usize],
+    ) -> Result<Option<Vec<usize>>, StageError> {
         let jobs = &*self.jobs;
         let wishes: Vec<Wish<'_>> = places.iter().map(|&place| wish(&jobs[place])).collect();
         let children: HashSet<HubSpotId> = wishes
@@ -189,8 +207,8 @@ impl LinkWorker<'_> {
             });
             match read.await? {
                 Some(Ok(found)) => current.extend(found),
-                Some(Err(error)) => return Ok(self.fail_all(places, &error)),
-                None => return Ok(false),
+                Some(Err(error)) => return Ok(Some(self.fail_all(places, &error))),
+                None => return Ok(None),
             }
         }
         let first = &jobs[places[0]];
@@ -218,17 +236,31 @@ impl LinkWorker<'_> {
                     calls::came_from_salesforce(&self.airline, &self.portal, to, &property, &associated);
                 match found.await? {
                     Some(Ok(found)) => found,
-                    Some(Err(error)) => return Ok(self.fail_all(places, &error)),
-                    None => return Ok(false),
+                    Some(Err(error)) => return Ok(Some(self.fail_all(places, &error))),
+                    None => return Ok(None),
                 }
             }
         };
+        let waits = if from == to {
+            must_wait(&wishes, &current, &from_salesforce)
+        } else {
+            vec![false; wishes.len()]
+        };
+        let split = |waiting: bool| {
+            let chosen = places
+                .iter()
+                .zip(&waits)
+                .filter(move |(_, waits)| **waits == waiting);
+            chosen.map(|(&place, _)| place).collect::<Vec<usize>>()
+        };
+        let (now, later) = (split(false), split(true));
+        let wishes: Vec<Wish<'_>> = now.iter().map(|&place| wish(&jobs[place])).collect();
         let planned = plan(&wishes, &current, has_plain_field, &from_salesforce);
         drop(wishes);
         let Some(fates) = self.make_calls(from, to, &planned).await? else {
-            return Ok(false);
+            return Ok(None);
         };
-        for (&place, touched) in places.iter().zip(&planned.touched) {
+        for (&place, touched) in now.iter().zip(&planned.touched) {
             let job = &mut self.jobs[place];
             let failed = touched.iter().find_map(|pair| fates.get(pair)).cloned();
             let done = if job.link.parent.is_some() {
@@ -238,7 +270,7 @@ impl LinkWorker<'_> {
             };
             job.end = Some(failed.map_or(Ok(done), Err));
         }
-        Ok(true)
+        Ok(Some(later))
     }
 
     async fn make_calls(
@@ -283,11 +315,12 @@ impl LinkWorker<'_> {
         Ok(Some(fates))
     }
 
-    fn fail_all(&mut self, places: &[usize], error: &Error) -> bool {
+    /// Nothing is left to be done of these.
+    fn fail_all(&mut self, places: &[usize], error: &Error) -> Vec<usize> {
         for &place in places {
             self.jobs[place].end = Some(Err(crate::refusal::call_failure(error)));
         }
-        true
+        Vec::new()
     }
 }
 

@@ -50,7 +50,7 @@ struct Change<'a> {
     take: BTreeSet<Option<&'a AssociationType>>,
 }
 
-type Current = BTreeMap<HubSpotId, Vec<AssociatedRecord>>;
+pub(crate) type Current = BTreeMap<HubSpotId, Vec<AssociatedRecord>>;
 
 /// Plans the wishes of one pair of types. `current` holds the children that were read. `has_plain_field` says that some
 /// lookup of the sync links this type plainly. `from_salesforce` holds those of the associated records that came from
@@ -88,6 +88,29 @@ pub(crate) fn plan(
         }
     }
     calls
+}
+
+/// Which wishes between records of one type have to wait for a reading of their own. Two records that name each other
+/// are one association seen from both ends: what is written at one end replaces what the other end's write gave,
+/// unless it was read in between. The first wish never waits.
+pub(crate) fn must_wait(
+    wishes: &[Wish<'_>],
+    current: &Current,
+    from_salesforce: &HashSet<HubSpotId>,
+) -> Vec<bool> {
+    let mut touched: HashSet<(HubSpotId, HubSpotId)> = HashSet::new();
+    let decide = |wish: &Wish<'_>| {
+        let others = formers(wish, current, from_salesforce)
+            .into_iter()
+            .chain(wish.parent);
+        let others: Vec<HubSpotId> = others.filter(|other| *other != wish.child).collect();
+        let waits = others.iter().any(|other| touched.contains(&(*other, wish.child)));
+        if !waits {
+            touched.extend(others.into_iter().map(|other| (wish.child, other)));
+        }
+        waits
+    };
+    wishes.iter().map(decide).collect()
 }
 
 /// The parents that a wish no longer wants.
@@ -313,6 +336,40 @@ mod tests {
             false,
             "archive [] strip [] plain [] typed [(5, [1, 3])]",
         );
+    }
+
+    #[test]
+    fn records_that_name_each_other_are_not_written_from_one_reading() {
+        let label = kind(2);
+        let of = |child: u64, parent: Option<u64>, former| Wish {
+            child: HubSpotId(child),
+            ..wish(parent, former, Some(&label))
+        };
+        let waits = |wishes: &[Wish<'_>], current: &Current| must_wait(wishes, current, &HashSet::new());
+        let unknown = Former::Unknown;
+        let none = Current::new();
+        let circle = [
+            of(1, Some(2), unknown),
+            of(2, Some(1), unknown),
+            of(3, Some(1), unknown),
+        ];
+        assert_eq!(waits(&circle, &none), [false, true, false]);
+        let chain = [
+            of(1, Some(2), unknown),
+            of(2, Some(3), unknown),
+            of(3, Some(3), unknown),
+        ];
+        assert_eq!(waits(&chain, &none), [false, false, false]);
+        let swap = [
+            of(1, None, Former::Record(HubSpotId(2))),
+            of(2, Some(1), Former::Nothing),
+        ];
+        assert_eq!(waits(&swap, &none), [false, true]);
+        // The former parent is seen only in the reading.
+        let found = Current::from([(HubSpotId(1), vec![has(2, &[1, 2])])]);
+        let moved = [of(1, Some(3), unknown), of(2, Some(1), Former::Nothing)];
+        assert_eq!(waits(&moved, &found), [false, true]);
+        assert_eq!(waits(&moved, &none), [false, false]);
     }
 
     #[test]
