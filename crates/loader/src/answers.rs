@@ -206,7 +206,7 @@ async fn list(client: &Client, question: &ListRecords) -> Result<RecordPage, Err
     })
 }
 
-/// Calls since the portal was opened, and what people should know.
+/// Calls since this worker first opened the portal, and what people should know.
 async fn status(tenant: &Tenant) -> StageStatus {
     let mut status = StageStatus {
         notes: tenant.notes(),
