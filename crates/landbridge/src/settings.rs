@@ -72,7 +72,8 @@ pub struct ProcessSettings {
     /// long by its next owner; the lease (`bus.lease_ttl`) must be longer.
     #[serde(with = "humantime_serde")]
     pub call_timeout: Duration,
-    /// Memory that one worker's cache may use, in bytes.
+    /// How much of one worker's cache is kept in memory, in bytes as sled counts them: as they are on disk. In memory they
+    /// are about four times as many.
     pub cache_bytes: u64,
     /// Bytes of bulk messages that one shard may have in hand before the tails of its queues are given back.
     pub bulk_bytes_max: usize,
@@ -87,7 +88,7 @@ impl Default for ProcessSettings {
         Self {
             drain_timeout: Duration::from_secs(30),
             call_timeout: Duration::from_secs(30),
-            cache_bytes: 256 * 1024 * 1024,
+            cache_bytes: 32 * 1024 * 1024,
             bulk_bytes_max: lanes.bulk_bytes_max,
             ack_wait: lanes.ack_wait,
         }
