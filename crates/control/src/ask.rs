@@ -213,6 +213,31 @@ pub struct Retried {
     pub records: u64,
 }
 
+// ---- held deletes
+
+/// Which deletes are held? A person's word on them is [`landbridge_model::ask::DecideHeld`].
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ListHeld {
+    /// Only of this sync.
+    pub sync: Option<SyncName>,
+}
+question!(ListHeld, "held", Vec<HeldEntry>);
+
+/// A delete that is held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldEntry {
+    /// Of which sync.
+    pub sync: SyncName,
+    /// The record.
+    pub id: SalesforceId,
+    /// When it was deleted in Salesforce, in milliseconds since 1970.
+    pub deleted_ms: i64,
+    /// When it is written by itself, in milliseconds since 1970; `None` waits for a person.
+    pub until_ms: Option<i64>,
+    /// Why it is held.
+    pub reason: String,
+}
+
 // ---- verify
 
 /// Compare a sync's records on both sides; answers at once, ask [`VerifyState`] how it goes.

@@ -28,7 +28,7 @@ pub(crate) fn tenant(context: &ShardContext, tenant: &TenantId) -> Result<std::s
 }
 
 /// The sync, or an error that names those there are.
-fn stored(context: &ShardContext, tenant: &TenantId, name: &SyncName) -> Result<Sync, AskError> {
+pub(crate) fn stored(context: &ShardContext, tenant: &TenantId, name: &SyncName) -> Result<Sync, AskError> {
     if let Some(sync) = context.config.sync(tenant, name) {
         return Ok((*sync).clone());
     }

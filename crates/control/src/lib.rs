@@ -15,6 +15,7 @@ pub mod ask;
 mod definitions;
 mod explain;
 mod failures;
+mod held;
 pub mod http;
 mod imports;
 mod lanes;

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use landbridge_model::StageKind;
-use landbridge_model::ask::{Explain, ListFailures, ListImports, Question};
+use landbridge_model::ask::{DecideHeld, Explain, ListFailures, ListImports, Question};
 use landbridge_stage::{ShardContext, StageError, Worker, answer_with, parse_ask};
 use landbridge_wire::{Ask, AskError, AskErrorCode};
 use serde::{Deserialize, Serialize};
 
 use crate::ask::{
-    ApplySyncs, AskTenant, CancelImport, PutTenant, RemoveSyncs, RemoveTenant, Repair, RetryFailures,
-    SetSyncs, StartImports, StartVerify, TestConnections, VerifyState,
+    ApplySyncs, AskTenant, CancelImport, ListHeld, PutTenant, RemoveSyncs, RemoveTenant, Repair,
+    RetryFailures, SetSyncs, StartImports, StartVerify, TestConnections, VerifyState,
 };
 use crate::shard::ControlShard;
-use crate::{definitions, explain, failures};
+use crate::{definitions, explain, failures, held};
 
 /// How often imports that the extractor has done with are looked at.
 const LOOK_AFTER: Duration = Duration::from_secs(2);
@@ -86,6 +86,8 @@ impl Worker for Control {
             CancelImport::SERVICE => answer_with(&shard.cancel_import(tenant, &parse_ask(&ask)?).await?),
             ListFailures::SERVICE => answer_with(&failures::list(context, tenant, &parse_ask(&ask)?).await?),
             RetryFailures::SERVICE => answer_with(&failures::retry(context, tenant, parse_ask(&ask)?).await?),
+            ListHeld::SERVICE => answer_with(&held::list(context, tenant, &parse_ask(&ask)?).await?),
+            DecideHeld::SERVICE => answer_with(&held::decide(context, tenant, parse_ask(&ask)?).await?),
             Repair::SERVICE => answer_with(&failures::repair(context, tenant, parse_ask(&ask)?).await?),
             Explain::SERVICE => answer_with(&explain::explain(context, tenant, &parse_ask(&ask)?).await?),
             StartVerify::SERVICE => answer_with(&shard.start_verify(tenant, &parse_ask(&ask)?)?),

@@ -11,9 +11,10 @@ use landbridge_sandbox::Limits;
 
 pub use operator::{
     ConnectionCommand, ExplainArgs, FailuresCommand, FailuresListArgs, FailuresRetryArgs, FailuresShowArgs,
-    ImportCancelArgs, ImportCommand, ImportListArgs, ImportStartArgs, ImportWatchArgs, OperatorCommand,
-    StatusArgs, SyncCommand, SyncExportArgs, SyncFilesArgs, SyncListArgs, SyncNamesArgs, SyncRemoveArgs,
-    TenantAddArgs, TenantArg, TenantCommand, TenantRemoveArgs, VerifyArgs,
+    HeldCommand, HeldDecideArgs, HeldListArgs, ImportCancelArgs, ImportCommand, ImportListArgs,
+    ImportStartArgs, ImportWatchArgs, OperatorCommand, StatusArgs, SyncCommand, SyncExportArgs,
+    SyncFilesArgs, SyncListArgs, SyncNamesArgs, SyncRemoveArgs, TenantAddArgs, TenantArg, TenantCommand,
+    TenantRemoveArgs, VerifyArgs,
 };
 
 /// What every exit code means; shown below the help of the whole program.

@@ -3,6 +3,7 @@
 mod connection;
 mod explain;
 mod failures;
+mod held;
 mod import;
 mod secret;
 mod status;
@@ -121,6 +122,7 @@ pub async fn run(
         OperatorCommand::Failures(command) => {
             failures::run(&connect(global, settings).await?, command).await?
         }
+        OperatorCommand::Held(command) => held::run(&connect(global, settings).await?, command).await?,
         OperatorCommand::Explain(arguments) => {
             explain::run(&connect(global, settings).await?, &arguments).await?
         }

@@ -3,9 +3,9 @@
 use landbridge_hubspot::records::BATCH_INPUTS_MAX;
 use landbridge_hubspot::{Client, Error, Family, Share, Usage};
 use landbridge_model::ask::{
-    AskStatus, CallCount, CreateObjectType, Explain, FindIdentities, FoundIdentities, GetLabels, GetSchema,
-    HubSpotTest, LimitUse, ListRecords, ListSchemas, ListedRecord, Provision, Question, RecordPage,
-    StageStatus, Story, StoryLine, TestHubSpot,
+    AskStatus, CallCount, CreateObjectType, DecideHeld, Explain, FindIdentities, FoundIdentities, GetLabels,
+    GetSchema, HubSpotTest, LimitUse, ListRecords, ListSchemas, ListedRecord, Provision, Question,
+    RecordPage, StageStatus, Story, StoryLine, TestHubSpot,
 };
 use landbridge_model::hubspot::ObjectSchema;
 use landbridge_model::sync::VERSION_PROPERTY;
@@ -13,6 +13,7 @@ use landbridge_model::{SalesforceId, StageKind};
 use landbridge_stage::{StageError, answer_with, parse_ask};
 use landbridge_wire::{Ask, AskError, AskErrorCode};
 
+use crate::held;
 use crate::known::Known;
 use crate::portal::{Portal, Tenant, ask_error};
 use crate::provision::{provision, schema};
@@ -55,6 +56,11 @@ async fn answer_once(shard: &LoaderShard, ask: Ask) -> Result<String, AskError> 
             return answer_with(&explain(shard, &tenant, question.id).map_err(internal)?);
         }
         AskStatus::SERVICE => return answer_with(&status(&tenant).await),
+        DecideHeld::SERVICE => {
+            let question: DecideHeld = parse_ask(&ask)?;
+            let decided = held::decide(shard, &ask.tenant, &question).await;
+            return answer_with(&decided.map_err(internal)?);
+        }
         TestHubSpot::SERVICE => tenant.forget_portal().await,
         _ => {}
     }

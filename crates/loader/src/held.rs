@@ -1,10 +1,13 @@
-//! What no lane causes: held deletes whose grace is over, and the day's count of calls put down for the next owner.
+//! What no lane causes: held deletes whose grace is over or that a person decided on, and the day's count of calls put down for the next owner.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use landbridge_hubspot::Share;
-use landbridge_model::{ChangeKind, Outcome, StageKind, Table, WriteBatch};
+use landbridge_hubspot::records::BATCH_INPUTS_MAX;
+use landbridge_model::ask::{Count, DecideHeld, HeldDecision};
+use landbridge_model::{ChangeKind, Outcome, StageKind, SyncKey, Table, TenantId, WriteBatch};
 use landbridge_stage::{ShardContext, StageError};
 use landbridge_wire::{HeldDelete, Report, ReportBody};
 
@@ -36,12 +39,74 @@ pub(crate) async fn run(shard: Arc<LoaderShard>, context: ShardContext) -> Resul
             continue;
         }
         let now_ms = context.hub.now_ms();
-        for held in context.hub.held_of_shard(context.shard).await? {
-            if held.until_ms.is_some_and(|until| until <= now_ms) {
-                release(&shard, &context, held).await?;
+        for due in due_together(context.hub.held_of_shard(context.shard).await?, now_ms) {
+            release(&shard, &context, &due).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Those whose grace is over or whose delete was approved, in groups of one sync that one call can archive.
+fn due_together(held: Vec<HeldDelete>, now_ms: i64) -> Vec<Vec<HeldDelete>> {
+    let mut by_sync: BTreeMap<SyncKey, Vec<HeldDelete>> = BTreeMap::new();
+    for held in held {
+        if held.until_ms.is_some_and(|until| until <= now_ms) {
+            by_sync.entry(held.envelope.sync_key()).or_default().push(held);
+        }
+    }
+    by_sync
+        .into_values()
+        .flat_map(|due| {
+            due.chunks(BATCH_INPUTS_MAX)
+                .map(<[HeldDelete]>::to_vec)
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// A person's word. What is approved is due at once, and written by the next sweep, also by another worker's; what is
+/// discarded ends as kept. Gives how many deletes it was said of.
+pub(crate) async fn decide(
+    shard: &LoaderShard,
+    tenant: &TenantId,
+    question: &DecideHeld,
+) -> Result<Count, StageError> {
+    let context = &shard.context;
+    let mut count = 0;
+    for held in context.hub.held(tenant, Some(&question.sync)).await? {
+        if !question.ids.is_empty() && !question.ids.contains(&held.id) {
+            continue;
+        }
+        count += 1;
+        match question.decision {
+            HeldDecision::Approve => {
+                let approved = HeldDelete {
+                    until_ms: Some(context.hub.now_ms()),
+                    reason: "a person approved it".to_owned(),
+                    ..held
+                };
+                context.hub.hold(&approved).await?;
+            }
+            HeldDecision::Discard => {
+                if let Some(target) = find(context, tenant, &question.sync).await {
+                    let row = row_of(&held, Arc::new(target));
+                    tell(context, &row, &End::new(Outcome::Kept, None)).await?;
+                }
+                forget(shard, &held).await?;
             }
         }
     }
+    Ok(Count { count })
+}
+
+async fn forget(shard: &LoaderShard, held: &HeldDelete) -> Result<(), StageError> {
+    let sync = held.envelope.sync_key();
+    shard
+        .context
+        .hub
+        .release_held(&sync.tenant, &sync.name, held.id)
+        .await?;
+    shard.held.lock().remove(&(sync, held.id));
     Ok(())
 }
 
@@ -64,27 +129,31 @@ pub(crate) async fn put_budgets_down(shard: &LoaderShard) {
     }
 }
 
-/// Writes a delete whose grace is over, unless a newer version came meanwhile.
+/// Writes deletes of one sync that are due, unless newer versions came meanwhile.
 async fn release(
     shard: &Arc<LoaderShard>,
     context: &ShardContext,
-    held: HeldDelete,
+    due: &[HeldDelete],
 ) -> Result<(), StageError> {
-    let envelope = held.envelope.clone();
-    let tenant = shard.tenant(&envelope.tenant);
-    let sync = envelope.sync_key();
-    let Some(target) = find(context, &envelope.tenant, &envelope.sync).await else {
+    let Some(SyncKey { tenant: id, name }) = due.first().map(|held| held.envelope.sync_key()) else {
+        return Ok(());
+    };
+    let tenant = shard.tenant(&id);
+    let Some(target) = find(context, &id, &name).await.map(Arc::new) else {
         return Ok(());
     };
     let Ok(portal) = tenant.portal(context).await else {
         return Ok(());
     };
-    let mut rows = [row_of(&held, target)];
-    let key = rows[0].key();
-    if tenant.is_busy(&key) {
-        return Ok(());
-    }
-    tenant.begin([key.clone()]);
+    // What is being written just now is looked at by the next sweep.
+    let due: Vec<(&HeldDelete, Row)> = due
+        .iter()
+        .map(|held| (held, row_of(held, target.clone())))
+        .filter(|(_, row)| !tenant.is_busy(&row.key()))
+        .collect();
+    let (due, mut rows): (Vec<&HeldDelete>, Vec<Row>) = due.into_iter().unzip();
+    let keys: Vec<_> = rows.iter().map(Row::key).collect();
+    tenant.begin(keys.clone());
     let airline = Airline {
         context: context.clone(),
         tenant: tenant.clone(),
@@ -92,19 +161,15 @@ async fn release(
         metrics: shard.metrics.clone(),
     };
     let fates = airline.delete(&portal, &mut rows).await;
-    tenant.end([&key]);
-    let Some(Fate::Ended(end)) = fates?.into_iter().next() else {
-        return Ok(());
-    };
-    // A record that came back meanwhile has told its own outcome.
-    if end.outcome != Outcome::Superseded {
-        tell(context, &rows[0], &end).await?;
+    tenant.end(&keys);
+    for ((held, row), fate) in due.into_iter().zip(&rows).zip(fates?) {
+        let Fate::Ended(end) = fate else { continue };
+        // A record that came back meanwhile has told its own outcome.
+        if end.outcome != Outcome::Superseded {
+            tell(context, row, &end).await?;
+        }
+        forget(shard, held).await?;
     }
-    context
-        .hub
-        .release_held(&sync.tenant, &sync.name, held.id)
-        .await?;
-    shard.held.lock().remove(&(sync, held.id));
     Ok(())
 }
 
@@ -139,7 +204,7 @@ async fn tell(context: &ShardContext, row: &Row, end: &End) -> Result<(), StageE
     context.hub.report(&report).await
 }
 
-fn row_of(held: &HeldDelete, target: Target) -> Row {
+fn row_of(held: &HeldDelete, target: Arc<Target>) -> Row {
     let batch = WriteBatch {
         envelope: held.envelope.clone(),
         ids: vec![held.id],
@@ -151,7 +216,7 @@ fn row_of(held: &HeldDelete, target: Target) -> Row {
     Row {
         message: 0,
         batch: Arc::new(batch),
-        target: Arc::new(target),
+        target,
         index: 0,
         fingerprint: Fingerprint::of([]),
         attempts: 0,

@@ -326,6 +326,29 @@ pub struct FoundIdentities {
     pub versions: Vec<(SalesforceId, Version)>,
 }
 
+/// A person's word on deletes that are held: write them, or let them be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DecideHeld {
+    /// Of which sync.
+    pub sync: SyncName,
+    /// Of which records; all that the sync holds when empty.
+    #[serde(default)]
+    pub ids: Vec<SalesforceId>,
+    /// What is to become of them.
+    pub decision: HeldDecision,
+}
+question!(DecideHeld, "decide-held", Count);
+
+/// What is to become of held deletes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeldDecision {
+    /// The records are archived in HubSpot, unless they came back meanwhile.
+    Approve,
+    /// HubSpot keeps the records.
+    Discard,
+}
+
 /// A page of what the portal holds of a type.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ListRecords {

@@ -23,6 +23,9 @@ pub enum OperatorCommand {
     /// Records and links that were refused.
     #[command(subcommand)]
     Failures(FailuresCommand),
+    /// Deletes that wait for the end of their grace, or for a person's word.
+    #[command(subcommand)]
+    Held(HeldCommand),
     /// Tell the story of one record: what each stage knows of it, in the order of time.
     Explain(ExplainArgs),
     /// Compare Salesforce with HubSpot, both read afresh, and list what differs.
@@ -360,6 +363,59 @@ pub struct FailuresRetryArgs {
     /// All that the tenant has.
     #[arg(long, conflicts_with_all = ["ids", "sync", "category"])]
     pub all: bool,
+}
+
+/// `landbridge held`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum HeldCommand {
+    /// List the deletes that are held, and why.
+    List(HeldListArgs),
+    /// Write held deletes: the records are archived in HubSpot, unless they came back meanwhile.
+    #[command(after_help = "\
+Examples:
+  landbridge held approve vehicles a00Hs000001ABCdIAO
+  landbridge held approve vehicles --all")]
+    Approve(HeldDecideArgs),
+    /// Discard held deletes: HubSpot keeps the records.
+    #[command(after_help = "Example:\n  landbridge held discard vehicles --all")]
+    Discard(HeldDecideArgs),
+}
+
+/// `landbridge held list`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  landbridge held list
+  landbridge held list --sync vehicles --output json")]
+pub struct HeldListArgs {
+    /// Whose.
+    #[command(flatten)]
+    pub tenant: TenantArg,
+    /// Only of this sync.
+    #[arg(long, value_name = "SYNC")]
+    pub sync: Option<SyncName>,
+    /// At most so many.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: usize,
+}
+
+/// `landbridge held approve` and `landbridge held discard`.
+#[derive(Clone, Debug, Args)]
+pub struct HeldDecideArgs {
+    /// Of which sync.
+    pub sync: SyncName,
+    /// Which Salesforce records.
+    #[arg(required_unless_present = "all")]
+    pub ids: Vec<SalesforceId>,
+    /// Whose.
+    #[command(flatten)]
+    pub tenant: TenantArg,
+    /// All that the sync holds.
+    #[arg(long, conflicts_with = "ids")]
+    pub all: bool,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub yes: bool,
 }
 
 /// `landbridge explain`.

@@ -2,11 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
-use landbridge_model::ask::{AskStatus, Explain, FindIdentities, ListRecords, TestHubSpot};
+use landbridge_model::ask::{
+    AskStatus, DecideHeld, Explain, FindIdentities, HeldDecision, ListRecords, TestHubSpot,
+};
 use landbridge_model::sync::MaxDeletes;
 use landbridge_model::{ChangeKind, FailureCategory, Lane, ObjectTypeId, Outcome, Purpose};
 use landbridge_sandbox::hubspot::Behaviour;
-use landbridge_wire::ReportBody;
+use landbridge_wire::{Report, ReportBody};
 
 use crate::rig::{Rig, account, car, outcomes};
 
@@ -237,6 +239,49 @@ async fn a_mass_delete_is_held_and_a_record_that_comes_back_is_let_go() {
     assert_eq!(rig.hub.held(&rig.tenant, None).await.unwrap().len(), 1);
     let back = rig.cars(&[(2, 3_000, "back", None)]);
     assert_eq!(outcomes(&rig.apply(Lane::Live, &back).await), [Outcome::Updated]);
+    assert!(rig.hub.held(&rig.tenant, None).await.unwrap().is_empty());
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn held_deletes_are_written_or_let_be_as_a_person_decides() {
+    let mut rig = Rig::ready(Behaviour::default()).await;
+    rig.change_rules(|rules| rules.max_deletes = Some(MaxDeletes::Count(0)))
+        .await;
+    let batch = rig.cars(&[1, 2, 3].map(|serial| (serial, 1_000, "one", None)));
+    rig.apply(Lane::Live, &batch).await;
+    let mut delete = rig.cars(&[1, 2, 3].map(|serial| (serial, 2_000, "", None)));
+    delete.kinds = vec![ChangeKind::Delete; 3];
+    assert_eq!(
+        outcomes(&rig.apply(Lane::Live, &delete).await),
+        [Outcome::Held; 3]
+    );
+    let sync = delete.envelope.sync.clone();
+    let mut decide = DecideHeld {
+        sync,
+        ids: vec![car(1)],
+        decision: HeldDecision::Discard,
+    };
+    assert_eq!(rig.ask(&decide).await.count, 1);
+    assert_eq!(rig.hub.held(&rig.tenant, None).await.unwrap().len(), 2);
+    decide.decision = HeldDecision::Approve;
+    assert_eq!(rig.ask(&decide).await.count, 0, "it is held no longer");
+    decide.ids.clear();
+    assert_eq!(rig.ask(&decide).await.count, 2);
+    let told = |reports: &[Report]| -> Vec<Outcome> {
+        let bodies = reports.iter().filter_map(|report| match &report.body {
+            ReportBody::Records(records) => Some(outcomes(records)),
+            _ => None,
+        });
+        bodies.flatten().collect()
+    };
+    let reports = rig.reports(|reports| told(reports).len() >= 3).await;
+    assert_eq!(
+        told(&reports),
+        [Outcome::Kept, Outcome::Deleted, Outcome::Deleted]
+    );
+    assert!(rig.stored(1).await.is_some());
+    assert_eq!((rig.stored(2).await, rig.stored(3).await), (None, None));
     assert!(rig.hub.held(&rig.tenant, None).await.unwrap().is_empty());
     rig.stop().await;
 }
