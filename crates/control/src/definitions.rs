@@ -13,7 +13,7 @@ use landbridge_stage::{ShardContext, StageError};
 use landbridge_wire::{AskError, AskErrorCode};
 
 use crate::ask::{Applied, AppliedSync, ApplySyncs, Change, Done, RemoveSyncs, SetSyncs};
-use crate::shard::unavailable;
+use crate::shard::{ControlShard, unavailable};
 use resolve::Resolver;
 pub(crate) use tenants::{put_tenant, remove_tenant, test_connections};
 
@@ -107,12 +107,13 @@ pub(crate) fn with_status(sync: Sync, status: SyncStatus) -> Sync {
 
 /// Applies definitions: all of them, or, when one has a problem, none.
 pub(crate) async fn apply(
-    context: &ShardContext,
+    shard: &ControlShard,
     tenant_id: &TenantId,
     ask: ApplySyncs,
 ) -> Result<Applied, AskError> {
+    let context = &shard.context;
     tenant(context, tenant_id)?;
-    let mut resolver = Resolver::new(context, tenant_id, &ask.definitions);
+    let mut resolver = Resolver::new(shard, tenant_id, &ask.definitions);
     let mut applied = Applied::default();
     for definition in &ask.definitions {
         applied.syncs.push(resolver.check(definition).await?);
@@ -161,10 +162,11 @@ async fn write(
 /// Resolves stored syncs against both systems as they are now, creates in HubSpot what they need, and stores the
 /// result. All are checked before anything is created.
 pub(crate) async fn resolve_stored(
-    context: &ShardContext,
+    shard: &ControlShard,
     tenant_id: &TenantId,
     names: &[SyncName],
 ) -> Result<Vec<AppliedSync>, AskError> {
+    let context = &shard.context;
     let tenant = tenant(context, tenant_id)?;
     if let Some(why) = &tenant.suspended {
         return Err(AskError::new(
@@ -176,7 +178,7 @@ pub(crate) async fn resolve_stored(
     for name in names {
         syncs.push(stored(context, tenant_id, name)?);
     }
-    let mut resolver = Resolver::new(context, tenant_id, &[]);
+    let mut resolver = Resolver::new(shard, tenant_id, &[]);
     let mut lines = Vec::new();
     for sync in &syncs {
         lines.push(resolver.check(&sync.definition).await?);
@@ -204,13 +206,14 @@ pub(crate) async fn resolve_stored(
 
 /// Turns syncs on, or pauses them.
 pub(crate) async fn set_status(
-    context: &ShardContext,
+    shard: &ControlShard,
     tenant_id: &TenantId,
     ask: SetSyncs,
 ) -> Result<Applied, AskError> {
+    let context = &shard.context;
     let mut applied = match ask.status {
         SyncStatus::Active => {
-            let lines = resolve_stored(context, tenant_id, &ask.names).await?;
+            let lines = resolve_stored(shard, tenant_id, &ask.names).await?;
             Applied {
                 syncs: lines,
                 written: false,

@@ -29,6 +29,8 @@ pub struct ControlShard {
     /// Where reading begins.
     after: u64,
     through: watch::Sender<u64>,
+    /// How long one question looks again for object types that do not show.
+    pub(crate) object_type_patience: Duration,
     pub(crate) verifies: Mutex<BTreeMap<RunId, Verify>>,
 }
 
@@ -47,13 +49,14 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl ControlShard {
     /// From the cache when it counts, else from nothing.
-    pub(crate) fn open(context: ShardContext) -> Result<Self, StageError> {
+    pub(crate) fn open(context: ShardContext, object_type_patience: Duration) -> Result<Self, StageError> {
         let (ledger, after) = restore(&context)?;
         Ok(Self {
             context,
             ledger: Mutex::new(ledger),
             after,
             through: watch::channel(after).0,
+            object_type_patience,
             verifies: Mutex::default(),
         })
     }

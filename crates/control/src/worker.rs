@@ -21,23 +21,36 @@ use crate::{definitions, explain, failures, held};
 const LOOK_AFTER: Duration = Duration::from_secs(2);
 
 /// `[control]`: definitions, imports, failures, health.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Where the REST API is served; not at all when left out.
     pub listen: Option<SocketAddr>,
+    /// How long one question may look again for object types that a definition names and HubSpot does not show, all
+    /// its definitions together: what was created in HubSpot a moment ago shows some seconds later.
+    #[serde(with = "humantime_serde")]
+    pub object_type_patience: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            object_type_patience: Duration::from_secs(5),
+        }
+    }
 }
 
 /// Control.
 #[derive(Clone, Debug)]
 pub struct Control {
-    _settings: Settings,
+    settings: Settings,
 }
 
 impl Control {
     /// With these settings.
     pub fn new(settings: Settings) -> Self {
-        Self { _settings: settings }
+        Self { settings }
     }
 }
 
@@ -46,7 +59,7 @@ impl Worker for Control {
     type Shard = ControlShard;
 
     async fn open(&self, context: ShardContext) -> Result<Arc<ControlShard>, StageError> {
-        ControlShard::open(context).map(Arc::new)
+        ControlShard::open(context, self.settings.object_type_patience).map(Arc::new)
     }
 
     async fn background(&self, shard: Arc<ControlShard>, context: ShardContext) -> Result<(), StageError> {
@@ -74,9 +87,9 @@ impl Worker for Control {
             }
             RemoveTenant::SERVICE => answer_with(&definitions::remove_tenant(&shard, tenant).await?),
             TestConnections::SERVICE => answer_with(&definitions::test_connections(context, tenant).await?),
-            ApplySyncs::SERVICE => answer_with(&definitions::apply(context, tenant, parse_ask(&ask)?).await?),
+            ApplySyncs::SERVICE => answer_with(&definitions::apply(&shard, tenant, parse_ask(&ask)?).await?),
             SetSyncs::SERVICE => {
-                answer_with(&definitions::set_status(context, tenant, parse_ask(&ask)?).await?)
+                answer_with(&definitions::set_status(&shard, tenant, parse_ask(&ask)?).await?)
             }
             RemoveSyncs::SERVICE => {
                 answer_with(&definitions::remove(context, tenant, parse_ask(&ask)?).await?)

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::client::{Call, Client, json_body};
 use crate::error::Error;
 use crate::governor::{Family, Share};
-use crate::verdict::{Effect, ErrorBody};
+use crate::verdict::{Effect, ErrorBody, Verdict};
 
 /// A property to create.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -154,15 +154,20 @@ impl Client {
             .collect())
     }
 
-    /// One object type by id or fully qualified name; standard ones by their names too. Its properties may lag
-    /// behind those of [`Client::properties`] by more than a minute.
-    pub async fn schema(&self, object_type: &str) -> Result<ObjectSchema, Error> {
+    /// One object type by id or fully qualified name, standard ones by their names too; `None` when it is not there or
+    /// archived, or when HubSpot can make nothing of the name. Its properties may lag behind those of
+    /// [`Client::properties`] by more than a minute.
+    pub async fn schema(&self, object_type: &str) -> Result<Option<ObjectSchema>, Error> {
         let path = self.version().schemas(&format!("/{object_type}"));
-        let body: SchemaBody = self
-            .send(Call::get(path, Family::Schema, Share::Live))
-            .await?
-            .json()?;
-        Ok(body.into())
+        let call = Call::get(path, Family::Schema, Share::Live);
+        let body: SchemaBody = match self.send(call).await {
+            Ok(reply) => reply.json()?,
+            Err(error) if matches!(error.verdict, Verdict::NotFound | Verdict::Configuration) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        Ok((!body.archived).then(|| body.into()))
     }
 
     /// Creates an object type from HubSpot's own document.

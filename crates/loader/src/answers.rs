@@ -74,7 +74,7 @@ async fn answer_once(shard: &LoaderShard, ask: Ask) -> Result<String, AskError> 
         }
         GetSchema::SERVICE => {
             let question: GetSchema = parse_ask(&ask)?;
-            answer_with(&schema(client, &question.object_type).await?)
+            answer_with(&schema(&portal, &question.object_type).await?)
         }
         GetLabels::SERVICE => {
             let question: GetLabels = parse_ask(&ask)?;
@@ -83,7 +83,7 @@ async fn answer_once(shard: &LoaderShard, ask: Ask) -> Result<String, AskError> 
         }
         Provision::SERVICE => {
             let question: Provision = parse_ask(&ask)?;
-            answer_with(&provision(client, &question).await?)
+            answer_with(&provision(&portal, &question).await?)
         }
         CreateObjectType::SERVICE => {
             let question: CreateObjectType = parse_ask(&ask)?;

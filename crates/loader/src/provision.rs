@@ -10,31 +10,35 @@ use landbridge_model::sync::{PROPERTY_GROUP, VERSION_PROPERTY};
 use landbridge_model::{Association, ObjectTypeId};
 use landbridge_wire::{AskError, AskErrorCode};
 
-use crate::portal::ask_error;
+use crate::portal::{Portal, ask_error};
 
 /// How long a new property may take to be seen.
 const SEEN_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// An object type by any of its names. Its properties are read apart: the schema's own copy lags.
-pub(crate) async fn schema(client: &Client, name: &str) -> Result<ObjectSchema, AskError> {
-    let mut schema = match client.schemas().await.map_err(|error| ask_error(&error))? {
-        schemas if schemas.iter().any(|schema| schema.is_called(name)) => schemas
-            .into_iter()
-            .find(|schema| schema.is_called(name))
-            .ok_or_else(|| not_found(name))?,
-        _ => client.schema(name).await.map_err(|error| match error.verdict {
-            landbridge_hubspot::Verdict::NotFound | landbridge_hubspot::Verdict::Configuration => {
-                not_found(name)
-            }
-            _ => ask_error(&error),
-        })?,
-    };
-    schema.properties = client
-        .properties(&schema.object_type_id)
-        .await
-        .map_err(|error| ask_error(&error))?;
+pub(crate) async fn schema(portal: &Portal, name: &str) -> Result<ObjectSchema, AskError> {
+    let failed = |error: Error| ask_error(&error);
+    let client = &portal.client;
+    let listed = client.schemas().await.map_err(failed)?;
+    let mut found = listed.into_iter().find(|schema| schema.is_called(name));
+    // The list lags behind a type's creation by seconds. A type by itself does not, but a custom one must be asked for
+    // by its full name.
+    let names = [name.to_owned(), full_name(portal.details.portal_id, name)];
+    let mut names = names.iter();
+    while found.is_none()
+        && let Some(name) = names.next()
+    {
+        found = client.schema(name).await.map_err(failed)?;
+    }
+    let mut schema = found.ok_or_else(|| not_found(name))?;
+    schema.properties = client.properties(&schema.object_type_id).await.map_err(failed)?;
     Ok(schema)
+}
+
+/// The name that no other portal's type has.
+fn full_name(portal_id: u64, name: &str) -> String {
+    format!("p{portal_id}_{name}")
 }
 
 fn not_found(name: &str) -> AskError {
@@ -44,7 +48,8 @@ fn not_found(name: &str) -> AskError {
 }
 
 /// Makes everything that is wanted.
-pub(crate) async fn provision(client: &Client, wanted: &Provision) -> Result<Provisioned, AskError> {
+pub(crate) async fn provision(portal: &Portal, wanted: &Provision) -> Result<Provisioned, AskError> {
+    let client = &portal.client;
     let mut created = Vec::new();
     let object_type = &wanted.object_type;
     properties(client, object_type, &wanted.id_property, &mut created).await?;
@@ -53,7 +58,7 @@ pub(crate) async fn provision(client: &Client, wanted: &Provision) -> Result<Pro
     for association in &wanted.associations {
         associations.push(associate(client, object_type, association, &mut created).await?);
     }
-    let object_type = schema(client, object_type.as_str()).await?;
+    let object_type = schema(portal, object_type.as_str()).await?;
     Ok(Provisioned {
         object_type,
         associations,

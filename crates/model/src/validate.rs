@@ -18,6 +18,10 @@ use crate::standard::{StandardType, standard_type};
 use crate::supported;
 use crate::sync::{API_VERSION, KIND, SyncDefinition, VERSION_PROPERTY};
 
+/// What to do about a custom object type that does not show.
+const UNSEEN_TYPE: &str = "create it in HubSpot, or give the token the scope crm.schemas.custom.read; a type that was \
+                           created moments ago may take up to a minute to show";
+
 /// Something that must be put right before a sync can run, or a note about what it will do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
@@ -203,7 +207,7 @@ fn hubspot(definition: &SyncDefinition, around: &Surroundings<'_>, problems: &mu
             nearest(
                 &end.object_type,
                 around.object_types.iter().map(|schema| schema.name.as_str()),
-                "create it in HubSpot, or give the token the scope crm.schemas.custom.read",
+                UNSEEN_TYPE,
             ),
         ));
         return;

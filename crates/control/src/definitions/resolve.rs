@@ -18,14 +18,18 @@ use landbridge_model::validate::{
 use landbridge_model::{StageKind, TenantId};
 use landbridge_stage::ShardContext;
 use landbridge_wire::{AskError, AskErrorCode};
+use tokio::time::{Instant, sleep_until};
 
 use super::plan;
 use crate::ask::{AppliedSync, Change};
+use crate::shard::ControlShard;
 
 /// Describes and schemas of large orgs and portals take a while.
 const LOOK_UP: Duration = Duration::from_secs(60);
 /// Properties and labels are created one by one, under HubSpot's limits.
 const CREATE: Duration = Duration::from_secs(120);
+/// How often an object type that does not show is looked for again.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// Fields that a resolved object keeps whatever the definition names.
 const SYSTEM_FIELDS: [&str; 5] = ["Id", "Name", "SystemModstamp", "IsDeleted", "CreatedDate"];
 
@@ -36,7 +40,14 @@ pub(super) struct Resolver<'a> {
     /// The tenant's syncs as they will be.
     syncs: Vec<SyncDefinition>,
     describes: HashMap<String, Option<ObjectDescribe>>,
-    schemas: Option<Vec<ObjectSchema>>,
+    /// What has been seen of the portal.
+    schemas: Vec<ObjectSchema>,
+    /// Whether the portal's list is among it, as it is since the last change of ours.
+    is_listed: bool,
+    /// How long types that do not show are looked for again, and until when: one allowance for all definitions, which
+    /// begins where the first type is missing.
+    object_type_patience: Duration,
+    look_until: Option<Instant>,
     objects: Option<Vec<String>>,
 }
 
@@ -51,7 +62,8 @@ struct Found {
 
 impl<'a> Resolver<'a> {
     /// For a tenant whose syncs will include `coming`.
-    pub(super) fn new(context: &'a ShardContext, tenant: &'a TenantId, coming: &[SyncDefinition]) -> Self {
+    pub(super) fn new(shard: &'a ControlShard, tenant: &'a TenantId, coming: &[SyncDefinition]) -> Self {
+        let context = &shard.context;
         let stored = context.config.syncs(tenant);
         let stays = |sync: &SyncDefinition| coming.iter().all(|other| other.key() != sync.key());
         let mut syncs: Vec<SyncDefinition> = stored.iter().map(|sync| sync.definition.clone()).collect();
@@ -62,7 +74,10 @@ impl<'a> Resolver<'a> {
             tenant,
             syncs,
             describes: HashMap::new(),
-            schemas: None,
+            schemas: Vec::new(),
+            is_listed: false,
+            object_type_patience: shard.object_type_patience,
+            look_until: None,
             objects: None,
         }
     }
@@ -145,7 +160,7 @@ impl<'a> Resolver<'a> {
             associations: provisioned.associations,
         };
         // What was created changes what the next definition finds.
-        self.schemas = None;
+        self.is_listed = false;
         Ok((resolved, created))
     }
 
@@ -265,32 +280,63 @@ impl<'a> Resolver<'a> {
 
     /// The portal's custom object types, and the standard ones that the definition's associations lead to.
     async fn object_types(&mut self, definition: &SyncDefinition) -> Result<Vec<ObjectSchema>, AskError> {
-        if self.schemas.is_none() {
-            self.schemas = Some(self.ask(StageKind::Loader, &ListSchemas {}, LOOK_UP).await?);
-        }
+        self.list().await?;
         let ends = definition.spec.associations.iter().map(|rule| rule.to.as_str());
         for name in ends.chain([definition.spec.hubspot.object_type.as_str()]) {
-            let id = standard_type(name).map_or(name, |standard| standard.object_type_id);
-            if self.schemas.iter().flatten().any(|schema| schema.is_called(id)) {
-                continue;
-            }
-            if let Some(schema) = self.schema(id).await? {
-                self.schemas.get_or_insert_default().push(schema);
+            match standard_type(name) {
+                Some(standard) => drop(self.look(standard.object_type_id).await?),
+                None => self.look_for(name).await?,
             }
         }
-        Ok(self.schemas.clone().unwrap_or_default())
+        Ok(self.schemas.clone())
     }
 
-    /// One object type by itself: the portal's list lags behind for some seconds after a type was created.
-    async fn schema(&self, name: &str) -> Result<Option<ObjectSchema>, AskError> {
+    async fn list(&mut self) -> Result<(), AskError> {
+        if self.is_listed {
+            return Ok(());
+        }
+        let listed: Vec<ObjectSchema> = self.ask(StageKind::Loader, &ListSchemas {}, LOOK_UP).await?;
+        // What was seen once is there, though this list may not show it yet.
+        self.schemas.retain(|seen| {
+            listed
+                .iter()
+                .all(|schema| schema.object_type_id != seen.object_type_id)
+        });
+        self.schemas.extend(listed);
+        self.is_listed = true;
+        Ok(())
+    }
+
+    /// Looks for a custom object type, again and again while the patience lasts: HubSpot's schema reads lag behind its
+    /// writes by seconds, and people apply a sync right after they have created its type.
+    async fn look_for(&mut self, name: &str) -> Result<(), AskError> {
+        while !self.look(name).await? {
+            let now = Instant::now();
+            let until = *self.look_until.get_or_insert(now + self.object_type_patience);
+            if now >= until {
+                break;
+            }
+            sleep_until(until.min(now + LOOK_AGAIN)).await;
+        }
+        Ok(())
+    }
+
+    /// Whether an object type is seen, if need be when it is asked for by itself.
+    async fn look(&mut self, name: &str) -> Result<bool, AskError> {
+        if self.schemas.iter().any(|schema| schema.is_called(name)) {
+            return Ok(true);
+        }
         let question = GetSchema {
             object_type: name.to_owned(),
         };
-        match self.ask(StageKind::Loader, &question, LOOK_UP).await {
+        let found = match self.ask(StageKind::Loader, &question, LOOK_UP).await {
             // A name that is no type's is not found, or makes no sense.
-            Err(error) if error.code == AskErrorCode::Invalid => Ok(None),
-            answer => missing_is_none(answer),
-        }
+            Err(error) if error.code == AskErrorCode::Invalid => None,
+            answer => missing_is_none(answer)?,
+        };
+        let is_found = found.is_some();
+        self.schemas.extend(found);
+        Ok(is_found)
     }
 
     async fn ask<Q: Question + Sync>(

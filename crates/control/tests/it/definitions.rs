@@ -1,10 +1,13 @@
 //! Applying, turning on, removing.
 
+use std::time::Duration;
+
+use landbridge_control::Settings;
 use landbridge_control::ask::{
     ApplySyncs, Change, PutTenant, RemoveSyncs, RemoveTenant, SetSyncs, TestConnections,
 };
-use landbridge_model::Revision;
 use landbridge_model::config::SyncStatus;
+use landbridge_model::Revision;
 use landbridge_wire::AskErrorCode;
 
 use crate::rig::{Rig, VEHICLES, acme, definition, sync_name, tenant};
@@ -42,6 +45,49 @@ async fn nothing_is_written_where_anything_is_wrong() {
     );
     assert!(rig.config.syncs(&tenant()).is_empty());
     assert!(rig.world.lock().unwrap().provisioned.is_empty());
+}
+
+/// HubSpot shows a type only some seconds after it was created.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_type_that_shows_late_is_waited_for() {
+    let rig = Rig::new().await;
+    let settings = Settings {
+        object_type_patience: Duration::from_secs(60),
+        ..Settings::default()
+    };
+    let _control = rig.control_with(settings).await;
+    rig.world.lock().unwrap().late.insert("trucks".to_owned(), 2);
+    rig.apply(&VEHICLES.replace("objectType: vehicles", "objectType: trucks"))
+        .await;
+    assert_eq!(rig.world.lock().unwrap().looked_for, ["trucks"; 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_definitions_share_one_wait_for_types_that_never_show() {
+    let rig = Rig::new().await;
+    let settings = Settings {
+        object_type_patience: Duration::from_secs(1),
+        ..Settings::default()
+    };
+    let _control = rig.control_with(settings).await;
+    let names = ["trucks", "boats", "trains"];
+    let apply = ApplySyncs {
+        definitions: names
+            .iter()
+            .map(|name| definition(&VEHICLES.replace("vehicles", name)))
+            .collect(),
+        dry_run: false,
+    };
+    let applied = rig.ask(&apply).await.unwrap();
+    for line in &applied.syncs {
+        let problem = &line.problems[0];
+        assert_eq!(problem.place, "spec.hubspot.objectType");
+        assert!(problem.remedy.contains("created moments ago"), "{problem}");
+    }
+    let looked_for = &rig.world.lock().unwrap().looked_for;
+    let times = |name: &str| looked_for.iter().filter(|looked| *looked == name).count();
+    assert!(times("trucks") > 1, "{looked_for:?}");
+    assert_eq!((times("boats"), times("trains")), (1, 1), "{looked_for:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -139,7 +139,12 @@ impl Rig {
 
     /// Control, and the tenant.
     pub(crate) async fn control(&self) -> Running {
-        let control = self.start(Control::new(Settings::default())).await;
+        self.control_with(Settings::default()).await
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn control_with(&self, settings: Settings) -> Running {
+        let control = self.start(Control::new(settings)).await;
         let put = PutTenant {
             tenant: acme(),
             salesforce: None,

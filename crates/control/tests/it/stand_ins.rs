@@ -10,7 +10,9 @@ use landbridge_model::ask::{
 };
 use landbridge_model::hubspot::ObjectSchema;
 use landbridge_model::salesforce::ObjectDescribe;
-use landbridge_model::{Envelope, HubSpotId, Purpose, Revision, SalesforceId, Source, StageKind, Version};
+use landbridge_model::{
+    Envelope, HubSpotId, ObjectTypeId, Purpose, Revision, SalesforceId, Source, StageKind, Version,
+};
 use landbridge_stage::{ShardContext, StageError, Worker, answer_with, parse_ask};
 use landbridge_wire::{
     Ask, AskError, AskErrorCode, Compared, Difference, Report, ReportBody, RunPhase, RunProgress, VersionedId,
@@ -30,6 +32,10 @@ pub(crate) struct World {
     pub(crate) listed: BTreeMap<SalesforceId, HubSpotId>,
     /// What was provisioned: id properties.
     pub(crate) provisioned: Vec<String>,
+    /// Object types that do not show until they have been looked for so many times more.
+    pub(crate) late: BTreeMap<String, usize>,
+    /// The object types that were looked for one by one.
+    pub(crate) looked_for: Vec<String>,
 }
 
 pub(crate) struct ExtractorStandIn(pub(crate) Arc<Mutex<World>>);
@@ -149,7 +155,22 @@ impl Worker for LoaderStandIn {
                 ..Default::default()
             }),
             ListSchemas::SERVICE => answer_with(&vec![vehicles()]),
-            GetSchema::SERVICE => Err(AskError::new(AskErrorCode::NotFound, "no such type")),
+            GetSchema::SERVICE => {
+                let question: GetSchema = parse_ask(&ask)?;
+                world.looked_for.push(question.object_type.clone());
+                match world.late.get_mut(&question.object_type) {
+                    Some(0) => answer_with(&ObjectSchema {
+                        object_type_id: ObjectTypeId::new("2-2"),
+                        name: question.object_type,
+                        ..vehicles()
+                    }),
+                    Some(times) => {
+                        *times -= 1;
+                        Err(AskError::new(AskErrorCode::NotFound, "not yet"))
+                    }
+                    None => Err(AskError::new(AskErrorCode::NotFound, "no such type")),
+                }
+            }
             AskStatus::SERVICE => answer_with(&StageStatus::default()),
             Provision::SERVICE => {
                 let question: Provision = parse_ask(&ask)?;

@@ -2,4 +2,5 @@
 
 mod links;
 mod rig;
+mod types;
 mod writes;

@@ -15,6 +15,7 @@ use landbridge_model::ask::{CreateObjectType, Provision, Provisioned, Question, 
 use landbridge_model::config::{
     HubSpotConnection, HubSpotCredentials, Resolved, SalesforceConnection, Sync, SyncStatus, Tenant,
 };
+use landbridge_model::hubspot::ObjectSchema;
 use landbridge_model::salesforce::ObjectDescribe;
 use landbridge_model::sync::{Rules, SyncDefinition};
 use landbridge_model::{
@@ -216,8 +217,8 @@ impl Rig {
             .unwrap()
     }
 
-    /// Creates the object type, lets the loader provision it, and stores the sync.
-    pub(crate) async fn put_sync(&self) {
+    /// Creates the object type.
+    pub(crate) async fn create_cars(&self) -> ObjectSchema {
         let schema = serde_json::json!({
             "name": "cars", "labels": { "singular": "Car", "plural": "Cars" },
             "primaryDisplayProperty": "name", "requiredProperties": [], "searchableProperties": [],
@@ -228,7 +229,12 @@ impl Rig {
                 { "name": "price", "label": "Price", "type": "number", "fieldType": "number" },
             ],
         });
-        let created = self.ask(&CreateObjectType { schema }).await;
+        self.ask(&CreateObjectType { schema }).await
+    }
+
+    /// Creates the object type, lets the loader provision it, and stores the sync.
+    pub(crate) async fn put_sync(&self) {
+        let created = self.create_cars().await;
         let provision = Provision {
             object_type: created.object_type_id.clone(),
             id_property: "salesforce_id".to_owned(),

@@ -139,7 +139,8 @@ fn unknown_end(at: &str, rule: &AssociationRule, around: &Surroundings<'_>, prob
         nearest(
             &rule.to,
             standard.chain(custom),
-            "name contacts, companies, deals, tickets or a custom object type",
+            "name contacts, companies, deals, tickets or a custom object type; a type that was created moments ago may take \
+             up to a minute to show",
         ),
     ));
 }

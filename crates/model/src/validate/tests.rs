@@ -188,7 +188,7 @@ fields: [ { from: Name, to: name } ]",
             spec.associations[3].field: OwnerId may lead to several objects (User, Group); only a lookup to one object becomes an association; leave this one out
             spec.associations[4].field: Vehicle__c has no field Accounts__c that the Salesforce user can see; did you mean Account__c? Otherwise create the lookup in Salesforce, or let the Salesforce user see it
             spec.associations[5]: Account__c leads to Account, which no sync carries to contacts; HubSpot's own integration turns Contact and Lead into contacts; name with match the property that holds the Salesforce id of Account, or leave the association out
-            spec.associations[6].to: the portal has no object type vehicle; did you mean vehicles? Otherwise name contacts, companies, deals, tickets or a custom object type
+            spec.associations[6].to: the portal has no object type vehicle; did you mean vehicles? Otherwise name contacts, companies, deals, tickets or a custom object type; a type that was created moments ago may take up to a minute to show
             spec.associations[7]: Depot__c leads to Depot__c, which no sync carries to vehicles; add a sync of Depot__c to vehicles, name with match the property that holds its Salesforce id, or leave the association out
             spec.associations[8].match: depots has no property nam; did you mean name? Otherwise name the property that holds the Salesforce id of the parent
         "#]],
@@ -239,7 +239,7 @@ fn problems_of_the_two_ends() {
     });
     expect_test::expect![[r#"
         spec.salesforce.object: the org shows no object Vehicles__c; did you mean Vehicle__c? Otherwise create it, or let the Salesforce user read it
-        spec.hubspot.objectType: the portal has no custom object type vehicle; did you mean vehicles? Otherwise create it in HubSpot, or give the token the scope crm.schemas.custom.read
+        spec.hubspot.objectType: the portal has no custom object type vehicle; did you mean vehicles? Otherwise create it in HubSpot, or give the token the scope crm.schemas.custom.read; a type that was created moments ago may take up to a minute to show
         spec.salesforce.object: Order__e is a platform event, not an object with records of its own; name a custom object or a standard object
         spec.hubspot.objectType: companies is a standard object type; name a custom object type; HubSpot's own integration syncs the standard ones
         spec.hubspot.idProperty: plain_id exists but its values need not be unique, which HubSpot fixes when a property is created; name another property that does not exist yet: it is created unique
