@@ -103,7 +103,11 @@ impl StreamName {
                 ..base
             },
             Self::Parked | Self::Held | Self::Reread | Self::Failed => Config {
-                subjects: subjects("*.*.*.*"),
+                subjects: subjects(if self == Self::Parked {
+                    "*.*.*.*.*"
+                } else {
+                    "*.*.*.*"
+                }),
                 retention: RetentionPolicy::Limits,
                 discard: DiscardPolicy::Old,
                 max_messages_per_subject: 1,
@@ -364,7 +368,7 @@ mod tests {
             LB_CHANGES         lb.changes.*.*.*         WorkQueue New per subject max/subject 16
             LB_WRITES          lb.writes.*.*.*          WorkQueue New per subject max/subject 16
             LB_LINKS           lb.links.*.*.*.*         WorkQueue New per subject max/subject 16
-            LB_PARKED          lb.parked.*.*.*.*        Limits Old max/subject 1
+            LB_PARKED          lb.parked.*.*.*.*.*      Limits Old max/subject 1
             LB_HELD            lb.held.*.*.*.*          Limits Old max/subject 1
             LB_REREAD          lb.reread.*.*.*.*        Limits Old max/subject 1
             LB_OUTCOMES        lb.outcomes.*.*          Limits Old max/subject -1

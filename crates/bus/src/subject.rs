@@ -60,16 +60,19 @@ pub enum Subject {
         /// From which of the two publishers.
         part: LinkPart,
     },
-    /// A link that waits: `lb.parked.<shard>.<tenant>.<child>.<field>`, newest a subject.
+    /// A link that waits: `lb.parked.<shard>.<tenant>.<sync>.<child>.<field>`, newest a subject. Two syncs may carry one
+    /// Salesforce object, so the same lookup of the same record can wait for each of them.
     Parked {
         /// The tenant's shard.
         shard: Shard,
         /// Whose.
         tenant: TenantId,
+        /// The sync's name. Boxed, as the next two are, because errors carry subjects and must stay small.
+        sync: Box<str>,
         /// The Salesforce id that has the lookup.
-        child: String,
+        child: Box<str>,
         /// The lookup field.
-        field: String,
+        field: Box<str>,
     },
     /// A delete in grace or awaiting approval: `lb.held.<shard>.<tenant>.<sync>.<record>`, newest a subject.
     Held(RecordSubject),
@@ -177,12 +180,14 @@ impl fmt::Display for Subject {
             Self::Parked {
                 shard,
                 tenant,
+                sync,
                 child,
                 field,
             } => {
                 write!(
                     f,
-                    "lb.parked.{shard}.{tenant}.{}.{}",
+                    "lb.parked.{shard}.{tenant}.{}.{}.{}",
+                    escape(sync),
                     escape(child),
                     escape(field)
                 )
@@ -239,11 +244,12 @@ fn parse(text: &str) -> Option<Subject> {
                 part,
             }
         }
-        ("parked", [child, field]) => Subject::Parked {
+        ("parked", [sync, child, field]) => Subject::Parked {
             shard,
             tenant,
-            child: unescape(child)?,
-            field: unescape(field)?,
+            sync: unescape(sync)?.into(),
+            child: unescape(child)?.into(),
+            field: unescape(field)?.into(),
         },
         ("outcomes", []) => Subject::Outcomes { shard, tenant },
         (memory, [sync, record]) => {
@@ -297,20 +303,11 @@ impl Filter {
         }
     }
 
-    /// What belongs to one sync, in the memories that are kept by record.
+    /// What belongs to one sync, in the memories that are kept by record or by link.
     pub fn sync(stream: StreamName, shard: Shard, tenant: &TenantId, sync: &str) -> Self {
         Self {
             stream,
-            pattern: format!("{}.{shard}.{tenant}.{}.*", stream.subject_root(), escape(sync)),
-        }
-    }
-
-    /// The parked links of one child.
-    pub fn parked_of(shard: Shard, tenant: &TenantId, child: &str) -> Self {
-        let pattern = format!("lb.parked.{shard}.{tenant}.{}.*", escape(child));
-        Self {
-            stream: StreamName::Parked,
-            pattern,
+            pattern: format!("{}.{shard}.{tenant}.{}.>", stream.subject_root(), escape(sync)),
         }
     }
 
@@ -423,10 +420,11 @@ mod tests {
                 Subject::Parked {
                     shard,
                     tenant: tenant.clone(),
+                    sync: "vehicles".into(),
                     child: "a00x".into(),
                     field: "Depot__r.Id".into(),
                 },
-                "lb.parked.3.acme.a00x.Depot__r=2eId",
+                "lb.parked.3.acme.vehicles.a00x.Depot__r=2eId",
             ),
             (Subject::Held(at()), "lb.held.3.acme.vehicles.a00Hs000001ABCdIAO"),
             (
@@ -467,6 +465,7 @@ mod tests {
             Filter::tenant(StreamName::Outcomes, Shard(3), &tenant()),
             Filter::tenant(StreamName::Failed, Shard(3), &tenant()),
             Filter::sync(StreamName::Failed, Shard(3), &tenant(), "vehicles"),
+            Filter::sync(StreamName::Parked, Shard(3), &tenant(), "vehicles"),
         ]
         .map(|filter| filter.pattern);
         assert_eq!(
@@ -477,7 +476,8 @@ mod tests {
                 "lb.parked.3.>",
                 "lb.outcomes.3.acme",
                 "lb.failed.3.acme.>",
-                "lb.failed.3.acme.vehicles.*",
+                "lb.failed.3.acme.vehicles.>",
+                "lb.parked.3.acme.vehicles.>",
             ]
         );
     }

@@ -296,7 +296,12 @@ pub(crate) async fn remove(
 async fn remove_one(context: &ShardContext, key: &SyncKey) -> Result<(), StageError> {
     context.config.remove_sync(key).await?;
     let bus = context.hub.bus();
-    for memory in [StreamName::Failed, StreamName::Held, StreamName::Reread] {
+    for memory in [
+        StreamName::Failed,
+        StreamName::Held,
+        StreamName::Parked,
+        StreamName::Reread,
+    ] {
         bus.purge(&Filter::sync(
             memory,
             context.shard,

@@ -258,7 +258,7 @@ async fn remembered(
         ));
     }
     for link in hub
-        .parked(tenant)
+        .parked(tenant, None)
         .await?
         .iter()
         .filter(|link| link.child == id || link.parent == Some(id))

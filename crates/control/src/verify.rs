@@ -199,7 +199,7 @@ impl Job {
         let still_there = self.still_there(suspects, strays).await?;
         let hub = &self.shard.context.hub;
         let held = hub.held(&self.tenant, Some(&self.name)).await?;
-        let parked = hub.parked(&self.tenant).await?;
+        let parked = hub.parked(&self.tenant, Some(&self.name)).await?;
         let looks = Looks {
             again: &again,
             still_there: &still_there,

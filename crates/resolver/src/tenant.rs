@@ -124,7 +124,7 @@ impl Tenant {
                     let (sync, field) = (&link.envelope.sync, &link.field);
                     tracing::info!(tenant = %self.id, %sync, field, child = %link.child,
                         "a parked link belongs to no association any more; it is dropped");
-                    self.context.hub.unpark(&self.id, link.child, &link.field).await?;
+                    self.context.hub.unpark(&self.id, sync, link.child, field).await?;
                 }
             }
         }
@@ -318,7 +318,8 @@ impl Tenant {
     async fn forget(&self, parked: &[Slot]) -> Result<(), StageError> {
         let mut requests = Vec::with_capacity(parked.len());
         for slot in parked {
-            requests.push(self.context.hub.unpark(&self.id, slot.child, &slot.field).boxed());
+            let (hub, sync) = (&self.context.hub, &slot.sync);
+            requests.push(hub.unpark(&self.id, sync, slot.child, &slot.field).boxed());
         }
         futures::stream::iter(requests)
             .buffer_unordered(FORGET_TOGETHER)

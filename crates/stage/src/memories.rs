@@ -137,7 +137,12 @@ impl Hub {
     }
 
     async fn park_one(&self, link: &ParkedLink) -> Result<(), StageError> {
-        let subject = self.parked_subject(&link.envelope.tenant, link.child, &link.field);
+        let subject = self.parked_subject(
+            &link.envelope.tenant,
+            &link.envelope.sync,
+            link.child,
+            &link.field,
+        );
         self.remember(&subject, "parked", link).await
     }
 
@@ -145,17 +150,22 @@ impl Hub {
     pub async fn unpark(
         &self,
         tenant: &TenantId,
+        sync: &SyncName,
         child: SalesforceId,
         field: &str,
     ) -> Result<(), StageError> {
-        let subject = self.parked_subject(tenant, child, field);
+        let subject = self.parked_subject(tenant, sync, child, field);
         self.bus().purge(&Filter::exact(&subject)).await?;
         Ok(())
     }
 
-    /// All parked links of a tenant.
-    pub async fn parked(&self, tenant: &TenantId) -> Result<Vec<ParkedLink>, StageError> {
-        let filter = Filter::tenant(StreamName::Parked, self.shard_of(tenant), tenant);
+    /// All parked links of a tenant, or of one sync of it.
+    pub async fn parked(
+        &self,
+        tenant: &TenantId,
+        sync: Option<&SyncName>,
+    ) -> Result<Vec<ParkedLink>, StageError> {
+        let filter = self.memory_filter(StreamName::Parked, tenant, sync);
         self.recall(&filter, "a parked link").await
     }
 
@@ -177,12 +187,19 @@ impl Hub {
             .sum())
     }
 
-    fn parked_subject(&self, tenant: &TenantId, child: SalesforceId, field: &str) -> Subject {
+    fn parked_subject(
+        &self,
+        tenant: &TenantId,
+        sync: &SyncName,
+        child: SalesforceId,
+        field: &str,
+    ) -> Subject {
         Subject::Parked {
             shard: self.shard_of(tenant),
             tenant: tenant.clone(),
-            child: child.to_string(),
-            field: field.to_owned(),
+            sync: sync.as_str().into(),
+            child: child.as_str().into(),
+            field: field.into(),
         }
     }
 

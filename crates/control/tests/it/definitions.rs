@@ -7,10 +7,10 @@ use landbridge_control::ask::{
     ApplySyncs, Change, PutTenant, RemoveSyncs, RemoveTenant, SetSyncs, TestConnections,
 };
 use landbridge_model::config::SyncStatus;
-use landbridge_model::Revision;
-use landbridge_wire::AskErrorCode;
+use landbridge_model::{Envelope, Purpose, Revision, Source, SyncName};
+use landbridge_wire::{AskErrorCode, ParkedLink};
 
-use crate::rig::{Rig, VEHICLES, acme, definition, sync_name, tenant};
+use crate::rig::{Rig, VEHICLES, acme, definition, id, sync_name, tenant, version};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_written_where_anything_is_wrong() {
@@ -170,13 +170,41 @@ async fn a_sync_lives_from_draft_to_removal() {
         "what runs is resolved at once"
     );
 
+    let [own, other] = ["vehicles", "trucks"].map(parked);
+    rig.hub.park(&[own, other.clone()]).await.unwrap();
     rig.ask(&RemoveSyncs {
         names: vec![sync_name()],
     })
     .await
     .unwrap();
+    assert_eq!(
+        rig.hub.parked(&tenant(), None).await.unwrap(),
+        [other],
+        "what waits for the sync goes with it, and nothing else"
+    );
     let gone = rig.ask(&turn(SyncStatus::Active)).await.unwrap_err();
     assert_eq!(gone.code, AskErrorCode::NotFound, "{gone}");
+}
+
+/// A link of a sync that waits for its parent.
+fn parked(sync: &str) -> ParkedLink {
+    let envelope = Envelope {
+        tenant: tenant(),
+        sync: SyncName::new(sync).unwrap(),
+        revision: Revision(1),
+        purpose: Purpose::Apply,
+        source: Source::Increment,
+        run: None,
+        force: false,
+    };
+    ParkedLink {
+        envelope,
+        child: id(1),
+        field: "Depot__c".to_owned(),
+        parent: Some(id(2)),
+        version: version(1),
+        since_ms: 1,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -103,6 +103,50 @@ async fn a_resolver_that_dies_with_its_cache_leaves_nothing_behind() {
     heir.stop().await;
 }
 
+/// One lookup of one record, carried by two syncs to two object types: neither forgets for the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_syncs_of_one_object_wait_for_the_same_lookup() {
+    let rig = Rig::new().await;
+    let victim = rig.resolver("victim").await;
+    let wishes = [(id("v", 0), Some(id("d", 0))), (id("v", 1), Some(id("d", 1)))];
+    rig.intents(Lane::Live, "Depot__c", &wishes).await;
+    rig.until_parked(2).await;
+    rig.intents_of("trucks", Lane::Live, "Depot__c", &wishes).await;
+    rig.until_parked(4).await;
+    nothing_is_left(&rig).await;
+    rig.identities(Lane::Live, "vehicles", &vehicles(2)).await;
+    rig.identities(Lane::Live, "depots", &[(id("d", 0), Some(HubSpotId(7)))])
+        .await;
+    rig.until("the vehicle's link", |portal| {
+        portal.pairs.contains(&(HubSpotId(1_000), HubSpotId(7)))
+    })
+    .await;
+    // The truck's link to the same depot still waits, for the truck; what is parked is all that the next one has.
+    rig.until_parked(3).await;
+    victim.kill().await;
+    let records = [
+        ("2-1", "v", 0, 1_000),
+        ("2-1", "v", 1, 1_001),
+        ("2-3", "v", 0, 2_000),
+        ("2-3", "v", 1, 2_001),
+        ("2-2", "d", 0, 7),
+    ];
+    for (object_type, kind, number, hubspot_id) in records {
+        rig.records(object_type, &[(id(kind, number), HubSpotId(hubspot_id))]);
+    }
+    let heir = rig.resolver("heir").await;
+    rig.identities(Lane::Live, "depots", &[(id("d", 1), Some(HubSpotId(8)))])
+        .await;
+    rig.until("all links of both syncs", |portal| {
+        [(1_000, 7), (1_001, 8), (2_000, 7), (2_001, 8)]
+            .iter()
+            .all(|(child, parent)| portal.pairs.contains(&(HubSpotId(*child), HubSpotId(*parent))))
+    })
+    .await;
+    rig.until_parked(0).await;
+    heir.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_claimants_fail_and_people_can_ask_why() {
     let rig = Rig::new().await;

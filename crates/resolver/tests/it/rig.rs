@@ -1,7 +1,7 @@
 //! A small installation: a server, a configuration, a loader that remembers what it was ordered and knows what it is
 //! told to know, and resolvers that come and go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ pub(crate) struct Portal {
     pub(crate) records: BTreeMap<(String, SalesforceId), Vec<HubSpotId>>,
     /// The last order for each link.
     pub(crate) links: BTreeMap<(SalesforceId, String), Option<HubSpotId>>,
+    /// All pairs of child and parent that were ever ordered.
+    pub(crate) pairs: BTreeSet<(HubSpotId, HubSpotId)>,
 }
 
 /// A loader that only remembers.
@@ -55,6 +57,9 @@ impl Worker for Loader {
             self.portal.send_modify(|portal| {
                 for link in writes.links {
                     let parent = link.parent.map(|(_, hubspot_id)| hubspot_id);
+                    portal
+                        .pairs
+                        .extend(parent.map(|parent| (link.child_hubspot_id, parent)));
                     portal.links.insert((link.child, link.field), parent);
                 }
             });
@@ -151,15 +156,19 @@ impl Rig {
             { "field": "Owner__c", "to": "0-2", "match_property": "salesforceaccountid", "match_unique": false, "label": null },
             { "field": "Next__c", "to": "2-1", "match_property": "salesforce_id", "match_unique": true, "label": null },
         ]);
-        for (name, object_type, associations) in
-            [("vehicles", "2-1", associations), ("depots", "2-2", json!([]))]
-        {
+        let to_depot = json!([associations[0]]);
+        for (name, object, object_type, associations) in [
+            ("vehicles", "vehicles__c", "2-1", associations),
+            ("depots", "depots__c", "2-2", json!([])),
+            // The same Salesforce object once more, to another object type.
+            ("trucks", "vehicles__c", "2-3", to_depot),
+        ] {
             let sync: Sync = serde_json::from_value(json!({
                 "definition": {
                     "apiVersion": "landbridge/v1", "kind": "Sync",
                     "metadata": { "tenant": "acme", "name": name },
                     "spec": {
-                        "salesforce": { "object": format!("{name}__c") },
+                        "salesforce": { "object": object },
                         "hubspot": { "objectType": name },
                         "fields": [],
                     },
@@ -167,7 +176,7 @@ impl Rig {
                 "revision": 1,
                 "status": "active",
                 "resolved": {
-                    "object": { "name": format!("{name}__c"), "label": name, "custom": true, "queryable": true, "fields": [] },
+                    "object": { "name": object, "label": name, "custom": true, "queryable": true, "fields": [] },
                     "object_type": { "objectTypeId": object_type, "name": name, "properties": [] },
                     "associations": associations,
                 },
@@ -251,6 +260,17 @@ impl Rig {
         field: &str,
         wishes: &[(SalesforceId, Option<SalesforceId>)],
     ) {
+        self.intents_of("vehicles", lane, field, wishes).await;
+    }
+
+    /// The same for another sync.
+    pub(crate) async fn intents_of(
+        &self,
+        sync: &str,
+        lane: Lane,
+        field: &str,
+        wishes: &[(SalesforceId, Option<SalesforceId>)],
+    ) {
         for wishes in wishes.chunks(100) {
             let version = self.next_version();
             let mut table = Table::default();
@@ -260,7 +280,7 @@ impl Rig {
                 .collect();
             table.add(field, cells);
             let intents = LinkIntents {
-                envelope: self.envelope("vehicles"),
+                envelope: self.envelope(sync),
                 children: wishes.iter().map(|(child, _)| *child).collect(),
                 versions: vec![version; wishes.len()],
                 deleted: vec![false; wishes.len()],
@@ -282,7 +302,11 @@ impl Rig {
         sync: &str,
         pairs: &[(SalesforceId, Option<HubSpotId>)],
     ) {
-        let object_type = if sync == "vehicles" { "2-1" } else { "2-2" };
+        let object_type = match sync {
+            "vehicles" => "2-1",
+            "trucks" => "2-3",
+            _ => "2-2",
+        };
         let version = self.next_version();
         for pairs in pairs.chunks(100) {
             let identities = pairs
@@ -338,12 +362,12 @@ impl Rig {
     /// Waits until so many links are parked.
     pub(crate) async fn until_parked(&self, count: usize) {
         let waiting = async {
-            while self.hub.parked(&self.tenant).await.unwrap().len() != count {
+            while self.hub.parked(&self.tenant, None).await.unwrap().len() != count {
                 tokio::task::yield_now().await;
             }
         };
         if tokio::time::timeout(DEADLINE, waiting).await.is_err() {
-            let parked = self.hub.parked(&self.tenant).await.unwrap().len();
+            let parked = self.hub.parked(&self.tenant, None).await.unwrap().len();
             panic!("{count} links should be parked, not {parked}");
         }
     }
