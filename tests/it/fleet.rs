@@ -10,10 +10,7 @@ pub const SYNCS: [&str; 3] = ["service-visits", "vehicles", "depots"];
 /// Makes the portal's object types, adds the tenant and applies the demo's syncs to it.
 pub fn make_ready(installation: &Installation, sandbox: &Sandbox) {
     let folder = repository().join("deploy/examples/demo");
-    let types = std::fs::read_to_string(folder.join("object-types.json")).unwrap();
-    for schema in serde_json::from_str::<Vec<Value>>(&types).unwrap() {
-        sandbox.hubspot("POST", "/crm-object-schemas/2026-09/schemas", Some(schema));
-    }
+    sandbox.create_object_types(&folder.join("object-types.json"));
     installation.add_tenant("demo", sandbox);
     installation.cli(&["sync", "apply", "-f", folder.to_str().unwrap()]);
 }

@@ -15,3 +15,5 @@ mod fleet;
 mod harness;
 mod lifecycle;
 mod main_job;
+mod org_folder;
+mod portal;

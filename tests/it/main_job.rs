@@ -41,41 +41,16 @@ fn imported() -> Scene {
 
 impl Scene {
     fn property(&self, object_type: &str, id: &str, property: &str) -> Option<String> {
-        let record = self.sandbox.record(object_type, id, &[property])?;
-        Some(
-            record["properties"][property]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned(),
-        )
+        self.sandbox.property(object_type, id, property)
     }
 
     fn hubspot_id(&self, object_type: &str, id: &str) -> Option<String> {
-        Some(
-            self.sandbox.record(object_type, id, &["name"])?["id"]
-                .as_str()?
-                .to_owned(),
-        )
+        self.sandbox.hubspot_id(object_type, id)
     }
 
     /// The depots that a vehicle is associated with.
     fn depots_of(&self, vehicle: &str) -> Vec<String> {
-        let Some(from) = self.hubspot_id(&self.vehicles, vehicle) else {
-            return Vec::new();
-        };
-        let path = format!(
-            "/crm/associations/2026-09/{}/{}/batch/read",
-            self.vehicles, self.depots
-        );
-        let answer = self
-            .sandbox
-            .hubspot("POST", &path, Some(json!({ "inputs": [{ "id": from }] })));
-        let to = answer["results"]
-            .as_array()
-            .and_then(|results| results.first())
-            .map(|first| first["to"].clone());
-        let to = to.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
-        to.iter().map(|one| one["toObjectId"].to_string()).collect()
+        self.sandbox.linked(&self.vehicles, &self.depots, vehicle)
     }
 
     fn edit(&self, object: &str, id: &str, fields: Value) {
