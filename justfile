@@ -29,6 +29,10 @@ bench name='pipeline' *arguments:
 sandbox *arguments:
     cargo run --release -- sandbox {{arguments}}
 
+# The public sample org DreamHouse (its source folder: the one with sfdx-project.json) from import to verify; deploy/examples/dreamhouse.
+dreamhouse folder:
+    LANDBRIDGE_DREAMHOUSE="$(cd '{{invocation_directory()}}' && realpath '{{folder}}')" cargo test -p landbridge --test it dreamhouse -- --ignored --nocapture
+
 # Licences, duplicates and sources of dependencies. Needs cargo-deny (`cargo install cargo-deny`, some minutes).
 deny:
     cargo deny check bans licenses sources

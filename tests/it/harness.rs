@@ -167,6 +167,12 @@ impl Sandbox {
         self.call(method, &url, &self.salesforce_token, body)
     }
 
+    /// Sets what no real org lets be set, such as its clock.
+    pub fn set_up_org(&self, settings: Value) {
+        let url = format!("{}/__sandbox/settings", self.text("/salesforce/instance_url"));
+        self.call("POST", &url, &self.salesforce_token, Some(settings));
+    }
+
     /// A call to the portal.
     pub fn hubspot(&self, method: &str, path: &str, body: Option<Value>) -> Value {
         let url = format!("{}{path}", self.text("/hubspot/base_url"));
@@ -287,6 +293,14 @@ impl Installation {
         installation
     }
 
+    /// With everything in one process.
+    pub fn up() -> Self {
+        let mut installation = Self::new();
+        installation.start("everything", "up");
+        installation.wait_until_ready();
+        installation
+    }
+
     /// A `LANDBRIDGE_*` variable for every process started from now on.
     pub fn set(&mut self, name: &str, value: &str) {
         self.extra.push((name.to_owned(), value.to_owned()));
@@ -329,7 +343,7 @@ impl Installation {
     pub fn start(&mut self, name: &str, stage: &str) {
         let mut command = self.command();
         match stage {
-            "control" => command.arg("control"),
+            "control" | "up" => command.arg(stage),
             stage => command.args(["worker", stage]),
         };
         command.args(["--health", "127.0.0.1:0"]);

@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod deploy;
+mod dreamhouse;
 mod failover;
 mod fleet;
 mod harness;
