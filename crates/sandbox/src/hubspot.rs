@@ -18,6 +18,7 @@ mod account;
 mod allowances;
 mod association_batches;
 mod association_pairs;
+mod association_v3;
 mod associations;
 mod auth;
 mod backdoor;
@@ -36,6 +37,7 @@ mod labels;
 mod limits;
 mod links;
 mod merge;
+mod oauth;
 mod object_type;
 mod pairs;
 mod plan;
@@ -54,7 +56,7 @@ mod values;
 mod version;
 mod write;
 
-use crate::{config::Limits, stats::Stats};
+use crate::{config::Limits, server, stats::Stats};
 use auth::{Auth, Grant};
 use axum::{
     Router,
@@ -381,7 +383,8 @@ impl Inner {
             return (Reply::html(415, "415 Unsupported Media Type"), extra);
         }
         let base_url = format!(
-            "http://{}",
+            "{}://{}",
+            text(headers, server::SCHEME).unwrap_or("http"),
             text(headers, header::HOST).unwrap_or("api.hubapi.com")
         );
         let call = Call {
@@ -467,7 +470,7 @@ fn serve(area: Area, call: &Call<'_>) -> Option<Answer> {
         Area::LimitsTracking => allowances::serve(call),
         Area::Owners => account::serve_owners(call),
         Area::AccountInfo => account::serve(call),
-        Area::OAuth => auth::serve(call),
+        Area::OAuth => oauth::serve(call),
     }
 }
 

@@ -5,9 +5,11 @@
 //!
 //! Where it differs from a real org:
 //!
-//! * Undelete. The REST API has none (only SOAP and Apex do), so
-//!   `POST /services/data/vNN.0/__sandbox/undelete` with `{"ids": ["a00…"]}` stands in for them. It answers
+//! * Undelete. The REST API has none, only SOAP (served, see `soap`) and Apex do. For callers without SOAP,
+//!   `POST /services/data/vNN.0/__sandbox/undelete` with `{"ids": ["a00…"]}` does the same. It answers
 //!   like a collection delete and brings back what the delete took along and the lookups that it cleared.
+//! * SOAP logins work in every version; real orgs end them with v64.
+//! * Change events and shares are described, and no query reads them.
 //! * What lies below `/__sandbox/` (see the source of `backdoor`) needs no token and exists nowhere else.
 //! * Formulas of kinds that [`formula`] does not understand are null; [`OrgReport`] lists them.
 //! * One user, who may do everything; one time zone, UTC; one currency.
@@ -37,6 +39,7 @@ pub mod value;
 
 mod backdoor;
 mod call;
+mod companions;
 mod composite;
 mod describe;
 mod limits;
@@ -45,6 +48,7 @@ mod people;
 mod replication;
 mod rows;
 mod schema_edit;
+mod soap;
 
 pub use errors::fault_body;
 pub use handle::{AccountRow, ObjectReport, OrgError, OrgHandle, OrgReport, UnsupportedFormula};

@@ -9,6 +9,7 @@ use axum::{
     Json, Router, body::Body, extract::Request, middleware, response::IntoResponse, response::Response,
     routing::get,
 };
+use http::{HeaderName, HeaderValue, header};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
@@ -26,6 +27,10 @@ use tower::{Service, ServiceExt};
 
 /// How long an open connection may finish its call once the sandbox stops.
 const DRAIN: Duration = Duration::from_secs(2);
+
+/// Tells a side whether it was reached by `http` or `https`, for links in its answers. A front that takes TLS off
+/// sets it too, and is believed.
+pub const SCHEME: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Marks a response that must never arrive: the connection is dropped instead.
 #[derive(Debug, Clone, Copy)]
@@ -159,7 +164,7 @@ async fn encrypted(
     stop: CancellationToken,
 ) -> Result<(), ConnectionError> {
     stream.set_nodelay(true)?;
-    serve_stream(tls.accept(stream).await?, router, stop).await
+    serve_stream(tls.accept(stream).await?, "https", router, stop).await
 }
 
 async fn connection(
@@ -168,15 +173,22 @@ async fn connection(
     stop: CancellationToken,
 ) -> Result<(), ConnectionError> {
     stream.set_nodelay(true)?;
-    serve_stream(stream, router, stop).await
+    serve_stream(stream, "http", router, stop).await
 }
 
-async fn serve_stream<S>(stream: S, router: Router, stop: CancellationToken) -> Result<(), ConnectionError>
+async fn serve_stream<S>(
+    stream: S,
+    scheme: &'static str,
+    router: Router,
+    stop: CancellationToken,
+) -> Result<(), ConnectionError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        answer(router.clone(), request.map(Body::new))
+        let mut request = request.map(Body::new);
+        name_origin(&mut request, scheme);
+        answer(router.clone(), request)
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().max_buf_size(512 * 1024);
@@ -191,6 +203,16 @@ where
         () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
     }
     connection.await
+}
+
+/// Puts where a request went into its headers: HTTP/2 has it elsewhere, and a path knows no scheme.
+fn name_origin(request: &mut Request, scheme: &'static str) {
+    let authority = request.uri().authority().map(ToString::to_string);
+    let headers = request.headers_mut();
+    if let Some(host) = authority.and_then(|host| HeaderValue::try_from(host).ok()) {
+        headers.entry(header::HOST).or_insert(host);
+    }
+    headers.entry(SCHEME).or_insert(HeaderValue::from_static(scheme));
 }
 
 /// An error here is the way to drop a connection without a word.

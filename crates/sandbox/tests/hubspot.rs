@@ -2,6 +2,7 @@
 
 mod hubspot {
     mod associations;
+    mod associations_v3;
     mod batches;
     mod desk;
     mod labels;

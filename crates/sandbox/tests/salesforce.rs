@@ -14,5 +14,7 @@ mod ingest;
 mod queries;
 #[path = "salesforce/records.rs"]
 mod records;
+#[path = "salesforce/soap.rs"]
+mod soap;
 #[path = "salesforce/support.rs"]
 mod support;

@@ -12,9 +12,9 @@ use super::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-const CREATE_MAX: usize = 2000;
-const READ_MAX: usize = 1000;
-const ARCHIVE_MAX: usize = 1000;
+pub(super) const CREATE_MAX: usize = 2000;
+pub(super) const READ_MAX: usize = 1000;
+pub(super) const ARCHIVE_MAX: usize = 1000;
 /// Links of one record in one answer.
 pub(super) const PAGE: usize = 500;
 
@@ -31,8 +31,8 @@ pub(super) fn serve(call: &Call<'_>, from: &str, to: &str, rest: &[&str]) -> Opt
 }
 
 #[derive(Debug, Deserialize)]
-struct Inputs<T> {
-    inputs: Vec<T>,
+pub(super) struct Inputs<T> {
+    pub(super) inputs: Vec<T>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -46,7 +46,7 @@ struct PairDraft<'a> {
 }
 
 /// In another order than they came in.
-fn shuffled(call: &Call<'_>, results: &[Value]) -> Vec<Value> {
+pub(super) fn shuffled(call: &Call<'_>, results: &[Value]) -> Vec<Value> {
     call.portal
         .dice
         .order(results.len())
@@ -55,7 +55,7 @@ fn shuffled(call: &Call<'_>, results: &[Value]) -> Vec<Value> {
         .collect()
 }
 
-fn reply(call: &Call<'_>, success: u16, results: &[Value], errors: Vec<Value>) -> Reply {
+pub(super) fn reply(call: &Call<'_>, success: u16, results: &[Value], errors: Vec<Value>) -> Reply {
     let status = if errors.is_empty() {
         success
     } else {
@@ -94,7 +94,9 @@ fn create(call: &Call<'_>, from: &str, to: &str) -> Answer {
             Err(error) => errors.push(error.into_item()),
         }
     }
-    Ok(reply(call, 201, &shuffled(call, &results), errors))
+    // Since 2026-09 a batch declares a single status for success.
+    let success = if call.version.is_2026_09() { 200 } else { 201 };
+    Ok(reply(call, success, &shuffled(call, &results), errors))
 }
 
 fn link(
@@ -213,7 +215,7 @@ fn read(call: &Call<'_>, from: &str, to: &str) -> Answer {
     Ok(reply(call, 200, &shuffled(call, &results), errors))
 }
 
-fn nothing_found(catalog: &Catalog, from: TypeIndex, to: TypeIndex, id: &str) -> Value {
+pub(super) fn nothing_found(catalog: &Catalog, from: TypeIndex, to: TypeIndex, id: &str) -> Value {
     let name = |at: TypeIndex| catalog.table(at).definition.name.to_lowercase();
     ApiError::not_found(format!("No {} is associated with {} {id}.", name(to), name(from)))
         .sub_category("crm.associations.NO_ASSOCIATIONS_FOUND")

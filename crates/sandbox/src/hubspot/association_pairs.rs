@@ -2,6 +2,7 @@
 
 use super::{
     association_batches::{PAGE, page, told_default},
+    association_v3,
     associations::{bits, direction, ends, full, records, told_pair},
     batch::TypeDraft,
     call::Call,
@@ -14,6 +15,9 @@ use serde_json::json;
 
 /// Leads a call to its end.
 pub(super) fn serve(call: &Call<'_>, from: &str, id: &str, rest: &[&str]) -> Option<Answer> {
+    if call.version == Version::V3 {
+        return association_v3::serve_record(call, (from, id), rest);
+    }
     Some(match (call.method, rest) {
         ("PUT", ["default", to, other]) => put(call, (from, id), (to, other), None),
         ("PUT", [to, other]) => parse(call.body)

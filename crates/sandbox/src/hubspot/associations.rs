@@ -1,7 +1,7 @@
 //! `/crm/associations/…`: which call goes where, and what all of them look up first.
 
 use super::{
-    association_batches,
+    association_batches, association_v3,
     batch::TypeDraft,
     call::Call,
     catalog::Catalog,
@@ -10,11 +10,15 @@ use super::{
     labels,
     links::{Category, Direction},
     pairs::{PLAIN, TypeIndex},
+    version::Version,
 };
 use serde_json::{Value, json};
 
 /// Leads a call to its end.
 pub(super) fn serve(call: &Call<'_>) -> Option<Answer> {
+    if call.version == Version::V3 {
+        return association_v3::serve(call);
+    }
     match (call.method, call.rest) {
         (_, ["definitions", "configurations", rest @ ..]) => configurations::serve(call, rest),
         ("POST", ["usage", "high-usage-report", user]) => {

@@ -42,6 +42,7 @@ impl<'p> Place<'p> {
             }
             ["crm", "v3", "properties", rest @ ..] => (Area::Properties, Version::V3, rest),
             ["crm", "properties", version, rest @ ..] => (Area::Properties, Version::dated(version)?, rest),
+            ["crm", "v3", "associations", rest @ ..] => (Area::Associations, Version::V3, rest),
             ["crm", "v4", "associations", rest @ ..] | ["crm", "associations", "v4", rest @ ..] => {
                 (Area::Associations, Version::V4, rest)
             }
@@ -219,6 +220,7 @@ mod tests {
                 "2-1/groups",
             ),
             ("/crm/v4/associations/a/b/labels", Associations, V4, "a/b/labels"),
+            ("/crm/v3/associations/a/b/types", Associations, V3, "a/b/types"),
             (
                 "/crm/associations/v4/definitions/configurations/all",
                 Associations,

@@ -7,6 +7,7 @@ use super::{
     errors::{Answer, ApiError, Reply, parse},
     links::{AssociationType, Category},
     told,
+    version::Version,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -24,9 +25,14 @@ pub(super) fn serve(call: &Call<'_>, rest: &[&str]) -> Option<Answer> {
 }
 
 fn told(described: &AssociationType) -> Value {
-    let mut told = json!({
-        "category": described.category.as_str(), "typeId": described.type_id, "label": described.label,
-    });
+    let mut told = told_update(described);
+    told["label"] = json!(described.label);
+    told
+}
+
+/// As an update tells it: without the label.
+fn told_update(described: &AssociationType) -> Value {
+    let mut told = json!({ "category": described.category.as_str(), "typeId": described.type_id });
     if let Some(most) = described.user_max_to {
         told["userEnforcedMaxToObjectIds"] = json!(most);
     }
@@ -95,12 +101,20 @@ fn change(call: &Call<'_>, from: &str, to: &str, deed: &str) -> Answer {
             continue;
         }
         described.user_max_to = if deed == "purge" { None } else { most };
-        if deed != "purge" {
-            results.push(told(described));
+        match deed {
+            "purge" => {}
+            "update" => results.push(told_update(described)),
+            _ => results.push(told(described)),
         }
     }
+    let success = match deed {
+        "purge" if call.version == Version::V4 => return Ok(Reply::no_content()),
+        // Since 2026-09 a batch declares a single status for success.
+        "create" if !call.version.is_2026_09() => 201,
+        _ => 200,
+    };
     let status = if errors.is_empty() {
-        200
+        success
     } else {
         call.mixed_status()
     };

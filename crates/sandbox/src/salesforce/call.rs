@@ -4,7 +4,7 @@ use crate::salesforce::{
     backdoor, bulk, clock, composite, describe,
     errors::{ApiError, json_ok},
     handle::OrgHandle,
-    ingest, limits, query, replication, rows, session,
+    ingest, limits, query, replication, rows, session, soap,
 };
 use axum::{
     body::{Body, Bytes},
@@ -119,12 +119,7 @@ async fn serve(handle: &Arc<OrgHandle>, request: Request) -> Result<Response, Ap
             oauth(handle, &parts.method, rest, &parts.headers, parameters, &body)
         }
         ["services", "Soap", "u", version, ..] => {
-            handle.stats.call("login");
-            Ok(session::soap_login(
-                handle,
-                version,
-                &String::from_utf8_lossy(&body),
-            ))
+            Ok(soap::serve(handle, version, &String::from_utf8_lossy(&body)).await)
         }
         ["id", ..] => {
             session::authenticate(handle, &parts.headers)?;

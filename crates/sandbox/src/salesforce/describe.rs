@@ -3,6 +3,7 @@
 use crate::salesforce::{
     call::Call,
     clock::{http_date, parse_http_date, whole_second},
+    companions,
     errors::{ApiError, json_ok},
     schema::{Field, Kind, Object, OnDelete, Picklist, Schema, Source},
 };
@@ -19,7 +20,13 @@ pub(super) fn global(call: &Call) -> Result<Response, ApiError> {
     let mut list = Vec::new();
     for object in &org.schema().objects {
         list.push(Json::Object(attributes(object, &call.version)));
-        list.extend(companions(object, &call.version));
+        for companion in companions::of(object) {
+            list.push(Json::Object(companion_attributes(
+                object,
+                &companion,
+                &call.version,
+            )));
+        }
     }
     list.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
     Ok(dated(
@@ -32,11 +39,14 @@ pub(super) fn global(call: &Call) -> Result<Response, ApiError> {
 pub(super) fn object(call: &Call, name: &str) -> Result<Response, ApiError> {
     let org = call.handle.org.read();
     let schema = org.schema();
-    let object = schema.object(name).ok_or_else(ApiError::no_object)?;
-    if let Some(unchanged) = unchanged(call) {
-        return Ok(unchanged);
-    }
-    Ok(dated(call, json_ok(&describe(schema, object, &call.version))))
+    let described = match schema.object(name) {
+        Some(object) => describe(schema, object, &call.version),
+        None => {
+            let companion = companions::find(schema, name).ok_or_else(ApiError::no_object)?;
+            describe_companion(schema, &companion, &call.version)
+        }
+    };
+    Ok(unchanged(call).unwrap_or_else(|| dated(call, json_ok(&described))))
 }
 
 fn unchanged(call: &Call) -> Option<Response> {
@@ -98,48 +108,40 @@ fn attributes(object: &Object, version: &str) -> Map<String, Json> {
     }
 }
 
-/// The objects that come with an object and that no query reads: its change events, its shares.
-fn companions(object: &Object, version: &str) -> Vec<Json> {
-    if !object.writable {
-        return Vec::new();
+/// The attributes of a companion: those of its object, and nothing that clients could do with it.
+fn companion_attributes(object: &Object, companion: &Object, version: &str) -> Map<String, Json> {
+    let mut map = attributes(companion, version);
+    for key in [
+        "custom",
+        "layoutable",
+        "mergeable",
+        "mruEnabled",
+        "queryable",
+        "replicateable",
+        "retrieveable",
+        "searchable",
+    ] {
+        map.insert(key.to_owned(), json!(false));
     }
-    let stem = object.name.strip_suffix("__c");
-    let names = match stem {
-        Some(stem) => [format!("{stem}__ChangeEvent"), format!("{stem}__Share")],
-        None => [
-            format!("{}ChangeEvent", object.name),
-            format!("{}Share", object.name),
-        ],
-    };
-    let companion = |name: String| {
-        let mut map = attributes(object, version);
-        let base = format!("/services/data/{version}/sobjects/{name}");
-        for key in [
-            "createable",
-            "custom",
-            "deletable",
-            "layoutable",
-            "mergeable",
-            "mruEnabled",
-            "queryable",
-            "replicateable",
-            "retrieveable",
-            "searchable",
-            "undeletable",
-            "updateable",
-        ] {
-            map.insert(key.to_owned(), json!(false));
-        }
-        map.insert("associateParentEntity".to_owned(), json!(object.name));
-        map.insert("keyPrefix".to_owned(), Json::Null);
-        map.insert("name".to_owned(), json!(name));
-        map.insert(
-            "urls".to_owned(),
-            json!({ "sobject": base, "describe": format!("{base}/describe"), "rowTemplate": format!("{base}/{{ID}}") }),
-        );
-        Json::Object(map)
-    };
-    names.into_iter().map(companion).collect()
+    map.insert("associateParentEntity".to_owned(), json!(object.name));
+    map.insert("keyPrefix".to_owned(), Json::Null);
+    map
+}
+
+/// The description of a companion.
+fn describe_companion(schema: &Schema, companion: &Object, version: &str) -> Json {
+    let mut described = describe(schema, companion, version);
+    let object = schema.objects.iter().find(|object| {
+        companions::of(object)
+            .iter()
+            .any(|one| one.name == companion.name)
+    });
+    if let (Some(object), Json::Object(map)) = (object, &mut described) {
+        let urls = map.get("urls").cloned();
+        map.extend(companion_attributes(object, companion, version));
+        map.extend(urls.map(|urls| ("urls".to_owned(), urls)));
+    }
+    described
 }
 
 fn describe(schema: &Schema, object: &Object, version: &str) -> Json {

@@ -7,6 +7,7 @@ use crate::{
         bulk::Jobs,
         clock::OrgClock,
         dml::Change,
+        ids::RecordId,
         ingest::IngestJobs,
         org_folder::{self, FolderError},
         query::Cursors,
@@ -238,6 +239,12 @@ impl OrgHandle {
             tokio::time::sleep(Duration::from_millis(commit_share(ticket, longest))).await;
         }
         change(&mut self.org.write(), Change { stamp })
+    }
+
+    /// The org's id and its one user's.
+    pub(super) fn identity(&self) -> (RecordId, RecordId) {
+        let org = self.org.read();
+        (org.org_id, org.user_id)
     }
 
     /// When the schema last changed, milliseconds.

@@ -106,6 +106,22 @@ impl Sessions {
     }
 }
 
+/// Opens a session for the one user; gives its token.
+pub(super) fn open(handle: &OrgHandle) -> String {
+    let (org_id, _) = handle.identity();
+    handle.sessions.lock().open(org_id, handle.clock.now_ms())
+}
+
+/// Whether a token's session is open; if so it stays open for longer.
+pub(super) fn is_open(handle: &OrgHandle, token: &str) -> bool {
+    handle.sessions.lock().touch(token, handle.clock.now_ms())
+}
+
+/// Ends a session.
+pub(super) fn close(handle: &OrgHandle, token: &str) {
+    handle.sessions.lock().open.remove(token);
+}
+
 fn refused(error: &str, description: &str) -> Response {
     let body = json!({ "error": error, "error_description": description }).to_string();
     let mut response = json_response(StatusCode::BAD_REQUEST, body);
@@ -163,19 +179,17 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     Some((id.to_owned(), secret.to_owned()))
 }
 
-fn password_fits(handle: &OrgHandle, username: &str, password: &str) -> bool {
+/// Whether a password is the user's, with or without the security token.
+pub(super) fn password_fits(handle: &OrgHandle, username: &str, password: &str) -> bool {
     let user = &handle.credentials;
     let with_token = format!("{}{}", user.password, user.security_token);
     username == user.username && (password == user.password || password == with_token)
 }
 
 fn granted(handle: &OrgHandle, grant: &str) -> Response {
-    let (org_id, user_id) = {
-        let org = handle.org.read();
-        (org.org_id, org.user_id)
-    };
+    let (org_id, user_id) = handle.identity();
     let now = handle.clock.now_ms();
-    let token = handle.sessions.lock().open(org_id, now);
+    let token = open(handle);
     let mut answer = json!({
         "access_token": token,
         "instance_url": handle.instance_url,
@@ -192,10 +206,7 @@ fn granted(handle: &OrgHandle, grant: &str) -> Response {
 
 /// `/services/oauth2/userinfo` and the identity URL.
 pub(super) fn userinfo(handle: &OrgHandle) -> Response {
-    let (org_id, user_id) = {
-        let org = handle.org.read();
-        (org.org_id, org.user_id)
-    };
+    let (org_id, user_id) = handle.identity();
     let username = &handle.credentials.username;
     let rest = format!("{}/services/data/v{{version}}/", handle.instance_url);
     json_ok(&json!({
@@ -230,7 +241,7 @@ pub(super) fn userinfo(handle: &OrgHandle) -> Response {
 pub(super) fn revoke(handle: &OrgHandle, form: &HashMap<String, String>) -> Response {
     match form.get("token") {
         Some(token) => {
-            handle.sessions.lock().open.remove(token);
+            close(handle, token);
             StatusCode::OK.into_response()
         }
         None => refused("unsupported_token_type", "this token type is not supported"),
@@ -248,47 +259,9 @@ pub(super) fn authenticate(handle: &OrgHandle, headers: &HeaderMap) -> Result<St
         .strip_prefix("Bearer ")
         .or_else(|| header.strip_prefix("OAuth "))
         .unwrap_or_default();
-    if handle.sessions.lock().touch(token.trim(), handle.clock.now_ms()) {
+    if is_open(handle, token.trim()) {
         return Ok(token.trim().to_owned());
     }
     handle.stats.refused("invalid_session");
     Err(ApiError::session())
-}
-
-/// `POST /services/Soap/u/<version>`: the login call of older clients.
-pub(super) fn soap_login(handle: &OrgHandle, version: &str, body: &str) -> Response {
-    let document = roxmltree::Document::parse(body).ok();
-    let text = |name: &str| {
-        let node = document
-            .as_ref()?
-            .descendants()
-            .find(|node| node.tag_name().name() == name)?;
-        node.text().map(str::to_owned)
-    };
-    let (username, password) = (
-        text("username").unwrap_or_default(),
-        text("password").unwrap_or_default(),
-    );
-    if !password_fits(handle, &username, &password) {
-        let message = "INVALID_LOGIN: Invalid username, password, security token; or user locked out.";
-        let fault = format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:sf=\"urn:fault.partner.soap.sforce.com\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"><soapenv:Body><soapenv:Fault><faultcode>sf:INVALID_LOGIN</faultcode><faultstring>{message}</faultstring><detail><sf:LoginFault xsi:type=\"sf:LoginFault\"><sf:exceptionCode>INVALID_LOGIN</sf:exceptionCode><sf:exceptionMessage>{}</sf:exceptionMessage></sf:LoginFault></detail></soapenv:Fault></soapenv:Body></soapenv:Envelope>",
-            message.trim_start_matches("INVALID_LOGIN: ")
-        );
-        return xml(StatusCode::INTERNAL_SERVER_ERROR, fault);
-    }
-    let (org_id, user_id) = {
-        let org = handle.org.read();
-        (org.org_id, org.user_id)
-    };
-    let token = handle.sessions.lock().open(org_id, handle.clock.now_ms());
-    let (url, short) = (&handle.instance_url, org_id.short());
-    let answer = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns=\"urn:partner.soap.sforce.com\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"><soapenv:Body><loginResponse><result><metadataServerUrl>{url}/services/Soap/m/{version}/{short}</metadataServerUrl><passwordExpired>false</passwordExpired><sandbox>false</sandbox><serverUrl>{url}/services/Soap/u/{version}/{short}</serverUrl><sessionId>{token}</sessionId><userId>{user_id}</userId><userInfo><organizationId>{org_id}</organizationId><organizationName>Sandbox</organizationName><sessionSecondsValid>7200</sessionSecondsValid><userFullName>Integration User</userFullName><userId>{user_id}</userId><userName>{username}</userName></userInfo></result></loginResponse></soapenv:Body></soapenv:Envelope>"
-    );
-    xml(StatusCode::OK, answer)
-}
-
-fn xml(status: StatusCode, body: String) -> Response {
-    (status, [(header::CONTENT_TYPE, "text/xml;charset=utf-8")], body).into_response()
 }

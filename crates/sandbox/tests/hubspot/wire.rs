@@ -194,6 +194,77 @@ fn newer_token_endpoints_read_the_body_alone() {
 }
 
 #[test]
+fn tokens_are_told_of_with_all_that_the_documents_declare() {
+    let desk = Desk::bare(calm());
+    let app = desk.portal.credentials();
+    let granted = form(
+        &desk,
+        "/oauth/v3/token",
+        &[
+            ("grant_type", "refresh_token"),
+            ("client_id", &app.client_id),
+            ("client_secret", &app.client_secret),
+            ("refresh_token", &app.refresh_token),
+        ],
+    );
+    let access = granted.body["access_token"].as_str().unwrap_or_default();
+    let told = form(&desk, "/oauth/v3/token/introspect", &[("token", access)]);
+    for key in [
+        "client_id",
+        "hub_id",
+        "is_private_distribution",
+        "signed_access_token",
+        "token",
+        "user_id",
+    ] {
+        assert!(!told.body[key].is_null(), "{key}: {}", told.text);
+    }
+    let told = form(
+        &desk,
+        "/oauth/v3/token/introspect",
+        &[("token", &app.refresh_token)],
+    );
+    assert_eq!(
+        (&told.body["token_use"], &told.body["token"]),
+        (&json!("refresh_token"), &json!(app.refresh_token))
+    );
+
+    // The first version tells of refresh tokens by path, and takes them back there.
+    let path = format!("/oauth/v1/refresh-tokens/{}", app.refresh_token);
+    let told = desk.get(&path);
+    assert_eq!(
+        (told.status, &told.body["client_id"]),
+        (200, &json!(app.client_id))
+    );
+    assert_eq!(told.body["hub_id"], desk.portal.portal_id());
+    assert_eq!(desk.delete(&path).status, 204);
+    assert_eq!(desk.get(&path).status, 404);
+}
+
+#[test]
+fn links_of_pages_lead_back_by_the_scheme_they_came_by() {
+    let desk = Desk::bare(calm());
+    desk.company("Acme");
+    desk.company("Bolt");
+    let link = |scheme: Option<&'static str>| {
+        let mut headers = http::HeaderMap::new();
+        let bearer = format!("Bearer {}", desk.token);
+        headers.insert("authorization", bearer.parse().expect("plain text"));
+        headers.insert("host", http::HeaderValue::from_static("portal.test"));
+        if let Some(scheme) = scheme {
+            headers.insert("x-forwarded-proto", http::HeaderValue::from_static(scheme));
+        }
+        let page = desk.call_with("GET", &format!("{COMPANIES}?limit=1"), &headers, b"");
+        page.body["paging"]["next"]["link"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    assert!(link(None).starts_with("http://portal.test/crm/"));
+    assert!(link(Some("https")).starts_with("https://portal.test/crm/"));
+}
+
+#[test]
 fn unknown_places_and_long_addresses_get_pages_of_html() {
     let desk = Desk::bare(calm());
     for path in [

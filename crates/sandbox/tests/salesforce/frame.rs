@@ -108,45 +108,6 @@ async fn wrong_logins_are_refused_as_oauth_does() {
 }
 
 #[tokio::test]
-async fn soap_login_gives_a_session() {
-    let org = Org::start(config()).await;
-    let access = org.sandbox.announcement().salesforce.clone();
-    let envelope = |password: &str| {
-        format!(
-            "<se:Envelope xmlns:se=\"http://schemas.xmlsoap.org/soap/envelope/\"><se:Body><login xmlns=\"urn:partner.soap.sforce.com\"><username>{}</username><password>{password}</password></login></se:Body></se:Envelope>",
-            access.username
-        )
-    };
-    let post = |body: String| {
-        org.client
-            .post(format!("{}/services/Soap/u/59.0", org.base))
-            .body(body)
-    };
-    let right = format!("{}{}", access.password, access.security_token);
-    let (status, answer) = org.send(post(envelope(&right))).await;
-    let text = answer.as_str().expect("XML");
-    let session = text
-        .split("<sessionId>")
-        .nth(1)
-        .and_then(|rest| rest.split('<').next())
-        .expect("a session");
-    assert_eq!(status, 200);
-    let call = org
-        .client
-        .get(format!("{}/services/data/v59.0/limits", org.base))
-        .bearer_auth(session);
-    assert_eq!(org.send(call).await.0, 200);
-    let (status, fault) = org.send(post(envelope("wrong"))).await;
-    assert_eq!(status, 500);
-    assert!(
-        fault
-            .as_str()
-            .expect("XML")
-            .contains("<sf:exceptionCode>INVALID_LOGIN</sf:exceptionCode>")
-    );
-}
-
-#[tokio::test]
 async fn sessions_end_on_command_and_calls_are_counted() {
     let mut org = Org::start(config()).await;
     let call = org
@@ -257,6 +218,33 @@ async fn faults_fire_where_and_as_often_as_asked() {
         .post("/__sandbox/faults", json!([{ "what": { "explode": 1 } }]))
         .await;
     assert_eq!(status, 400);
+}
+
+/// HTTP/2 has the host in another place than HTTP/1.1.
+#[tokio::test]
+async fn links_lead_back_whatever_the_protocol() {
+    let org = Org::start(SandboxConfig {
+        companies: NativeIntegration {
+            initial_share: 1.0,
+            ..NativeIntegration::default()
+        },
+        ..config()
+    })
+    .await;
+    let access = org.sandbox.announcement().hubspot.clone();
+    let newer = reqwest::Client::builder()
+        .no_proxy()
+        .http2_prior_knowledge()
+        .build();
+    for client in [org.client.clone(), newer.expect("a client")] {
+        let request = client
+            .get(format!("{}/crm/v3/objects/companies?limit=1", access.base_url))
+            .bearer_auth(&access.token);
+        let (status, page) = org.send(request).await;
+        let link = page["paging"]["next"]["link"].as_str().unwrap_or_default();
+        assert_eq!(status, 200);
+        assert!(link.starts_with(&access.base_url), "{link}");
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use super::{
     syntax::{Name, Query, Select},
 };
 use crate::salesforce::{
+    companions,
     path::{FieldPath, PathError},
     schema::{ChildLink, Schema, Source},
 };
@@ -86,6 +87,15 @@ pub enum ShapeItem {
 /// Binds a query.
 pub fn bind(schema: &Schema, query: &Query, now_ms: i64) -> Result<Bound, SoqlError> {
     let Some(object) = schema.index(&query.from.text) else {
+        if let Some(companion) = companions::find(schema, &query.from.text) {
+            let message = format!("entity type {} does not support query", companion.name);
+            return Err(SoqlError::at(
+                "INVALID_TYPE_FOR_OPERATION",
+                &query.text,
+                query.from.at,
+                message,
+            ));
+        }
         let message = format!(
             "sObject type '{}' is not supported. If you are attempting to use a custom object, be sure to append the '__c' after the entity name. Please reference your WSDL or the describe call for the appropriate names.",
             query.from.text
