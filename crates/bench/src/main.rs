@@ -2,6 +2,7 @@
 //!
 //! `pipeline` imports an org of the sandbox through separate processes, as an operator would start them, and relays the
 //! same payload over three lanes of the same server. `memory` imports two sizes and shows resident memory of both.
+//! `sandbox` measures the sandbox alone, which both others stand on.
 //!
 //! * **B1** What is compared was measured in one run on one machine, with the same server binary.
 //! * **B2** Nothing is asserted of a time: a slow machine gives other numbers, never a failure. A record that is not
@@ -17,6 +18,7 @@ mod page;
 mod payload;
 mod pipeline;
 mod relay;
+mod sandbox;
 mod server;
 mod tables;
 mod traffic;
@@ -47,6 +49,8 @@ enum Command {
     Pipeline(PipelineArgs),
     /// Import orgs of several sizes, and show the resident memory of every process.
     Memory(MemoryArgs),
+    /// Upsert into the sandbox alone, over HTTP, and compare with parsing the same JSON.
+    Sandbox(SandboxArgs),
 }
 
 #[derive(Debug, Args)]
@@ -72,6 +76,15 @@ struct MemoryArgs {
     /// What is imported.
     #[arg(long, value_enum, default_value_t)]
     object: Objects,
+    #[command(flatten)]
+    setup: Setup,
+}
+
+#[derive(Debug, Args)]
+struct SandboxArgs {
+    /// Records to create, and then to update.
+    #[arg(long, value_name = "N", default_value_t = 300_000)]
+    records: usize,
     #[command(flatten)]
     setup: Setup,
 }
@@ -121,6 +134,11 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         match cli.command {
             Command::Pipeline(arguments) => pipeline(arguments).await,
             Command::Memory(arguments) => memory(arguments).await,
+            Command::Sandbox(arguments) => {
+                let upserts = sandbox::run(&arguments.setup.binary()?, arguments.records).await?;
+                say(&upserts.told())?;
+                say(&serde_json::to_string(&upserts)?)
+            }
         }
     };
     // Children end with their handles, so that an interrupted run leaves nothing behind.
