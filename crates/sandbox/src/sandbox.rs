@@ -14,7 +14,7 @@ use serde_json::json;
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tower_http::compression::CompressionLayer;
+use tower_http::{compression::CompressionLayer, decompression::RequestDecompressionLayer};
 
 /// A running org and portal. Dropping it stops them; [`Sandbox::stop`] also waits.
 #[derive(Debug)]
@@ -106,7 +106,8 @@ impl Sandbox {
             salesforce_faults.clone(),
             salesforce_stats.clone(),
         )
-        .layer(CompressionLayer::new().quality(tower_http::CompressionLevel::Fastest));
+        .layer(CompressionLayer::new().quality(tower_http::CompressionLevel::Fastest))
+        .layer(RequestDecompressionLayer::new());
         let hubspot_side = server::dress(
             hubspot::router(portal.clone()),
             hubspot_faults.clone(),

@@ -110,14 +110,13 @@ async fn serve(handle: &Arc<OrgHandle>, request: Request) -> Result<Response, Ap
         .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
         .collect();
     let parameters = form(parts.uri.query().unwrap_or_default().as_bytes());
+    let method = meant(&parts.method, &parameters);
     let body = axum::body::to_bytes(body, LARGEST_BODY)
         .await
         .map_err(|_| ApiError::bad("INVALID_REQUEST", "the body is too large or broke off"))?;
     let names: Vec<&str> = segments.iter().map(String::as_str).collect();
     match names.as_slice() {
-        ["services", "oauth2", rest @ ..] => {
-            oauth(handle, &parts.method, rest, &parts.headers, parameters, &body)
-        }
+        ["services", "oauth2", rest @ ..] => oauth(handle, &method, rest, &parts.headers, parameters, &body),
         ["services", "Soap", "u", version, ..] => {
             Ok(soap::serve(handle, version, &String::from_utf8_lossy(&body)).await)
         }
@@ -132,7 +131,7 @@ async fn serve(handle: &Arc<OrgHandle>, request: Request) -> Result<Response, Ap
             let call = Call {
                 handle: handle.clone(),
                 version: (*version).to_owned(),
-                method: parts.method,
+                method,
                 path: rest.iter().map(|segment| (*segment).to_owned()).collect(),
                 parameters,
                 headers: parts.headers,
@@ -141,8 +140,20 @@ async fn serve(handle: &Arc<OrgHandle>, request: Request) -> Result<Response, Ap
             };
             counted(call).await
         }
-        ["__sandbox", rest @ ..] => backdoor::serve(handle, &parts.method, rest, &body).await,
+        ["__sandbox", rest @ ..] => backdoor::serve(handle, &method, rest, &body).await,
         _ => Err(ApiError::not_found()),
+    }
+}
+
+/// What a method stands for: HEAD is a GET whose body nobody sends, and clients without PATCH post and say so.
+fn meant(method: &Method, parameters: &HashMap<String, String>) -> Method {
+    let said = parameters.get("_HttpMethod");
+    match *method {
+        Method::HEAD => Method::GET,
+        Method::POST => said
+            .and_then(|said| Method::from_bytes(said.to_ascii_uppercase().as_bytes()).ok())
+            .unwrap_or(Method::POST),
+        _ => method.clone(),
     }
 }
 

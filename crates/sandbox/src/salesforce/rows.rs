@@ -84,6 +84,10 @@ async fn by_id(call: &Call, object: usize, text: &str) -> Result<Response, ApiEr
         }
         Method::PATCH => {
             let given = call.object()?;
+            if given.keys().any(|name| name.eq_ignore_ascii_case("Id")) {
+                let message = "The Id field should not be specified in the sobject data.";
+                return Err(DmlError::of("INVALID_FIELD", message, ["Id"]).into());
+            }
             call.handle
                 .commit(|org, change| {
                     own(org, object, id)?;

@@ -220,6 +220,47 @@ async fn faults_fire_where_and_as_often_as_asked() {
     assert_eq!(status, 400);
 }
 
+/// Facts of the REST API's conventions: bodies may be compressed, HEAD is allowed where GET is, and a POST may
+/// stand for a method that the client cannot send.
+#[tokio::test]
+async fn calls_may_be_compressed_and_methods_stood_in_for() {
+    let org = Org::start(config()).await;
+    let id = org.create("Depot__c", json!({"Name": "Hub"})).await;
+    let path = format!("sobjects/Depot__c/{id}");
+    let head = org.request(Method::HEAD, &path).send().await.expect("an answer");
+    assert_eq!(head.status(), 200);
+    assert!(head.bytes().await.expect("a body").is_empty());
+
+    let packed = gzip(br#"{"Name":"Zip"}"#);
+    let request = org
+        .request(Method::POST, &format!("{path}?_HttpMethod=PATCH"))
+        .header("content-type", "application/json")
+        .header("content-encoding", "gzip")
+        .body(packed);
+    assert_eq!(org.send(request).await.0, 204);
+    assert_eq!(org.get(&path).await.1["Name"], "Zip");
+
+    let (status, refused) = org.patch(&path, json!({"Id": id, "Name": "Same"})).await;
+    assert_eq!((status, code(&refused)), (400, "INVALID_FIELD"));
+}
+
+/// One stored block, as RFC 1952 and RFC 1951 lay it out.
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len()).expect("a short text");
+    let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
+    out.extend(length.to_le_bytes());
+    out.extend((!length).to_le_bytes());
+    out.extend(content);
+    let crc = content.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg())
+        })
+    });
+    out.extend((!crc).to_le_bytes());
+    out.extend(u32::from(length).to_le_bytes());
+    out
+}
+
 /// HTTP/2 has the host in another place than HTTP/1.1.
 #[tokio::test]
 async fn links_lead_back_whatever_the_protocol() {
