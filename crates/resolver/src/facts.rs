@@ -62,6 +62,14 @@ pub(crate) struct Known {
     pub(crate) doubted: bool,
 }
 
+impl Known {
+    /// Whether the loader could say something else than what is known: a record that is surely there is announced when
+    /// that changes.
+    pub(crate) fn is_worth_asking(&self) -> bool {
+        self.doubted || !matches!(self.whereabouts, Whereabouts::Here(_))
+    }
+}
+
 /// What a lookup wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Want {

@@ -117,11 +117,17 @@ impl<'a> Decisions<'a> {
     }
 
     /// What is to be done.
-    pub(crate) fn plan(self) -> Result<Plan, StageError> {
+    pub(crate) fn plan(mut self) -> Result<Plan, StageError> {
+        // Records often name each other: what was unknown to one event may have been announced by a later one.
+        let look_up = std::mem::take(&mut self.plan.look_up);
+        let look_up: Vec<End> = look_up
+            .into_iter()
+            .filter(|end| self.known(end).is_none_or(|known| known.is_worth_asking()))
+            .collect();
         if let Some(trouble) = self.trouble.into_inner() {
             return Err(trouble);
         }
-        let mut plan = self.plan;
+        let mut plan = Plan { look_up, ..self.plan };
         plan.unpark = self
             .last_word
             .into_iter()

@@ -214,18 +214,31 @@ impl Tenant {
         self.work(&mut state, events).await
     }
 
-    /// Asks again for parents that somebody waits for.
+    /// Asks again for parents that somebody waits for, unless what they wait for is something else.
+    ///
+    /// The questions are put while the knowledge is locked: an announcement overtakes those that were put before it,
+    /// and one that was already taken in leaves nothing to ask.
     pub(crate) async fn sweep(&self, announced_too: bool) -> Result<(), StageError> {
         let announced = announced(&self.context.config, &self.id);
         let state = self.state.lock().await;
-        let awaited = state.store.awaited(
+        let mut awaited = state.store.awaited(
             |directory| {
                 let key = (directory.object_type.clone(), directory.property.clone());
                 announced_too || !announced.contains(&key)
             },
             SWEEP_ROWS_MAX,
         )?;
-        drop(state);
+        let mut trouble = None;
+        awaited.retain(|end| match state.store.known(end) {
+            Ok(known) => known.is_none_or(|known| known.is_worth_asking()),
+            Err(error) => {
+                trouble.get_or_insert(error);
+                false
+            }
+        });
+        if let Some(error) = trouble {
+            return Err(error);
+        }
         self.look_up(awaited);
         Ok(())
     }

@@ -211,3 +211,38 @@ proptest! {
         check(&events, together, complete)?;
     }
 }
+
+#[test]
+fn what_the_same_message_announces_is_not_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let caches = Caches::open(folder.path(), 1 << 20).unwrap();
+    let cache = caches.shard(StageKind::Resolver, Shard(0)).unwrap();
+    let (mut store, _) = Store::open(&cache, &TenantId::new("acme").unwrap()).unwrap();
+    store.begin(true).unwrap();
+    let names = |child: &str, parent: &str| Event::Intent {
+        slot: Slot {
+            child: id(child),
+            sync: SyncName::new("vehicles").unwrap(),
+            field: "self".into(),
+        },
+        child: directory("v"),
+        want: Want::Parent(end(parent)),
+        version: stamp(1),
+        cause: cause(Source::Increment),
+    };
+    transact(&mut store, &[names("v1", "v2"), names("v2", "v3")]);
+    let over = |child: usize| Event::PatienceOver { slot: slot(child, 2) };
+    transact(&mut store, &[over(0), over(1)]);
+
+    let announced_now = ["v1", "v2"].map(|name| Event::Identity {
+        end: end(name),
+        hubspot_id: Some(HubSpotId(100)),
+        version: stamp(1),
+    });
+    let mut decisions = Decisions::new(&store, announced(), 1);
+    decisions.decide_all(&mut VecDeque::from(announced_now.to_vec()));
+    let asked = decisions.plan().unwrap().look_up;
+    // v2 is not known yet when v1 comes, and is a moment later; v3 remains to be found.
+    assert!(!asked.is_empty());
+    assert!(asked.iter().all(|asked| *asked == end("v3")), "{asked:?}");
+}
