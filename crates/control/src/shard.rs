@@ -10,6 +10,7 @@ use landbridge_stage::{CacheBatch, ShardContext, StageError};
 use landbridge_wire::{AskError, AskErrorCode, Report, Wire};
 use tokio::sync::watch;
 
+use crate::dry_run::DryRuns;
 use crate::ledger::{Ledger, StoredTenant};
 use crate::verify::Verify;
 
@@ -30,6 +31,7 @@ pub struct ControlShard {
     after: u64,
     through: watch::Sender<u64>,
     pub(crate) verifies: Mutex<BTreeMap<RunId, Verify>>,
+    pub(crate) dry_runs: Mutex<DryRuns>,
 }
 
 impl std::fmt::Debug for ControlShard {
@@ -55,6 +57,7 @@ impl ControlShard {
             after,
             through: watch::channel(after).0,
             verifies: Mutex::default(),
+            dry_runs: Mutex::default(),
         })
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{HubSpotId, SalesforceId};
-use crate::outcome::{Failure, LinkOutcome, Outcome};
+use crate::outcome::{Failure, LinkOutcome, Outcome, RecordOutcome};
 use crate::version::Version;
 
 /// Characters of a value that a prediction shows.
@@ -55,12 +55,33 @@ impl PredictedRecord {
         }
     }
 
+    /// Leaves the values out, and says so.
+    pub fn cut(&mut self) {
+        self.cut |= !self.changes.is_empty();
+        self.changes.clear();
+    }
+
     /// Bytes of text that its values take.
     pub fn detail_bytes(&self) -> usize {
         let value = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let of_change =
             |change: &PropertyChange| change.property.len() + value(&change.before) + value(&change.after);
         self.changes.iter().map(of_change).sum()
+    }
+}
+
+impl From<RecordOutcome> for PredictedRecord {
+    /// The value in a failure is shown by its beginning.
+    fn from(told: RecordOutcome) -> Self {
+        let failure = told.failure.map(|failure| Failure {
+            value: failure.value.as_deref().map(shown),
+            ..failure
+        });
+        Self {
+            hubspot_id: told.hubspot_id,
+            failure,
+            ..Self::new(told.id, told.version, told.outcome)
+        }
     }
 }
 

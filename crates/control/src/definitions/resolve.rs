@@ -19,6 +19,10 @@ use landbridge_model::{StageKind, TenantId};
 use landbridge_stage::ShardContext;
 use landbridge_wire::{AskError, AskErrorCode};
 
+mod preview;
+
+pub(crate) use preview::Preview;
+
 use super::plan;
 use crate::ask::{AppliedSync, Change};
 
@@ -190,17 +194,10 @@ impl<'a> Resolver<'a> {
         } else {
             Vec::new()
         };
-        let mut parents = Vec::new();
-        if let Some(object) = &object {
-            for path in parent_paths(definition) {
-                if let Some(field) = self.parent_field(object, path).await? {
-                    parents.push(ParentField {
-                        path: path.to_owned(),
-                        field,
-                    });
-                }
-            }
-        }
+        let parents = match &object {
+            Some(object) => self.parent_fields(object, definition).await?,
+            None => Vec::new(),
+        };
         let object_types = self.object_types(definition).await?;
         let name = &definition.spec.hubspot.object_type;
         let object_type = object_types.iter().find(|schema| schema.is_called(name)).cloned();
@@ -211,6 +208,24 @@ impl<'a> Resolver<'a> {
             object_type,
             object_types,
         })
+    }
+
+    /// The parents' fields that a definition names, those that there are.
+    async fn parent_fields(
+        &mut self,
+        object: &ObjectDescribe,
+        definition: &SyncDefinition,
+    ) -> Result<Vec<ParentField>, AskError> {
+        let mut parents = Vec::new();
+        for path in parent_paths(definition) {
+            if let Some(field) = self.parent_field(object, path).await? {
+                parents.push(ParentField {
+                    path: path.to_owned(),
+                    field,
+                });
+            }
+        }
+        Ok(parents)
     }
 
     async fn describe(&mut self, object: &str) -> Result<Option<ObjectDescribe>, AskError> {

@@ -88,6 +88,8 @@ async fn a_compare_reads_everything_into_its_own_lane() {
             sync: key().name,
             run: run.parse().unwrap(),
             ids: vec![],
+            draft: false,
+            sample: None,
         };
         rig.hub
             .ask(
