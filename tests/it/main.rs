@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod deploy;
+mod dry_run;
 mod failover;
 mod fleet;
 mod harness;

@@ -12,8 +12,8 @@ use landbridge_sandbox::Limits;
 pub use operator::{
     ConnectionCommand, ExplainArgs, FailuresCommand, FailuresListArgs, FailuresRetryArgs, FailuresShowArgs,
     ImportCancelArgs, ImportCommand, ImportListArgs, ImportStartArgs, ImportWatchArgs, OperatorCommand,
-    StatusArgs, SyncCommand, SyncExportArgs, SyncFilesArgs, SyncListArgs, SyncNamesArgs, SyncRemoveArgs,
-    TenantAddArgs, TenantArg, TenantCommand, TenantRemoveArgs, VerifyArgs,
+    StatusArgs, SyncCommand, SyncDryRunArgs, SyncExportArgs, SyncFilesArgs, SyncListArgs, SyncNamesArgs,
+    SyncRemoveArgs, TenantAddArgs, TenantArg, TenantCommand, TenantRemoveArgs, VerifyArgs,
 };
 
 /// What every exit code means; shown below the help of the whole program.

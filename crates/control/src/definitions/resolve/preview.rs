@@ -36,7 +36,7 @@ impl Resolver<'_> {
         }
         let schemas = self.schemas.get_or_insert_default();
         if !schemas.iter().any(|known| known.is_called(&schema.name)) {
-            schema.object_type_id = ObjectTypeId::new(format!("{PROPOSED}{}", schema.name));
+            schema.object_type_id = ObjectTypeId::new(&format!("{PROPOSED}{}", schema.name));
             schemas.push(schema);
         }
         Ok(())
@@ -178,7 +178,7 @@ impl Resolver<'_> {
             object: reduce_object(&object, &definition),
             parent_fields,
             object_type: ObjectSchema {
-                object_type_id: ObjectTypeId::new(format!("{PROPOSED}none")),
+                object_type_id: ObjectTypeId::new(&format!("{PROPOSED}none")),
                 name: definition.spec.hubspot.object_type.clone(),
                 fully_qualified_name: None,
                 label: String::new(),
