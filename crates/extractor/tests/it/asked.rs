@@ -230,7 +230,9 @@ async fn a_dry_run_reads_by_its_draft_and_only_what_is_wanted() {
         rig.reports_until("the dry run's end", ended).await;
     };
     start("sample", vec![], Some(5)).await;
-    rig.ledger.until("the sample", |arrivals| arrivals.len() >= 5).await;
+    rig.ledger
+        .until("the sample", |arrivals| arrivals.len() >= 5)
+        .await;
     let sampled = rig.ledger.ids(Lane::Check);
     assert_eq!(sampled.len(), 5);
 

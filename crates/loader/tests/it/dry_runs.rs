@@ -52,7 +52,11 @@ async fn a_prediction_is_what_apply_then_does() {
             rig.restart_cold().await;
         }
         let predicted = rig.predicted(batch.clone()).await;
-        let first = if warm { Outcome::Unchanged } else { Outcome::Updated };
+        let first = if warm {
+            Outcome::Unchanged
+        } else {
+            Outcome::Updated
+        };
         assert_eq!(
             verdicts(&predicted),
             [
@@ -86,8 +90,11 @@ async fn a_prediction_is_what_apply_then_does() {
 async fn links_are_predicted_beside_their_records() {
     let mut rig = Rig::ready(Behaviour::default()).await;
     rig.put_draft(Missing::default(), 10_000).await;
-    rig.apply(Lane::Live, &rig.cars(&[(1, 1_000, "one", None), (2, 1_000, "two", None)]))
-        .await;
+    rig.apply(
+        Lane::Live,
+        &rig.cars(&[(1, 1_000, "one", None), (2, 1_000, "two", None)]),
+    )
+    .await;
     let company = landbridge_model::HubSpotId(rig.portal.put_company("Acme", account(11).as_str()));
     let other = landbridge_model::HubSpotId(rig.portal.put_company("Other", account(12).as_str()));
     let companies = landbridge_model::ObjectTypeId::new("0-2");
@@ -96,14 +103,21 @@ async fn links_are_predicted_beside_their_records() {
         async move {
             let id = car(serial);
             let reply = client
-                .read_records(Share::Live, &cars, Some("salesforce_id"), &[id.as_str()], &["name"])
+                .read_records(
+                    Share::Live,
+                    &cars,
+                    Some("salesforce_id"),
+                    &[id.as_str()],
+                    &["name"],
+                )
                 .await
                 .unwrap();
             reply.records(&["name"]).unwrap().results[0].id
         }
     };
     let (one, two) = (hubspot_id(&rig, 1).await, hubspot_id(&rig, 2).await);
-    let pairs = [(one, company), (two, other)].map(|(from, to)| landbridge_hubspot::associations::Pair { from, to });
+    let pairs =
+        [(one, company), (two, other)].map(|(from, to)| landbridge_hubspot::associations::Pair { from, to });
     rig.client
         .associate_plainly(Share::Live, &rig.object_type(), &companies, &pairs)
         .await
@@ -115,14 +129,20 @@ async fn links_are_predicted_beside_their_records() {
         .iter()
         .map(|record| {
             let link = &record.links[0];
-            (record.id, (link.stance, link.parent_hubspot_id, link.former.clone()))
+            (
+                record.id,
+                (link.stance, link.parent_hubspot_id, link.former.clone()),
+            )
         })
         .collect();
     assert_eq!(told[&car(1)], (LinkStance::Stands, Some(company), vec![]));
     assert_eq!(told[&car(2)], (LinkStance::Replace, Some(company), vec![other]));
     assert_eq!(told[&car(3)], (LinkStance::Link, Some(company), vec![]));
     assert_eq!(told[&car(4)], (LinkStance::Wait, None, vec![]));
-    let cleared = linked(rig.cars(&[(2, 2_000, "again", None), (3, 2_000, "x", None)]), &[None, None]);
+    let cleared = linked(
+        rig.cars(&[(2, 2_000, "again", None), (3, 2_000, "x", None)]),
+        &[None, None],
+    );
     let predicted = rig.predicted(cleared).await;
     assert_eq!(predicted[0].links[0].stance, LinkStance::Unlink);
     assert_eq!(predicted[1].links, []);

@@ -56,7 +56,7 @@ impl Resolver<'_> {
                 "the sync is not valid any more; validate it again",
             ));
         };
-        let mut schema = object_type.clone();
+        let mut schema = self.afresh(object_type).await?;
         let mut missing = Missing {
             object_type: is_proposed(&schema.object_type_id),
             ..Missing::default()
@@ -109,6 +109,15 @@ impl Resolver<'_> {
         })
     }
 
+    /// An object type with its properties read by themselves: the list of types shows new ones late.
+    async fn afresh(&self, listed: &ObjectSchema) -> Result<ObjectSchema, AskError> {
+        if is_proposed(&listed.object_type_id) {
+            return Ok(listed.clone());
+        }
+        let read = self.schema(listed.object_type_id.as_str()).await?;
+        Ok(read.unwrap_or_else(|| listed.clone()))
+    }
+
     /// An association as it would be; what it lacks is noted.
     async fn association(
         &self,
@@ -118,7 +127,7 @@ impl Resolver<'_> {
         missing: &mut Missing,
         would_create: &mut Vec<String>,
     ) -> Result<Association, AskError> {
-        let to = parent.map_or(wanted.to.as_str(), |schema| schema.name.as_str());
+        let to = parent.map_or_else(|| wanted.to.to_string(), |schema| schema.name.clone());
         let labels = if missing.object_type || is_proposed(&wanted.to) {
             Vec::new()
         } else {
@@ -141,7 +150,15 @@ impl Resolver<'_> {
         if labels.is_empty() || (wanted.label.is_some() && label.is_none()) {
             missing.labels.push(wanted.field.clone());
         }
-        let matched = parent.and_then(|schema| schema.property(&wanted.match_property));
+        let has_it = |schema: &ObjectSchema| schema.property(&wanted.match_property).is_some();
+        let parent = match parent {
+            Some(schema) if has_it(schema) => Some(schema.clone()),
+            Some(schema) => Some(self.afresh(schema).await?),
+            None => None,
+        };
+        let matched = parent
+            .as_ref()
+            .and_then(|schema| schema.property(&wanted.match_property));
         if matched.is_none() {
             missing.parents.push(wanted.field.clone());
             let property = format!("property {} of {to}", wanted.match_property);
