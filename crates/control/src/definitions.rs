@@ -159,7 +159,11 @@ pub(crate) async fn preview(
     tenant_id: &TenantId,
     ask: &StartDryRun,
 ) -> Result<(AppliedSync, Option<Preview>), AskError> {
-    tenant(context, tenant_id)?;
+    let known = tenant(context, tenant_id)?;
+    if let Some(why) = &known.suspended {
+        let what = format!("{tenant_id} is suspended, and nothing is read for it: {why}");
+        return Err(AskError::new(AskErrorCode::Invalid, what));
+    }
     let mut coming = ask.together.clone();
     coming.retain(|other| other.key() != ask.definition.key());
     coming.push(ask.definition.clone());

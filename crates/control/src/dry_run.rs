@@ -27,7 +27,7 @@ use crate::ledger::{DryRunAccount, Present};
 use crate::shard::{ControlShard, lock, unavailable};
 use job::Job;
 
-/// Dry runs that are remembered.
+/// Dry runs of a tenant that are remembered.
 const REMEMBERED: usize = 16;
 /// Records of a page.
 const PAGE_MAX: usize = 200;
@@ -88,6 +88,7 @@ impl ControlShard {
             return Err(AskError::new(AskErrorCode::Invalid, what));
         }
         let assumed = self.assumed(tenant, &ask.assuming)?;
+        make_room(&mut lock(&self.dry_runs), tenant)?;
         let (checked, preview) = definitions::preview(&self.context, tenant, &ask).await?;
         let Some(preview) = preview else {
             return Ok(DryRunStarted { run: None, checked });
@@ -122,9 +123,6 @@ impl ControlShard {
             ..DryRunProgress::default()
         };
         let mut runs = lock(&self.dry_runs);
-        while runs.len() >= REMEMBERED {
-            runs.pop_first();
-        }
         let dry_run = DryRun {
             tenant: tenant.clone(),
             progress,
@@ -240,6 +238,27 @@ impl ControlShard {
             tracing::debug!(%tenant, run = %draft.run, %error, "the extractor could not be told that a dry run is over");
         }
         self.context.config.put_draft(&draft, OVER_TTL).await
+    }
+}
+
+/// Forgets a tenant's oldest results; a run that is under way is never ended by a newer one.
+fn make_room(runs: &mut DryRuns, tenant: &TenantId) -> Result<(), AskError> {
+    loop {
+        let of_tenant: Vec<(&RunId, bool)> = runs
+            .iter()
+            .filter(|(_, dry_run)| dry_run.tenant == *tenant)
+            .map(|(run, dry_run)| (run, dry_run.progress.over))
+            .collect();
+        if of_tenant.len() < REMEMBERED {
+            return Ok(());
+        }
+        let Some((oldest, _)) = of_tenant.iter().find(|(_, over)| *over) else {
+            let what =
+                format!("{REMEMBERED} dry runs of {tenant} are under way; wait for one, or cancel one");
+            return Err(AskError::new(AskErrorCode::Limited, what));
+        };
+        let oldest = (*oldest).clone();
+        runs.remove(&oldest);
     }
 }
 

@@ -16,6 +16,7 @@ use crate::reader::Reader;
 use crate::rows;
 use crate::shard::Shard;
 use crate::trouble::Trouble;
+use crate::window::WindowRule;
 
 /// Tries of a whole compare.
 const ATTEMPTS: u32 = 3;
@@ -122,7 +123,37 @@ impl Compare {
                 let ids = self.first_ids(*records).await?;
                 self.by_ids(&ids).await
             }
+            Extent::All if self.outlet.envelope.source == Source::DryRun => {
+                let fence = self.rule().horizon(self.reader.org_now().await?);
+                self.all().await?;
+                self.catch_up(fence).await
+            }
             Extent::All => self.all().await,
+        }
+    }
+
+    fn rule(&self) -> WindowRule {
+        WindowRule {
+            lag: self.shard.settings.lag,
+            overlap: self.shard.settings.overlap,
+        }
+    }
+
+    /// What an import's catch-up reads besides: what was changed or deleted of late, whatever the filter says of it.
+    async fn catch_up(&mut self, fence: jiff::Timestamp) -> Result<u64, Trouble> {
+        let stretch = self.rule().catch_up(fence, self.reader.org_now().await?);
+        let limit = self.shard.settings.batch_rows;
+        let mut after = None;
+        loop {
+            let page = self.reader.window_page(stretch, after).await?;
+            let (table, keys) = (&page.rows.table, &page.rows.keys);
+            let envelope = &self.outlet.envelope;
+            let split = rows::split(&self.reader.plan, envelope, table, keys, 0..keys.len(), limit);
+            self.rows += self.outlet.send(&split).await?;
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(self.rows),
+            }
         }
     }
 

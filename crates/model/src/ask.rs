@@ -28,6 +28,10 @@ macro_rules! question {
     };
 }
 
+mod estimate;
+
+pub use estimate::{Estimate, EstimateReading, EstimateWriting, EstimatedCalls, EstimatedLinks};
+
 // ---- of the extractor
 
 /// Does the Salesforce connection work, who are we there, what is allowed?
@@ -128,43 +132,6 @@ pub struct StopCompare {
     pub run: RunId,
 }
 question!(StopCompare, "stop-compare", Started);
-
-/// What does it cost to read so many records in an import?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EstimateReading {
-    /// Records that the import reads.
-    pub records: u64,
-}
-question!(EstimateReading, "estimate-reading", Estimate);
-
-/// What one side of an import costs.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Estimate {
-    /// Calls by family, by the batching rules.
-    pub calls: Vec<EstimatedCalls>,
-    /// How long the calls take at the limits, when these are known; in seconds.
-    pub seconds: Option<f64>,
-    /// Calls left of today's allocation, when known.
-    pub daily_left: Option<u64>,
-    /// What the numbers leave out.
-    pub notes: Vec<String>,
-}
-
-impl Estimate {
-    /// All calls that are certain.
-    pub fn total(&self) -> u64 {
-        self.calls.iter().map(|family| family.calls).sum()
-    }
-}
-
-/// Calls of one family.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EstimatedCalls {
-    /// Such as `write` or `associations`.
-    pub family: String,
-    /// At least so many.
-    pub calls: u64,
-}
 
 /// It has begun.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -385,39 +352,6 @@ pub struct FoundIdentities {
     /// What `landbridge_version` says of those found, where it was read: an older link intent than that is stale.
     #[serde(default)]
     pub versions: Vec<(SalesforceId, Version)>,
-}
-
-/// What does it cost to write what an import would?
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EstimateWriting {
-    /// The object type; `None` when it does not exist yet.
-    pub object_type: Option<ObjectTypeId>,
-    /// Records that are created or updated.
-    pub writes: u64,
-    /// Records that are deleted.
-    pub deletes: u64,
-    /// Links that are made or taken away, by lookup.
-    pub links: Vec<EstimatedLinks>,
-}
-question!(EstimateWriting, "estimate-writing", Estimate);
-
-/// The links of one lookup.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EstimatedLinks {
-    /// The parents' type.
-    pub to: ObjectTypeId,
-    /// Whether they carry a label: then what the child has is read first.
-    pub labelled: bool,
-    /// Whether parents are found by a unique property, else by listing their type.
-    pub match_unique: bool,
-    /// Links that are made.
-    pub made: u64,
-    /// Associations that are taken away.
-    pub taken: u64,
-    /// Records whose associations have to be read first, because HubSpot may have some already.
-    pub read: u64,
-    /// Parents to look up.
-    pub parents: u64,
 }
 
 /// A page of what the portal holds of a type.

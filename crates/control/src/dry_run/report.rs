@@ -164,6 +164,18 @@ fn unpredictable(found: &DryRunAccount, around: &Circumstances<'_>) -> Vec<Strin
             found.links(LinkStance::Unknown)
         ));
     }
+    // Of all records some are read twice, as an import reads them.
+    let read = match around.scope {
+        DryRunScope::All => 0,
+        DryRunScope::Sample(_) | DryRunScope::Ids(_) => {
+            found.progress.as_ref().map_or(0, |progress| progress.rows)
+        }
+    };
+    if let Some(unanswered) = read.checked_sub(found.answered()).filter(|left| *left > 0) {
+        told.push(format!(
+            "{unanswered} records that were read, and of which no answer came: a worker gave up on them; run it again"
+        ));
+    }
     if !around.records.exact {
         told.push(
             "how many records match the filter: Salesforce cannot count by one of the conditions, so the count is of \

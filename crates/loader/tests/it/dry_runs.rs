@@ -210,3 +210,60 @@ async fn what_writing_costs_is_reckoned_with_the_portals_limits() {
     assert_eq!((warm["write"], warm.get("list")), (3, None));
     rig.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_another_record_has_is_refused_where_each_may_be_there_once() {
+    let mut rig = Rig::ready(Behaviour::default()).await;
+    let vin = landbridge_hubspot::schemas::NewProperty {
+        name: "vin".to_owned(),
+        label: "VIN".to_owned(),
+        kind: "string",
+        field_type: "text",
+        group_name: "landbridge".to_owned(),
+        description: String::new(),
+        has_unique_value: true,
+        form_field: false,
+    };
+    rig.client
+        .create_properties(&rig.object_type(), &[vin])
+        .await
+        .unwrap();
+    rig.change_type(|object_type| {
+        let vin = r#"{"name":"vin","type":"string","hasUniqueValue":true}"#;
+        object_type.properties.push(serde_json::from_str(vin).unwrap());
+    })
+    .await;
+    rig.put_draft(Missing::default(), 10_000).await;
+    let with_vin = |rig: &Rig, rows: &[(u32, &str)]| {
+        let mut batch = rig.cars(
+            &rows
+                .iter()
+                .map(|row| (row.0, 1_000, "car", None))
+                .collect::<Vec<_>>(),
+        );
+        batch.table = Table::with_columns(["name", "vin"]);
+        for row in rows {
+            batch.table.push_row([Some("car"), Some(row.1)]);
+        }
+        batch
+    };
+    rig.apply(Lane::Live, &with_vin(&rig, &[(1, "V1")])).await;
+    let batch = with_vin(&rig, &[(1, "V1"), (2, "V1"), (3, "V3")]);
+    let predicted = rig.predicted(batch.clone()).await;
+    assert_eq!(
+        verdicts(&predicted),
+        [Outcome::Unchanged, Outcome::Failed, Outcome::Created]
+    );
+    let failure = predicted[1].failure.as_ref().unwrap();
+    assert_eq!(
+        failure.category,
+        landbridge_model::FailureCategory::DuplicateUniqueValue
+    );
+    assert_eq!(
+        (failure.property.as_deref(), failure.value.as_deref()),
+        (Some("vin"), Some("V1"))
+    );
+    let done = rig.apply(Lane::Live, &batch).await;
+    assert_eq!(outcomes(&done), verdicts(&predicted));
+    rig.stop().await;
+}

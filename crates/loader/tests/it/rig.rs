@@ -16,6 +16,7 @@ use landbridge_model::config::{
     Draft, HubSpotConnection, HubSpotCredentials, Missing, Resolved, SalesforceConnection, Sync, SyncStatus,
     Tenant,
 };
+use landbridge_model::hubspot::ObjectSchema;
 use landbridge_model::salesforce::ObjectDescribe;
 use landbridge_model::sync::{Rules, SyncDefinition};
 use landbridge_model::{
@@ -330,6 +331,20 @@ impl Rig {
     pub(crate) async fn restart_cold(&mut self) {
         self.stop().await;
         self.start().await;
+    }
+
+    /// Changes the object type that the stored sync was resolved against.
+    pub(crate) async fn change_type(&self, change: fn(&mut ObjectSchema)) {
+        let key = landbridge_model::SyncKey {
+            tenant: self.tenant.clone(),
+            name: SyncName::new("cars").unwrap(),
+        };
+        let put = |stored: Option<Sync>| {
+            let mut sync = stored.unwrap();
+            change(&mut sync.resolved.as_mut().unwrap().object_type);
+            Ok::<_, std::convert::Infallible>(Some(sync))
+        };
+        let _stored = self.view.change_sync(&key, put).await.unwrap();
     }
 
     /// Puts the stored sync beside itself as the draft of a dry run, with what is said to be missing of it.
