@@ -11,6 +11,7 @@
 mod bad_input;
 mod deploy;
 mod dreamhouse;
+mod dry_run;
 mod failover;
 mod fleet;
 mod harness;

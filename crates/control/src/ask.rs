@@ -22,6 +22,13 @@ macro_rules! question {
     };
 }
 
+mod dry_run;
+
+pub use dry_run::{
+    CancelDryRun, CountMatching, DryRunPage, DryRunPart, DryRunProgress, DryRunRecords, DryRunReport,
+    DryRunScope, DryRunStarted, DryRunState, LookupTotals, MatchingCount, StartDryRun,
+};
+
 /// It is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {}

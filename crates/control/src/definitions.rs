@@ -4,18 +4,27 @@ mod resolve;
 mod tenants;
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use landbridge_bus::{Bucket, Filter, Key, KeyFilter, StreamName};
+use landbridge_model::ask::CountRecords;
 use landbridge_model::config::{Resolved, Sync, SyncStatus, Tenant};
 use landbridge_model::sync::SyncDefinition;
-use landbridge_model::{Revision, SyncKey, SyncName, TenantId};
+use landbridge_model::{Revision, StageKind, SyncKey, SyncName, TenantId};
 use landbridge_stage::{ShardContext, StageError};
 use landbridge_wire::{AskError, AskErrorCode};
 
-use crate::ask::{Applied, AppliedSync, ApplySyncs, Change, Done, RemoveSyncs, SetSyncs};
+use crate::ask::{
+    Applied, AppliedSync, ApplySyncs, Change, CountMatching, Done, MatchingCount, RemoveSyncs, SetSyncs,
+    StartDryRun,
+};
 use crate::shard::{ControlShard, unavailable};
+pub(crate) use resolve::Preview;
 use resolve::Resolver;
 pub(crate) use tenants::{put_tenant, remove_tenant, test_connections};
+
+/// Counting large objects takes Salesforce a while.
+const COUNT: Duration = Duration::from_secs(120);
 
 /// The tenant, or an error that names those there are.
 pub(crate) fn tenant(context: &ShardContext, tenant: &TenantId) -> Result<std::sync::Arc<Tenant>, AskError> {
@@ -142,6 +151,66 @@ pub(crate) async fn apply(
         }
     }
     Ok(applied)
+}
+
+/// Holds a definition that is not applied against both systems, and resolves it without creating anything: what is
+/// missing is said to be. No preview when there is a problem.
+pub(crate) async fn preview(
+    shard: &ControlShard,
+    tenant_id: &TenantId,
+    ask: &StartDryRun,
+) -> Result<(AppliedSync, Option<Preview>), AskError> {
+    let known = tenant(&shard.context, tenant_id)?;
+    if let Some(why) = &known.suspended {
+        let what = format!("{tenant_id} is suspended, and nothing is read for it: {why}");
+        return Err(AskError::new(AskErrorCode::Invalid, what));
+    }
+    let mut coming = ask.together.clone();
+    coming.retain(|other| other.key() != ask.definition.key());
+    coming.push(ask.definition.clone());
+    let mut resolver = Resolver::new(shard, tenant_id, &coming);
+    if let Some(proposed) = &ask.proposed {
+        resolver.propose(proposed.clone()).await?;
+    }
+    let checked = resolver.check(&ask.definition).await?;
+    if !checked.problems.is_empty() {
+        return Ok((checked, None));
+    }
+    let preview = resolver.preview(&ask.definition, checked.revision).await?;
+    Ok((checked, Some(preview)))
+}
+
+/// Counts the records of a definition's object that its filter lets through.
+pub(crate) async fn count_matching(
+    shard: &ControlShard,
+    tenant_id: &TenantId,
+    ask: &CountMatching,
+) -> Result<MatchingCount, AskError> {
+    tenant(&shard.context, tenant_id)?;
+    let mut resolver = Resolver::new(shard, tenant_id, &[]);
+    let draft = resolver.filter_alone(&ask.definition).await?;
+    count(&shard.context, tenant_id, draft).await
+}
+
+/// Counts the records of a resolved definition.
+pub(crate) async fn count(
+    context: &ShardContext,
+    tenant_id: &TenantId,
+    draft: Sync,
+) -> Result<MatchingCount, AskError> {
+    let question = CountRecords {
+        sync: draft.definition.metadata.name.clone(),
+        draft: Some(Box::new(draft)),
+    };
+    let counted = context
+        .hub
+        .ask(StageKind::Extractor, tenant_id, &question, COUNT)
+        .await?;
+    Ok(MatchingCount {
+        matching: counted.count,
+        total: counted.total,
+        exact: counted.exact,
+    })
 }
 
 async fn write(

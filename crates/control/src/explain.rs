@@ -132,7 +132,7 @@ fn of_report(report: &Report, id: SalesforceId) -> Vec<StoryLine> {
             .filter(|link| link.child == id)
             .map(of_link)
             .collect(),
-        ReportBody::Progress(_) | ReportBody::Compared(_) => Vec::new(),
+        ReportBody::Progress(_) | ReportBody::Compared(_) | ReportBody::Predicted(_) => Vec::new(),
     };
     let line = |text| StoryLine {
         at_ms: Some(report.at_ms),

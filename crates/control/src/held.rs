@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use landbridge_model::ask::{Count, DecideHeld, HeldDecision};
+use landbridge_model::ask::{DecideHeld, Decided, HeldDecision};
 use landbridge_model::{StageKind, TenantId};
 use landbridge_stage::ShardContext;
 use landbridge_wire::{AskError, HeldDelete};
@@ -45,7 +45,7 @@ pub(crate) async fn decide(
     context: &ShardContext,
     tenant: &TenantId,
     ask: DecideHeld,
-) -> Result<Count, AskError> {
+) -> Result<Decided, AskError> {
     let sync = definitions::stored(context, tenant, &ask.sync)?;
     if ask.decision == HeldDecision::Approve && sync.resolved.is_none() {
         let what = format!(

@@ -7,6 +7,7 @@
 
 mod compact;
 mod compare;
+mod dry_run;
 mod links;
 mod rate;
 mod records;
@@ -19,6 +20,8 @@ use landbridge_model::TenantId;
 use landbridge_wire::Report;
 
 pub use compare::CompareAccount;
+pub use dry_run::DryRunAccount;
+pub(crate) use dry_run::{Coming, Lookup, Present, SHOWN_MAX};
 pub use links::LinkAccount;
 pub use rate::Rate;
 pub use records::{Assessment, InFlight, Mark, RecordAccount};

@@ -7,12 +7,14 @@
 //! * **C3** The ledger is rebuilt from the outcomes stream whenever its cache is gone: no progress is lost.
 //! * **C4** Nothing is written where a definition has a problem; applying the same definitions again changes nothing.
 //! * **C5** A difference is told only after a second look with nothing in flight.
+//! * **C6** A dry run writes nothing, in neither system and in no memory, and counts in no outcome.
 //!
 //! It must never know how to open a credential, nor speak to Salesforce or HubSpot: it asks the extractor and the
 //! loader.
 
 pub mod ask;
 mod definitions;
+mod dry_run;
 mod explain;
 mod failures;
 mod held;

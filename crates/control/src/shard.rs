@@ -10,6 +10,7 @@ use landbridge_stage::{CacheBatch, ShardContext, StageError};
 use landbridge_wire::{AskError, AskErrorCode, Report, Wire};
 use tokio::sync::watch;
 
+use crate::dry_run::DryRuns;
 use crate::ledger::{Ledger, StoredTenant};
 use crate::verify::Verify;
 
@@ -32,6 +33,7 @@ pub struct ControlShard {
     /// How long one question looks again for object types that do not show.
     pub(crate) object_type_patience: Duration,
     pub(crate) verifies: Mutex<BTreeMap<RunId, Verify>>,
+    pub(crate) dry_runs: Mutex<DryRuns>,
 }
 
 impl std::fmt::Debug for ControlShard {
@@ -58,6 +60,7 @@ impl ControlShard {
             through: watch::channel(after).0,
             object_type_patience,
             verifies: Mutex::default(),
+            dry_runs: Mutex::default(),
         })
     }
 

@@ -61,7 +61,7 @@ impl ControlShard {
             let what = format!("{} has never run: activate it or import it first", ask.sync);
             return Err(AskError::new(AskErrorCode::Invalid, what));
         }
-        let run = self.new_run();
+        let run = self.new_run("verify");
         let job = Job {
             shard: self.clone(),
             tenant: tenant.clone(),
@@ -91,9 +91,10 @@ impl ControlShard {
         Ok(VerifyStarted { run })
     }
 
-    fn new_run(&self) -> RunId {
+    /// An id for a run that begins now.
+    pub(crate) fn new_run(&self, kind: &str) -> RunId {
         let text = format!(
-            "verify-{:013}-{:04x}",
+            "{kind}-{:013}-{:04x}",
             self.context.hub.now_ms().max(0),
             rand::random::<u16>()
         );

@@ -11,8 +11,9 @@ use landbridge_wire::{Ask, AskError, AskErrorCode};
 use serde::{Deserialize, Serialize};
 
 use crate::ask::{
-    ApplySyncs, AskTenant, CancelImport, ListHeld, PutTenant, RemoveSyncs, RemoveTenant, Repair,
-    RetryFailures, SetSyncs, StartImports, StartVerify, TestConnections, VerifyState,
+    ApplySyncs, AskTenant, CancelDryRun, CancelImport, CountMatching, DryRunPage, DryRunState, ListHeld,
+    PutTenant, RemoveSyncs, RemoveTenant, Repair, RetryFailures, SetSyncs, StartDryRun, StartImports,
+    StartVerify, TestConnections, VerifyState,
 };
 use crate::shard::ControlShard;
 use crate::{definitions, explain, failures, held};
@@ -105,6 +106,13 @@ impl Worker for Control {
             Explain::SERVICE => answer_with(&explain::explain(context, tenant, &parse_ask(&ask)?).await?),
             StartVerify::SERVICE => answer_with(&shard.start_verify(tenant, &parse_ask(&ask)?)?),
             VerifyState::SERVICE => answer_with(&shard.verify_state(&parse_ask(&ask)?)?),
+            StartDryRun::SERVICE => answer_with(&shard.start_dry_run(tenant, parse_ask(&ask)?).await?),
+            DryRunState::SERVICE => answer_with(&shard.dry_run_state(tenant, &parse_ask(&ask)?)?),
+            DryRunPage::SERVICE => answer_with(&shard.dry_run_page(tenant, &parse_ask(&ask)?)?),
+            CancelDryRun::SERVICE => answer_with(&shard.cancel_dry_run(tenant, &parse_ask(&ask)?).await?),
+            CountMatching::SERVICE => {
+                answer_with(&definitions::count_matching(&shard, tenant, &parse_ask(&ask)?).await?)
+            }
             AskTenant::SERVICE => answer_with(&shard.tenant_status(tenant).await?),
             other => {
                 let what =

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use landbridge_model::ask::{
-    AskStatus, CallCount, Count, CountRecords, DescribeObject, Explain, ListObjects, ObjectSummary, Question,
-    SalesforceTest, StageStatus, StartCompare, Started, Story, StoryLine, TestSalesforce,
+    AskStatus, CallCount, Count, CountRecords, DescribeObject, EstimateReading, Explain, ListObjects,
+    ObjectSummary, Question, SalesforceTest, StageStatus, StartCompare, Started, StopCompare, Story,
+    StoryLine, TestSalesforce,
 };
-use landbridge_model::{SalesforceId, StageKind, SyncKey, SyncName, TenantId};
+use landbridge_model::{SalesforceId, StageKind, SyncKey, TenantId};
 use landbridge_salesforce::{Columns, Scope, TextForm, soql};
 use landbridge_stage::{answer_with, parse_ask};
 use landbridge_wire::{Ask, AskError, AskErrorCode};
 
 use crate::compare;
 use crate::emitted::Emitted;
+use crate::estimate;
 use crate::plan::ReadPlan;
 use crate::shard::Shard;
 use crate::trouble::Trouble;
@@ -36,13 +38,27 @@ pub async fn answer(shard: &Arc<Shard>, ask: &Ask) -> Result<String, AskError> {
         }
         CountRecords::SERVICE => {
             let question: CountRecords = parse_ask(ask)?;
-            answer_with(&count(shard, tenant, question.sync).await.map_err(troubled)?)
+            answer_with(&count(shard, tenant, question).await.map_err(troubled)?)
         }
         StartCompare::SERVICE => {
             compare::start(shard, tenant, parse_ask(ask)?)
                 .await
                 .map_err(troubled)?;
             answer_with(&Started {})
+        }
+        StopCompare::SERVICE => {
+            let question: StopCompare = parse_ask(ask)?;
+            compare::stop(shard, &question.run);
+            answer_with(&Started {})
+        }
+        EstimateReading::SERVICE => {
+            let question: EstimateReading = parse_ask(ask)?;
+            let used = shard
+                .orgs
+                .made(tenant)
+                .and_then(|client| client.governor().usage());
+            let left = used.map(|usage| usage.allowed.saturating_sub(usage.used));
+            answer_with(&estimate::import(&shard.settings, question.records, left))
         }
         AskStatus::SERVICE => answer_with(&status(shard, tenant)),
         Explain::SERVICE => {
@@ -121,17 +137,24 @@ async fn objects(shard: &Arc<Shard>, tenant: &TenantId) -> Result<Vec<ObjectSumm
     Ok(objects)
 }
 
-async fn count(shard: &Arc<Shard>, tenant: &TenantId, name: SyncName) -> Result<Count, Trouble> {
-    let sync = shard.sync(&SyncKey {
-        tenant: tenant.clone(),
-        name,
-    })?;
-    let plan = ReadPlan::new(&sync)?;
+async fn count(shard: &Arc<Shard>, tenant: &TenantId, question: CountRecords) -> Result<Count, Trouble> {
+    let plan = match question.draft {
+        Some(draft) => ReadPlan::new(&draft)?,
+        None => ReadPlan::new(&*shard.sync(&SyncKey {
+            tenant: tenant.clone(),
+            name: question.sync,
+        })?)?,
+    };
     let client = shard.orgs.client(tenant).await?;
+    let total = client.count(Scope::Live, &plan.object, None).await?;
+    let count = match &plan.filter {
+        Some(filter) => client.count(Scope::Live, &plan.object, Some(filter)).await?,
+        None => total,
+    };
     Ok(Count {
-        count: client
-            .count(Scope::Live, &plan.object, plan.filter.as_deref())
-            .await?,
+        count,
+        total,
+        exact: plan.filter_is_exact,
     })
 }
 

@@ -16,10 +16,18 @@ use crate::reader::Reader;
 use crate::rows;
 use crate::shard::Shard;
 use crate::trouble::Trouble;
+use crate::window::WindowRule;
 
 /// Tries of a whole compare.
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(2);
+
+/// Which records are read.
+enum Extent {
+    All,
+    Ids(Vec<SalesforceId>),
+    Sample(u64),
+}
 
 /// One compare's reading.
 struct Compare {
@@ -35,24 +43,43 @@ pub async fn start(
     tenant: &landbridge_model::TenantId,
     ask: StartCompare,
 ) -> Result<(), Trouble> {
-    let key = SyncKey {
-        tenant: tenant.clone(),
-        name: ask.sync,
-    };
     // Made once here, so that what cannot be read is answered and not only reported.
-    let compare = prepare(shard, &key, &ask.run).await?;
-    let task = tokio::spawn(run(compare, ask.ids));
+    let compare = prepare(shard, tenant, &ask).await?;
+    let extent = match (ask.ids, ask.sample) {
+        (ids, _) if !ids.is_empty() => Extent::Ids(ids),
+        (_, Some(records)) => Extent::Sample(records),
+        (_, None) => Extent::All,
+    };
+    let task = tokio::spawn(run(compare, extent));
     let mut running = shard.compares.lock();
-    running.retain(|task| !task.is_finished());
-    running.push(tokio_util::task::AbortOnDropHandle::new(task));
+    running.retain(|_, task| !task.is_finished());
+    running.insert(ask.run, tokio_util::task::AbortOnDropHandle::new(task));
     Ok(())
 }
 
-async fn prepare(shard: &Arc<Shard>, key: &SyncKey, run: &RunId) -> Result<Compare, Trouble> {
-    let sync = shard.sync(key)?;
-    let plan = Arc::new(ReadPlan::new(&sync)?);
-    let client = shard.orgs.client(&key.tenant).await?;
-    let outlet = Outlet::new(shard, &client, &plan, Source::Compare, Some(run.clone()));
+/// Ends a compare's reading, if it still runs.
+pub fn stop(shard: &Shard, run: &RunId) {
+    shard.compares.lock().remove(run);
+}
+
+async fn prepare(
+    shard: &Arc<Shard>,
+    tenant: &landbridge_model::TenantId,
+    ask: &StartCompare,
+) -> Result<Compare, Trouble> {
+    let (plan, source) = if ask.draft {
+        let draft = shard.draft(tenant, &ask.run).await?;
+        (ReadPlan::new(&draft.sync)?, Source::DryRun)
+    } else {
+        let sync = shard.sync(&SyncKey {
+            tenant: tenant.clone(),
+            name: ask.sync.clone(),
+        })?;
+        (ReadPlan::new(&sync)?, Source::Compare)
+    };
+    let plan = Arc::new(plan);
+    let client = shard.orgs.client(tenant).await?;
+    let outlet = Outlet::new(shard, &client, &plan, source, Some(ask.run.clone()));
     let reader = shard.reader(client, plan);
     Ok(Compare {
         shard: shard.clone(),
@@ -62,11 +89,11 @@ async fn prepare(shard: &Arc<Shard>, key: &SyncKey, run: &RunId) -> Result<Compa
     })
 }
 
-async fn run(mut compare: Compare, ids: Vec<SalesforceId>) {
+async fn run(mut compare: Compare, extent: Extent) {
     let mut trouble = None;
     for attempt in 1..=ATTEMPTS {
         compare.rows = 0;
-        match compare.read(&ids).await {
+        match compare.read(&extent).await {
             Ok(total) => {
                 compare.tell(RunPhase::Ended, Some(total), None).await;
                 return;
@@ -88,11 +115,73 @@ impl Compare {
         }
     }
 
-    /// Reads all rows; returns how many there are.
-    async fn read(&mut self, ids: &[SalesforceId]) -> Result<u64, Trouble> {
-        if !ids.is_empty() {
-            return self.by_ids(ids).await;
+    /// Reads all rows that are wanted; returns how many there are.
+    async fn read(&mut self, extent: &Extent) -> Result<u64, Trouble> {
+        match extent {
+            Extent::Ids(ids) => self.by_ids(ids).await,
+            Extent::Sample(records) => {
+                let ids = self.first_ids(*records).await?;
+                self.by_ids(&ids).await
+            }
+            Extent::All if self.outlet.envelope.source == Source::DryRun => {
+                let fence = self.rule().horizon(self.reader.org_now().await?);
+                self.all().await?;
+                self.catch_up(fence).await
+            }
+            Extent::All => self.all().await,
         }
+    }
+
+    fn rule(&self) -> WindowRule {
+        WindowRule {
+            lag: self.shard.settings.lag,
+            overlap: self.shard.settings.overlap,
+        }
+    }
+
+    /// What an import's catch-up reads besides: what was changed or deleted of late, whatever the filter says of it.
+    async fn catch_up(&mut self, fence: jiff::Timestamp) -> Result<u64, Trouble> {
+        let stretch = self.rule().catch_up(fence, self.reader.org_now().await?);
+        let limit = self.shard.settings.batch_rows;
+        let mut after = None;
+        loop {
+            let page = self.reader.window_page(stretch, after).await?;
+            let (table, keys) = (&page.rows.table, &page.rows.keys);
+            let envelope = &self.outlet.envelope;
+            let split = rows::split(&self.reader.plan, envelope, table, keys, 0..keys.len(), limit);
+            self.rows += self.outlet.send(&split).await?;
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(self.rows),
+            }
+        }
+    }
+
+    /// The ids of so many records that match the filter, in the order of ids.
+    async fn first_ids(&self, records: u64) -> Result<Vec<SalesforceId>, Trouble> {
+        let plan = &self.reader.plan;
+        let mut ids: Vec<SalesforceId> = Vec::new();
+        while let Some(left) = records.checked_sub(ids.len() as u64).filter(|left| *left > 0) {
+            let page = u32::try_from(left).unwrap_or(u32::MAX).min(soql::PAGE_ROWS_MAX);
+            let filter = plan.filter.as_deref();
+            let text = soql::by_id(&plan.object, &plan.keys, filter, ids.last(), page);
+            let mut found = self.reader.client.query(Scope::Live, &text, &plan.keys).await?;
+            let before = ids.len();
+            loop {
+                for key in rows::keys(plan, &found.rows, 0)? {
+                    ids.push(key.id);
+                }
+                let Some(next) = found.next else { break };
+                found = self.reader.client.query_next(&next, &plan.keys).await?;
+            }
+            if ids.len() - before < page as usize {
+                break;
+            }
+        }
+        Ok(ids)
+    }
+
+    async fn all(&mut self) -> Result<u64, Trouble> {
         let plan = self.reader.plan.clone();
         let total = self
             .reader

@@ -20,6 +20,7 @@ pub mod answers;
 pub mod checkpoint;
 pub mod compare;
 pub mod emitted;
+pub mod estimate;
 pub mod import;
 pub mod live;
 pub mod orgs;

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use landbridge_model::{
-    ChangeBatch, Envelope, Failure, FailureCategory, Lane, Outcome, Purpose, RecordOutcome, RunId, Source,
-    StageKind,
+    ChangeBatch, Envelope, Failure, FailureCategory, Lane, Outcome, PredictedRecord, Purpose, RecordOutcome,
+    RunId, Source, StageKind,
 };
 use landbridge_salesforce::Client;
 use landbridge_stage::{Hub, LeaseClock, Metrics, StageError};
@@ -37,7 +37,7 @@ impl Outlet {
     #[must_use]
     pub fn new(shard: &Shard, client: &Client, plan: &ReadPlan, source: Source, run: Option<RunId>) -> Self {
         let (purpose, lane) = match (source, &run) {
-            (Source::Compare, _) => (Purpose::Compare, Lane::Check),
+            (Source::Compare | Source::DryRun, _) => (Purpose::Compare, Lane::Check),
             (Source::Import, _) | (_, Some(_)) => (Purpose::Apply, Lane::Bulk),
             (_, None) => (Purpose::Apply, Lane::Live),
         };
@@ -145,7 +145,14 @@ impl Outlet {
 
     /// Says that records could not be read.
     pub async fn failed(&self, outcomes: Vec<RecordOutcome>) -> Result<(), StageError> {
-        if outcomes.is_empty() || self.envelope.purpose == Purpose::Compare {
+        if outcomes.is_empty() {
+            return Ok(());
+        }
+        if self.envelope.source == Source::DryRun {
+            let predicted = outcomes.into_iter().map(PredictedRecord::from);
+            return self.report(ReportBody::Predicted(predicted.collect())).await;
+        }
+        if self.envelope.purpose == Purpose::Compare {
             return Ok(());
         }
         for outcome in &outcomes {

@@ -39,6 +39,8 @@ pub struct ReadPlan {
     /// The sync's filter as SOQL, for imports and counts. It may let through more than the sync wants, never less:
     /// the mapper decides.
     pub filter: Option<String>,
+    /// Whether `filter` lets through just what the sync wants.
+    pub filter_is_exact: bool,
 }
 
 /// Why nothing can be read for a sync.
@@ -113,7 +115,7 @@ impl ReadPlan {
                 carried.push(place);
             }
         }
-        let filter = soql_filter(sync, resolved)?;
+        let (filter, filter_is_exact) = soql_filter(sync, resolved)?;
         let object = resolved.object.name.clone();
         Ok(Self {
             key,
@@ -123,6 +125,7 @@ impl ReadPlan {
             keys: Columns::new(OWN),
             carried,
             filter,
+            filter_is_exact,
         })
     }
 
@@ -158,10 +161,10 @@ fn find<'a>(resolved: &'a Resolved, name: &str) -> Option<&'a FieldDescribe> {
     }
 }
 
-/// The sync's conditions as SOQL, as far as SOQL can say them.
-fn soql_filter(sync: &Sync, resolved: &Resolved) -> Result<Option<String>, PlanError> {
+/// The sync's conditions as SOQL, as far as SOQL can say them, and whether it can say them all.
+fn soql_filter(sync: &Sync, resolved: &Resolved) -> Result<(Option<String>, bool), PlanError> {
     let Some(filter) = &sync.definition.spec.filter else {
-        return Ok(None);
+        return Ok((None, true));
     };
     let compiled =
         CompiledFilter::compile(filter, &resolved.object, &resolved.parent_fields).map_err(|troubles| {
@@ -171,7 +174,8 @@ fn soql_filter(sync: &Sync, resolved: &Resolved) -> Result<Option<String>, PlanE
                 reason: reasons.join("; "),
             }
         })?;
-    Ok(Some(compiled.to_soql()).filter(|soql| !soql.is_empty()))
+    let soql = Some(compiled.to_soql()).filter(|soql| !soql.is_empty());
+    Ok((soql, compiled.is_said_by_soql()))
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use landbridge_model::ask::LiveStatus;
-use landbridge_model::config::{Sync, SyncStatus};
-use landbridge_model::{StageKind, SyncKey, TenantId};
+use landbridge_model::config::{Draft, Sync, SyncStatus};
+use landbridge_model::{RunId, StageKind, SyncKey, TenantId};
 use landbridge_salesforce::Client;
 use landbridge_stage::{Metrics, ShardContext, StageError};
 use parking_lot::Mutex;
@@ -34,7 +34,7 @@ pub struct Shard {
     /// Where each live source stands.
     pub live: Mutex<HashMap<SyncKey, LiveStatus>>,
     /// Compares that run; dropped with the shard.
-    pub compares: Mutex<Vec<tokio_util::task::AbortOnDropHandle<()>>>,
+    pub compares: Mutex<HashMap<RunId, tokio_util::task::AbortOnDropHandle<()>>>,
 }
 
 impl Shard {
@@ -60,6 +60,13 @@ impl Shard {
     pub fn sync(&self, key: &SyncKey) -> Result<Arc<Sync>, Trouble> {
         let found = self.context.config.sync(&key.tenant, &key.name);
         found.ok_or_else(|| Trouble::Missing(format!("there is no sync {key}")))
+    }
+
+    /// The draft of a dry run.
+    pub async fn draft(&self, tenant: &TenantId, run: &RunId) -> Result<Arc<Draft>, Trouble> {
+        let found = self.context.config.draft_of(tenant, Some(run)).await;
+        found
+            .ok_or_else(|| Trouble::Missing(format!("there is no dry run {run} of {tenant}; start it again")))
     }
 
     /// Reads rows for a plan.

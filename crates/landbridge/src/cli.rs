@@ -12,9 +12,9 @@ use landbridge_sandbox::Limits;
 pub use operator::{
     ConnectionCommand, ExplainArgs, FailuresCommand, FailuresListArgs, FailuresRetryArgs, FailuresShowArgs,
     HeldCommand, HeldDecideArgs, HeldListArgs, ImportCancelArgs, ImportCommand, ImportListArgs,
-    ImportStartArgs, ImportWatchArgs, OperatorCommand, StatusArgs, SyncCommand, SyncExportArgs,
-    SyncFilesArgs, SyncListArgs, SyncNamesArgs, SyncRemoveArgs, TenantAddArgs, TenantArg, TenantCommand,
-    TenantRemoveArgs, VerifyArgs,
+    ImportStartArgs, ImportWatchArgs, OperatorCommand, StatusArgs, SyncCommand, SyncDryRunArgs,
+    SyncExportArgs, SyncFilesArgs, SyncListArgs, SyncNamesArgs, SyncRemoveArgs, TenantAddArgs, TenantArg,
+    TenantCommand, TenantRemoveArgs, VerifyArgs,
 };
 
 /// What every exit code means; shown below the help of the whole program.

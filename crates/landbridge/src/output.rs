@@ -36,7 +36,7 @@ pub enum Exit {
     Failed = 1,
     /// The command line, a file or a definition is wrong; nothing was written.
     Invalid = 2,
-    /// Verify found differences, or an import ended with failures.
+    /// Verify found differences, an import ended with failures, or a dry run found that records would be refused.
     Differences = 3,
     /// What was asked about does not exist.
     NotFound = 4,

@@ -3,9 +3,9 @@
 use landbridge_hubspot::records::BATCH_INPUTS_MAX;
 use landbridge_hubspot::{Client, Error, Family, Share, Usage};
 use landbridge_model::ask::{
-    AskStatus, CallCount, CreateObjectType, DecideHeld, Explain, FindIdentities, FoundIdentities, GetLabels,
-    GetSchema, HubSpotTest, LimitUse, ListRecords, ListSchemas, ListedRecord, Provision, Question,
-    RecordPage, StageStatus, Story, StoryLine, TestHubSpot,
+    AskStatus, CallCount, CreateObjectType, DecideHeld, EstimateWriting, Explain, FindIdentities,
+    FoundIdentities, GetLabels, GetSchema, HubSpotTest, LimitUse, ListRecords, ListSchemas, ListedRecord,
+    Provision, Question, RecordPage, StageStatus, Story, StoryLine, TestHubSpot,
 };
 use landbridge_model::hubspot::ObjectSchema;
 use landbridge_model::sync::VERSION_PROPERTY;
@@ -13,6 +13,7 @@ use landbridge_model::{SalesforceId, StageKind};
 use landbridge_stage::{StageError, answer_with, parse_ask};
 use landbridge_wire::{Ask, AskError, AskErrorCode};
 
+use crate::estimate::{self, Budget};
 use crate::held;
 use crate::known::Known;
 use crate::portal::{Portal, Tenant, ask_error};
@@ -95,6 +96,11 @@ async fn answer_once(shard: &LoaderShard, ask: Ask) -> Result<String, AskError> 
             let found = identities(&tenant, client, &question).await;
             answer_with(&found.map_err(|error| ask_error(&error))?)
         }
+        EstimateWriting::SERVICE => {
+            let question: EstimateWriting = parse_ask(&ask)?;
+            let budget = budget(&tenant, client, &question).map_err(internal)?;
+            answer_with(&estimate::import(&question, budget))
+        }
         ListRecords::SERVICE => {
             let question: ListRecords = parse_ask(&ask)?;
             let page = list(client, &question).await;
@@ -105,6 +111,24 @@ async fn answer_once(shard: &LoaderShard, ask: Ask) -> Result<String, AskError> 
             Err(AskError::new(AskErrorCode::Invalid, message))
         }
     }
+}
+
+/// What the portal's limits leave for an import.
+fn budget(tenant: &Tenant, client: &Client, question: &EstimateWriting) -> Result<Budget, StageError> {
+    let usage = client.usage();
+    let is_known = match &question.object_type {
+        Some(object_type) => tenant.memory.is_complete(object_type)?,
+        None => false,
+    };
+    Ok(Budget {
+        burst: usage
+            .burst_limit
+            .map(|limit| f64::from(limit) * usage.burst_factor),
+        daily_left: usage
+            .daily_limit
+            .map(|limit| u64::from(limit.saturating_sub(usage.daily_spent))),
+        is_known,
+    })
 }
 
 async fn test(portal: &Portal) -> Result<HubSpotTest, AskError> {

@@ -1,7 +1,5 @@
 //! What apply would do to a record, told as differences. Pure.
 
-use std::borrow::Cow;
-
 use landbridge_model::convert::equal;
 use landbridge_model::hubspot::{ObjectSchema, PropertyType};
 use landbridge_model::{HubSpotId, SalesforceId, WriteBatch};
@@ -46,7 +44,7 @@ pub(crate) fn values(
     row: usize,
     schema: &ObjectSchema,
     hubspot_id: HubSpotId,
-    actual: &[Option<Cow<'_, str>>],
+    actual: &[Option<String>],
 ) -> Vec<Difference> {
     let mut found = Vec::new();
     for ((name, column), theirs) in batch.table.iter().zip(actual) {

@@ -41,31 +41,60 @@ impl DeleteGuard {
     ) -> bool {
         let mut counts = self.0.lock();
         let recent = counts.entry(sync.clone()).or_default();
-        while recent
+        recent.forget(now);
+        if recent.granted.get(&id) == Some(&version) {
+            return true;
+        }
+        let allowed = recent.has_room(limit, records);
+        if allowed {
+            recent.order.push_back((now, id));
+            recent.granted.insert(id, version);
+        }
+        allowed
+    }
+
+    /// Whether one more delete would stay within the limit. It is not counted.
+    pub(crate) fn would_allow(
+        &self,
+        sync: &SyncKey,
+        limit: MaxDeletes,
+        records: impl FnOnce() -> usize,
+        now: Instant,
+    ) -> bool {
+        let mut counts = self.0.lock();
+        match counts.get_mut(sync) {
+            Some(recent) => {
+                recent.forget(now);
+                recent.has_room(limit, records)
+            }
+            None => Recent::default().has_room(limit, records),
+        }
+    }
+}
+
+impl Recent {
+    /// Forgets what was deleted longer ago.
+    fn forget(&mut self, now: Instant) {
+        while self
             .order
             .front()
             .is_some_and(|(at, _)| now.duration_since(*at) > WINDOW)
         {
-            if let Some((_, id)) = recent.order.pop_front() {
-                recent.granted.remove(&id);
+            if let Some((_, id)) = self.order.pop_front() {
+                self.granted.remove(&id);
             }
         }
-        if recent.granted.get(&id) == Some(&version) {
-            return true;
-        }
-        let made = recent.order.len() as u64;
+    }
+
+    fn has_room(&self, limit: MaxDeletes, records: impl FnOnce() -> usize) -> bool {
+        let made = self.order.len() as u64;
         let most = match limit {
             MaxDeletes::Count(count) => count,
             MaxDeletes::Percent(_) if made < SHARE_FLOOR => SHARE_FLOOR,
             // What was deleted within the hour counts among the records that there were.
             MaxDeletes::Percent(share) => (records() as u64 + made) * u64::from(share) / 100,
         };
-        let allowed = made < most;
-        if allowed {
-            recent.order.push_back((now, id));
-            recent.granted.insert(id, version);
-        }
-        allowed
+        made < most
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use landbridge_hubspot::Share;
 use landbridge_hubspot::records::BATCH_INPUTS_MAX;
-use landbridge_model::ask::{Count, DecideHeld, HeldDecision};
+use landbridge_model::ask::{DecideHeld, Decided, HeldDecision};
 use landbridge_model::{ChangeKind, Outcome, StageKind, SyncKey, Table, TenantId, WriteBatch};
 use landbridge_stage::{ShardContext, StageError};
 use landbridge_wire::{HeldDelete, Report, ReportBody};
@@ -70,7 +70,7 @@ pub(crate) async fn decide(
     shard: &LoaderShard,
     tenant: &TenantId,
     question: &DecideHeld,
-) -> Result<Count, StageError> {
+) -> Result<Decided, StageError> {
     let context = &shard.context;
     let mut count = 0;
     for held in context.hub.held(tenant, Some(&question.sync)).await? {
@@ -96,7 +96,7 @@ pub(crate) async fn decide(
             }
         }
     }
-    Ok(Count { count })
+    Ok(Decided { count })
 }
 
 async fn forget(shard: &LoaderShard, held: &HeldDelete) -> Result<(), StageError> {

@@ -35,13 +35,14 @@ const MADE: [Made; 5] = [
     Made::Filtered,
     Made::Failed,
 ];
-const SOURCES: [Source; 6] = [
+const SOURCES: [Source; 7] = [
     Source::Import,
     Source::Increment,
     Source::ChangeEvent,
     Source::Reread,
     Source::Repair,
     Source::Compare,
+    Source::DryRun,
 ];
 
 impl Seen {

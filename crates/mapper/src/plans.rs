@@ -4,21 +4,24 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use landbridge_model::config::Sync;
+use landbridge_model::config::{Draft, Sync};
 use landbridge_model::plan::Plan;
-use landbridge_model::{Envelope, Revision, SyncKey};
+use landbridge_model::{Envelope, Revision, Source, SyncKey};
 use landbridge_stage::ConfigView;
 
 /// How long a sync that a batch names may lag behind the batch: the view of the configuration is a watch.
 const SYNC_LAG_MAX: Duration = Duration::from_secs(30);
+
+/// Dry runs whose plans are kept.
+const DRAFTS_MAX: usize = 16;
 
 /// What there is to map a batch with.
 #[derive(Clone, Debug)]
 pub(crate) enum Lookup {
     /// This plan.
     Plan(Arc<Plan>),
-    /// The tenant is gone: nobody waits for these records.
-    NoTenant,
+    /// The tenant is gone, or the dry run is over: nobody waits for these records.
+    Nobody,
     /// Nothing, and why.
     Unusable(String),
 }
@@ -29,6 +32,8 @@ pub(crate) struct Plans {
     compiled: Mutex<HashMap<SyncKey, Compiled>>,
     /// What was waited for in vain: not waited for again.
     given_up: Mutex<HashSet<(SyncKey, Revision)>>,
+    /// Those of dry runs, the latest first.
+    drafts: Mutex<Vec<(Arc<Draft>, Lookup)>>,
 }
 
 #[derive(Clone, Debug)]
@@ -41,6 +46,9 @@ struct Compiled {
 impl Plans {
     /// The plan for a batch: of the newest revision that is known, and not older than the batch's own.
     pub(crate) async fn find(&self, config: &ConfigView, envelope: &Envelope) -> Lookup {
+        if envelope.source == Source::DryRun {
+            return self.of_draft(config, envelope).await;
+        }
         let key = envelope.sync_key();
         let ready = |view: &ConfigView| {
             view.sync(&key.tenant, &key.name)
@@ -59,7 +67,7 @@ impl Plans {
         };
         match sync {
             Some(sync) => self.compiled(&key, sync),
-            None if config.tenant(&key.tenant).is_none() => Lookup::NoTenant,
+            None if config.tenant(&key.tenant).is_none() => Lookup::Nobody,
             None => {
                 lock(&self.given_up).insert(wanted);
                 Lookup::Unusable(format!(
@@ -70,6 +78,23 @@ impl Plans {
         }
     }
 
+    /// The plan of a dry run's draft. It stands apart from the sync of that name, and goes with the run.
+    async fn of_draft(&self, config: &ConfigView, envelope: &Envelope) -> Lookup {
+        let Some(draft) = config.draft_of(&envelope.tenant, envelope.run.as_ref()).await else {
+            return Lookup::Nobody;
+        };
+        let mut drafts = lock(&self.drafts);
+        let known = drafts.iter().find(|(known, _)| known.run == draft.run);
+        if let Some((_, lookup)) = known {
+            return lookup.clone();
+        }
+        let lookup = compile(&draft.sync);
+        drafts.retain(|(known, _)| config.draft(&envelope.tenant, &known.run).is_some());
+        drafts.truncate(DRAFTS_MAX);
+        drafts.insert(0, (draft, lookup.clone()));
+        lookup
+    }
+
     fn compiled(&self, key: &SyncKey, sync: Arc<Sync>) -> Lookup {
         let mut compiled = lock(&self.compiled);
         if let Some(known) = compiled.get(key)
@@ -77,15 +102,7 @@ impl Plans {
         {
             return known.lookup.clone();
         }
-        let lookup = match Plan::of(&sync) {
-            Ok(plan) => Lookup::Plan(Arc::new(plan)),
-            Err(problems) => {
-                let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                let text = problems.join("; ");
-                tracing::warn!(sync = %key, revision = %sync.revision, problems = %text, "the sync cannot be compiled");
-                Lookup::Unusable(text)
-            }
-        };
+        let lookup = compile(&sync);
         tracing::debug!(sync = %key, revision = %sync.revision, "compiled the sync's plan");
         compiled.insert(
             key.clone(),
@@ -105,11 +122,23 @@ impl Plans {
             .filter(|(key, _)| key.tenant == *tenant)
             .filter_map(|(key, compiled)| match &compiled.lookup {
                 Lookup::Unusable(why) => Some(format!("{} cannot be mapped: {why}", key.name)),
-                Lookup::Plan(_) | Lookup::NoTenant => None,
+                Lookup::Plan(_) | Lookup::Nobody => None,
             })
             .collect();
         troubles.sort();
         troubles
+    }
+}
+
+fn compile(sync: &Sync) -> Lookup {
+    match Plan::of(sync) {
+        Ok(plan) => Lookup::Plan(Arc::new(plan)),
+        Err(problems) => {
+            let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            let text = problems.join("; ");
+            tracing::warn!(sync = %sync.key(), revision = %sync.revision, problems = %text, "the sync cannot be compiled");
+            Lookup::Unusable(text)
+        }
     }
 }
 

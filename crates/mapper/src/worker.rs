@@ -10,8 +10,8 @@ use futures::{StreamExt, TryStreamExt};
 use landbridge_bus::LinkPart;
 use landbridge_model::ask::{AskStatus, Explain, Question, StageStatus};
 use landbridge_model::{
-    ChangeBatch, Envelope, Failure, FailureCategory, Outcome, Purpose, RecordOutcome, SalesforceId,
-    StageKind, SyncName, TenantId, Version,
+    ChangeBatch, Envelope, Failure, FailureCategory, Outcome, PredictedRecord, Purpose, RecordOutcome,
+    SalesforceId, Source, StageKind, SyncName, TenantId, Version,
 };
 use landbridge_stage::{
     Delivery, LaneContext, Metrics, ShardContext, StageError, Worker, answer_with, parse_ask,
@@ -158,8 +158,8 @@ impl Mapper {
                     .collect();
                 map(&plan, &batch, |id| newest.get(id).copied())
             }
-            Lookup::NoTenant => {
-                tracing::warn!(tenant = %lane.tenant, "dropping a batch of a tenant that was removed");
+            Lookup::Nobody => {
+                tracing::warn!(tenant = %lane.tenant, "dropping a batch of a removed tenant, or of a dry run that is over");
                 return delivery.ack().await;
             }
             Lookup::Unusable(why) => all_failed(&batch, &why),
@@ -294,10 +294,13 @@ impl MapperShard {
         if is_apply {
             self.remember_failures(envelope, mapped).await?;
         }
-        let body = if is_apply {
-            ReportBody::Records(mapped.outcomes.clone())
-        } else {
-            ReportBody::Compared(compared(&mapped.outcomes))
+        let body = match (envelope.purpose, envelope.source) {
+            (Purpose::Apply, _) => ReportBody::Records(mapped.outcomes.clone()),
+            (Purpose::Compare, Source::DryRun) => {
+                let ended = mapped.outcomes.iter().cloned();
+                ReportBody::Predicted(ended.map(PredictedRecord::from).collect())
+            }
+            (Purpose::Compare, _) => ReportBody::Compared(compared(&mapped.outcomes)),
         };
         let report = Report {
             envelope: envelope.clone(),

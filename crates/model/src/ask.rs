@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Association;
+use crate::config::Sync;
 use crate::hubspot::{AssociationLabel, ObjectSchema};
 use crate::ids::{HubSpotId, ImportId, ObjectTypeId, Revision, RunId, SalesforceId, SyncName};
 use crate::outcome::Failure;
@@ -26,6 +27,10 @@ macro_rules! question {
         }
     };
 }
+
+mod estimate;
+
+pub use estimate::{Estimate, EstimateReading, EstimateWriting, EstimatedCalls, EstimatedLinks};
 
 // ---- of the extractor
 
@@ -82,14 +87,23 @@ question!(DescribeObject, "describe", crate::salesforce::ObjectDescribe);
 pub struct CountRecords {
     /// The sync; its filter applies.
     pub sync: SyncName,
+    /// The sync as it would be, resolved; the stored one when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draft: Option<Box<Sync>>,
 }
 question!(CountRecords, "count", Count);
 
 /// A number of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
-    /// So many.
+    /// So many match the filter.
     pub count: u64,
+    /// So many there are, whatever the filter says.
+    #[serde(default)]
+    pub total: u64,
+    /// Whether `count` is the filter's own: a condition that Salesforce cannot say in a query lets more through.
+    #[serde(default)]
+    pub exact: bool,
 }
 
 /// Read all records of a sync into the check lane, under this run; answers at once, tells its end by a report.
@@ -102,8 +116,22 @@ pub struct StartCompare {
     /// Only these records; all when empty.
     #[serde(default)]
     pub ids: Vec<SalesforceId>,
+    /// A dry run: the run's draft is compared, not a stored sync.
+    #[serde(default)]
+    pub draft: bool,
+    /// Only so many records, those that a query gives first; all when left out.
+    #[serde(default)]
+    pub sample: Option<u64>,
 }
 question!(StartCompare, "compare", Started);
+
+/// Read no more for a compare. What is on its way still travels.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StopCompare {
+    /// The run.
+    pub run: RunId,
+}
+question!(StopCompare, "stop-compare", Started);
 
 /// It has begun.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -337,7 +365,14 @@ pub struct DecideHeld {
     /// What is to become of them.
     pub decision: HeldDecision,
 }
-question!(DecideHeld, "decide-held", Count);
+question!(DecideHeld, "decide-held", Decided);
+
+/// What was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// Of so many held deletes.
+    pub count: u64,
+}
 
 /// What is to become of held deletes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

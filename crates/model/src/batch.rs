@@ -49,6 +49,8 @@ pub enum Source {
     Repair,
     /// A compare.
     Compare,
+    /// A compare of a draft: what an import of a definition that is not applied would do.
+    DryRun,
 }
 
 impl Source {
@@ -61,6 +63,7 @@ impl Source {
             Self::Reread => "reread",
             Self::Repair => "repair",
             Self::Compare => "compare",
+            Self::DryRun => "dry-run",
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::Association;
 use crate::hubspot::ObjectSchema;
-use crate::ids::{ImportId, Revision, SyncKey, SyncName, TenantId};
+use crate::ids::{ImportId, Revision, RunId, SyncKey, SyncName, TenantId};
 use crate::salesforce::ObjectDescribe;
 use crate::sync::SyncDefinition;
 
@@ -170,6 +170,48 @@ pub struct ParentField {
     pub field: crate::salesforce::FieldDescribe,
 }
 
+/// A definition that a dry run compares, resolved without anything having been created. It is no sync: nothing reads or
+/// writes for it but the batches of its run, and it disappears with the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    /// The dry run.
+    pub run: RunId,
+    /// The definition with both schemas as they would be, what is missing included.
+    pub sync: Sync,
+    /// What of it does not exist yet.
+    #[serde(default)]
+    pub missing: Missing,
+    /// How much of before and after one report may carry, in bytes of text.
+    pub detail_bytes: usize,
+    /// Whether the run has ended or was cancelled: what is still on its way is dropped.
+    #[serde(default)]
+    pub over: bool,
+}
+
+/// What a draft needs and the portal lacks. What is not there cannot be read: its part of the answer is known already.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// The object type itself.
+    #[serde(default)]
+    pub object_type: bool,
+    /// The unique property: no record of the type can be one of ours.
+    #[serde(default)]
+    pub id_property: bool,
+    /// Lookup fields whose association or label does not exist: nothing can be linked by it.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// Lookup fields whose parents carry no Salesforce id yet: none can be found.
+    #[serde(default)]
+    pub parents: Vec<String>,
+}
+
+impl Missing {
+    /// Whether no record of the type can be found by its Salesforce id.
+    pub fn records(&self) -> bool {
+        self.object_type || self.id_property
+    }
+}
+
 /// An import as control asks for it. Its progress is in the outcomes and in the extractor's checkpoints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Import {
@@ -205,7 +247,7 @@ pub enum ImportWish {
 
 /// Keys of `lb_config`.
 pub mod keys {
-    use super::{ImportId, SyncKey, TenantId};
+    use super::{ImportId, RunId, SyncKey, TenantId};
 
     /// One tenant.
     pub fn tenant(tenant: &TenantId) -> String {
@@ -220,6 +262,11 @@ pub mod keys {
     /// One import.
     pub fn import(tenant: &TenantId, id: &ImportId) -> String {
         format!("import.{tenant}.{id}")
+    }
+
+    /// The draft of one dry run.
+    pub fn draft(tenant: &TenantId, run: &RunId) -> String {
+        format!("run.{tenant}.{run}")
     }
 
     /// The public key that secrets for a stage are sealed to.

@@ -146,6 +146,11 @@ impl CompiledFilter {
             .collect();
         parts.join(" AND ")
     }
+
+    /// Whether [`Self::to_soql`] says every condition: then a query counts what the filter lets through.
+    pub fn is_said_by_soql(&self) -> bool {
+        self.tests.iter().all(|test| test.filterable)
+    }
 }
 
 /// The describe of a field of the object, or of a parent's field that was resolved, with its name as describe has it.

@@ -20,6 +20,7 @@ pub mod ids;
 pub mod names;
 pub mod outcome;
 pub mod plan;
+pub mod predict;
 pub mod propose;
 pub mod salesforce;
 pub mod standard;
@@ -43,5 +44,6 @@ pub use ids::{
 };
 pub use outcome::{Failure, FailureCategory, LinkOutcome, LinkVerdict, Outcome, RecordOutcome};
 pub use plan::Plan;
+pub use predict::{LinkStance, PredictedLink, PredictedRecord, PropertyChange};
 pub use validate::{Problem, Surroundings};
 pub use version::Version;

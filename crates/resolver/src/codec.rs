@@ -76,13 +76,14 @@ pub(crate) fn salesforce_id(bytes: &[u8]) -> Option<SalesforceId> {
     SalesforceId::parse(std::str::from_utf8(bytes).ok()?).ok()
 }
 
-const SOURCES: [Source; 6] = [
+const SOURCES: [Source; 7] = [
     Source::Import,
     Source::Increment,
     Source::ChangeEvent,
     Source::Reread,
     Source::Repair,
     Source::Compare,
+    Source::DryRun,
 ];
 
 pub(crate) fn known_out(known: &Known) -> Vec<u8> {

@@ -1,11 +1,12 @@
 //! `lb_config` as a live view: what control writes, every stage sees.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use landbridge_bus::{Bucket, Bus, Key, KeyFilter, Kv, KvError, KvEvent};
-use landbridge_model::config::{Import, Sync, Tenant};
-use landbridge_model::{ImportId, SyncKey, SyncName, TenantId};
+use landbridge_model::config::{Draft, Import, Sync, Tenant};
+use landbridge_model::{ImportId, RunId, SyncKey, SyncName, TenantId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
@@ -17,7 +18,15 @@ struct Snapshot {
     tenants: BTreeMap<TenantId, Arc<Tenant>>,
     syncs: BTreeMap<SyncKey, Arc<Sync>>,
     imports: BTreeMap<(TenantId, ImportId), Arc<Import>>,
+    drafts: BTreeMap<(TenantId, RunId), Arc<Draft>>,
+    /// Dry runs whose drafts have disappeared, oldest first.
+    ended: VecDeque<(TenantId, RunId)>,
 }
+
+/// How long the draft of a dry run may take to be seen by a stage.
+const DRAFT_LAG_MAX: Duration = Duration::from_secs(20);
+/// Dry runs that are known to have ended.
+const ENDED_MAX: usize = 1_000;
 
 #[derive(Debug)]
 struct Inner {
@@ -119,6 +128,37 @@ impl ConfigView {
         self.read(|snapshot| snapshot.imports.get(&(tenant.clone(), id.clone())).cloned())
     }
 
+    /// The draft of a dry run, while it lasts.
+    pub fn draft(&self, tenant: &TenantId, run: &RunId) -> Option<Arc<Draft>> {
+        self.read(|snapshot| snapshot.drafts.get(&(tenant.clone(), run.clone())).cloned())
+    }
+
+    /// The draft that a batch of a dry run is mapped and compared by, waiting a while for one that is still on its way.
+    /// `None` when the run is over: nobody waits for its records any more.
+    pub async fn draft_of(&self, tenant: &TenantId, run: Option<&RunId>) -> Option<Arc<Draft>> {
+        let key = (tenant.clone(), run?.clone());
+        let look = |view: &Self| {
+            view.read(|snapshot| match snapshot.drafts.get(&key) {
+                Some(draft) => Some(Some(draft.clone())),
+                None => snapshot.ended.contains(&key).then_some(None),
+            })
+        };
+        let found = tokio::time::timeout(DRAFT_LAG_MAX, self.wait_for(look)).await;
+        found.ok().flatten().filter(|draft| !draft.over)
+    }
+
+    /// Puts the draft of a dry run where the stages find it; it disappears by itself after `ttl`, unless it is put
+    /// again.
+    pub async fn put_draft(&self, draft: &Draft, ttl: Duration) -> Result<(), StageError> {
+        let tenant = &draft.sync.definition.metadata.tenant;
+        let key = draft_key(tenant, &draft.run);
+        let value = serde_json::to_vec(draft)
+            .map_err(|error| StageError::unreadable(format!("dry run {} of {tenant}", draft.run), error))?;
+        self.inner.kv.put_for(&key, value.clone(), ttl).await?;
+        self.inner.put(&key, &value);
+        Ok(())
+    }
+
     /// Counts the changes; wait on it to see the next one.
     pub fn changed(&self) -> watch::Receiver<u64> {
         self.inner.changes.subscribe()
@@ -170,8 +210,15 @@ impl ConfigView {
             .await
     }
 
-    /// Removes a tenant with its syncs and imports.
+    /// Removes a tenant with its syncs, imports and dry runs.
     pub async fn remove_tenant(&self, tenant: &TenantId) -> Result<(), StageError> {
+        let of_tenant = |snapshot: &Snapshot| {
+            let drafts = snapshot.drafts.keys().filter(|(owner, _)| owner == tenant);
+            drafts.map(|(_, run)| run.clone()).collect::<Vec<RunId>>()
+        };
+        for run in self.read(of_tenant) {
+            self.inner.kv.delete(&draft_key(tenant, &run)).await?;
+        }
         for import in self.imports(tenant) {
             self.inner.kv.delete(&import_key(tenant, &import.id)).await?;
         }
@@ -235,6 +282,10 @@ fn import_key(tenant: &TenantId, id: &ImportId) -> Key {
     Key::new(["import", tenant.as_str(), id.as_str()])
 }
 
+fn draft_key(tenant: &TenantId, run: &RunId) -> Key {
+    Key::new(["run", tenant.as_str(), run.as_str()])
+}
+
 impl Inner {
     fn take(&self, event: KvEvent) {
         match event {
@@ -260,6 +311,13 @@ impl Inner {
                     .imports
                     .insert((import.tenant.clone(), import.id.clone()), Arc::new(import));
             }),
+            ["run", tenant, _] => serde_json::from_slice::<Draft>(value).map(|draft| {
+                if let Ok(tenant) = TenantId::new(tenant) {
+                    snapshot
+                        .drafts
+                        .insert((tenant, draft.run.clone()), Arc::new(draft));
+                }
+            }),
             _ => return, // keys, the installation's own record: not part of the view
         };
         drop(snapshot);
@@ -281,6 +339,15 @@ impl Inner {
             ["import", tenant, import] => snapshot
                 .imports
                 .retain(|(owner, id), _| owner.as_str() != *tenant || id.as_str() != *import),
+            ["run", tenant, run] => {
+                if let (Ok(tenant), Ok(run)) = (TenantId::new(tenant), RunId::new(run)) {
+                    snapshot.drafts.remove(&(tenant.clone(), run.clone()));
+                    snapshot.ended.push_back((tenant, run));
+                }
+                if snapshot.ended.len() > ENDED_MAX {
+                    snapshot.ended.pop_front();
+                }
+            }
             _ => return,
         }
         drop(snapshot);

@@ -1,7 +1,8 @@
 //! What stages tell control.
 
 use landbridge_model::{
-    Envelope, HubSpotId, LinkOutcome, LinkVerdict, Outcome, RecordOutcome, SalesforceId, StageKind, Version,
+    Envelope, HubSpotId, LinkOutcome, LinkVerdict, Outcome, PredictedRecord, RecordOutcome, SalesforceId,
+    StageKind, Version,
 };
 use prost::Message as _;
 
@@ -10,6 +11,8 @@ use crate::common::{
     rows_out,
 };
 use crate::{Wire, WireError, v1};
+
+mod predicted;
 
 /// One message of the outcomes stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +42,8 @@ pub enum ReportBody {
     Progress(RunProgress),
     /// A compare's answer for some records.
     Compared(Compared),
+    /// A dry run's answer for some records.
+    Predicted(Vec<PredictedRecord>),
 }
 
 /// One change of one record.
@@ -366,6 +371,7 @@ impl Wire for Report {
                 differences: compared.differences.iter().map(difference_out).collect(),
                 links: compared.links,
             }),
+            ReportBody::Predicted(records) => Body::Predicted(predicted::out(records)),
         };
         v1::Report {
             envelope: Some(envelope_out(&self.envelope)),
@@ -396,6 +402,7 @@ impl Wire for Report {
                     .map(difference_in)
                     .collect::<Result<_, _>>()?,
             }),
+            Some(Body::Predicted(predicted)) => ReportBody::Predicted(predicted::back(predicted)?),
             None => return Err(invalid("report", "it is of a kind that is not known here")),
         };
         Ok(Self {

@@ -2,8 +2,9 @@
 
 use landbridge_model::{
     ChangeBatch, ChangeKind, Envelope, Failure, FailureCategory, Former, HubSpotId, LinkIntents, LinkOutcome,
-    LinkVerdict, LinkWrite, LinkWrites, Outcome, Purpose, RecordOutcome, Revision, RunId, SalesforceId,
-    Source, StageKind, SyncName, Table, TenantId, Version,
+    LinkStance, LinkVerdict, LinkWrite, LinkWrites, Outcome, PredictedLink, PredictedRecord, PropertyChange,
+    Purpose, RecordOutcome, Revision, RunId, SalesforceId, Source, StageKind, SyncName, Table, TenantId,
+    Version,
 };
 use landbridge_wire::{LinkMessage, Report, ReportBody, Wire};
 use proptest::prelude::*;
@@ -181,4 +182,51 @@ fn every_outcome_survives_with_its_failure() {
         };
         assert_eq!(Report::decode(&report.encode()).unwrap(), report);
     }
+}
+
+#[test]
+fn every_kind_of_prediction_survives() {
+    let failure = Failure::new(FailureCategory::PicklistOption, "no option for Steam").value("Steam");
+    let links = LinkStance::ALL.into_iter().map(|stance| PredictedLink {
+        field: "Depot__c".to_owned(),
+        parent: (stance != LinkStance::Unlink).then(|| id(2)),
+        stance,
+        parent_hubspot_id: (stance == LinkStance::Stands).then_some(HubSpotId(22)),
+        former: if stance == LinkStance::Replace {
+            vec![HubSpotId(7), HubSpotId(8)]
+        } else {
+            Vec::new()
+        },
+        waits_for: (stance == LinkStance::Wait).then(|| id(2)),
+        failure: (stance == LinkStance::Refuse).then(|| failure.clone()),
+    });
+    let refused = PredictedRecord {
+        failure: Some(failure.clone()),
+        ..PredictedRecord::new(id(1), Version::new(1, 2), Outcome::Failed)
+    };
+    let updated = PredictedRecord {
+        hubspot_id: Some(HubSpotId(11)),
+        changes: vec![
+            PropertyChange::new("price", Some("1"), None),
+            PropertyChange::new("name", None, Some("")),
+        ],
+        links: links.collect(),
+        ..PredictedRecord::new(id(2), Version::new(3, 4), Outcome::Updated)
+    };
+    let cut = PredictedRecord {
+        cut: true,
+        ..PredictedRecord::new(id(3), Version::new(5, 6), Outcome::Created)
+    };
+    let report = Report {
+        envelope: Envelope {
+            purpose: Purpose::Compare,
+            source: Source::DryRun,
+            ..envelope()
+        },
+        stage: StageKind::Loader,
+        at_ms: 5,
+        org_ahead_ms: 0,
+        body: ReportBody::Predicted(vec![refused, updated, cut]),
+    };
+    assert_eq!(Report::decode(&report.encode()).unwrap(), report);
 }

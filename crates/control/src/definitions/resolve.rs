@@ -20,6 +20,10 @@ use landbridge_stage::ShardContext;
 use landbridge_wire::{AskError, AskErrorCode};
 use tokio::time::{Instant, sleep_until};
 
+mod preview;
+
+pub(crate) use preview::Preview;
+
 use super::plan;
 use crate::ask::{AppliedSync, Change};
 use crate::shard::ControlShard;
@@ -205,17 +209,10 @@ impl<'a> Resolver<'a> {
         } else {
             Vec::new()
         };
-        let mut parents = Vec::new();
-        if let Some(object) = &object {
-            for path in parent_paths(definition) {
-                if let Some(field) = self.parent_field(object, path).await? {
-                    parents.push(ParentField {
-                        path: path.to_owned(),
-                        field,
-                    });
-                }
-            }
-        }
+        let parents = match &object {
+            Some(object) => self.parent_fields(object, definition).await?,
+            None => Vec::new(),
+        };
         let object_types = self.object_types(definition).await?;
         let name = &definition.spec.hubspot.object_type;
         let object_type = object_types.iter().find(|schema| schema.is_called(name)).cloned();
@@ -226,6 +223,24 @@ impl<'a> Resolver<'a> {
             object_type,
             object_types,
         })
+    }
+
+    /// The parents' fields that a definition names, those that there are.
+    async fn parent_fields(
+        &mut self,
+        object: &ObjectDescribe,
+        definition: &SyncDefinition,
+    ) -> Result<Vec<ParentField>, AskError> {
+        let mut parents = Vec::new();
+        for path in parent_paths(definition) {
+            if let Some(field) = self.parent_field(object, path).await? {
+                parents.push(ParentField {
+                    path: path.to_owned(),
+                    field,
+                });
+            }
+        }
+        Ok(parents)
     }
 
     async fn describe(&mut self, object: &str) -> Result<Option<ObjectDescribe>, AskError> {
@@ -326,17 +341,22 @@ impl<'a> Resolver<'a> {
         if self.schemas.iter().any(|schema| schema.is_called(name)) {
             return Ok(true);
         }
-        let question = GetSchema {
-            object_type: name.to_owned(),
-        };
-        let found = match self.ask(StageKind::Loader, &question, LOOK_UP).await {
-            // A name that is no type's is not found, or makes no sense.
-            Err(error) if error.code == AskErrorCode::Invalid => None,
-            answer => missing_is_none(answer)?,
-        };
+        let found = self.schema(name).await?;
         let is_found = found.is_some();
         self.schemas.extend(found);
         Ok(is_found)
+    }
+
+    /// One object type, read by itself.
+    async fn schema(&self, name: &str) -> Result<Option<ObjectSchema>, AskError> {
+        let question = GetSchema {
+            object_type: name.to_owned(),
+        };
+        match self.ask(StageKind::Loader, &question, LOOK_UP).await {
+            // A name that is no type's is not found, or makes no sense.
+            Err(error) if error.code == AskErrorCode::Invalid => Ok(None),
+            answer => missing_is_none(answer),
+        }
     }
 
     async fn ask<Q: Question + Sync>(

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use landbridge_model::{LinkOutcome, Outcome, Purpose, RecordOutcome, RunId, SyncName};
-use landbridge_wire::{Report, ReportBody};
+use landbridge_wire::{Report, ReportBody, RunProgress};
 use serde::{Deserialize, Serialize};
 
 use super::compare::CompareAccount;
+use super::dry_run::DryRunAccount;
 use super::records::place_of;
 use super::run::{ClosedRun, RunAccount};
 use crate::latency::{Latency, is_sample};
@@ -18,6 +19,7 @@ pub struct TenantLedger {
     through: u64,
     runs: BTreeMap<RunId, RunAccount>,
     compares: HashMap<RunId, CompareAccount>,
+    dry_runs: HashMap<RunId, DryRunAccount>,
     syncs: BTreeMap<SyncName, SyncAccount>,
     latency: Latency,
     recent: Recent,
@@ -92,6 +94,9 @@ impl TenantLedger {
                 if let Some(account) = self.compares.get_mut(run) {
                     fold_compare(account, report);
                 }
+                if let Some(account) = self.dry_runs.get_mut(run) {
+                    fold_dry_run(account, report);
+                }
                 return;
             }
             (Some(run), Purpose::Apply) => self.fold_run(sequence, run, report, repeated),
@@ -115,7 +120,7 @@ impl TenantLedger {
             ReportBody::Links(links) => account.linked(report.at_ms, links),
             ReportBody::Extracted(changes) => account.extracted(changes),
             ReportBody::Progress(progress) => account.progressed(progress),
-            ReportBody::Compared(_) => {}
+            ReportBody::Compared(_) | ReportBody::Predicted(_) => {}
         }
     }
 
@@ -194,6 +199,21 @@ impl TenantLedger {
         self.compares.remove(run)
     }
 
+    /// From now on this dry run's answers are collected; others are passed over.
+    pub(crate) fn open_dry_run(&mut self, run: RunId) {
+        self.dry_runs.insert(run, DryRunAccount::default());
+    }
+
+    /// A dry run's answers so far.
+    pub fn dry_run(&self, run: &RunId) -> Option<&DryRunAccount> {
+        self.dry_runs.get(run)
+    }
+
+    /// Takes a dry run's answers; what comes later is passed over.
+    pub(crate) fn take_dry_run(&mut self, run: &RunId) -> Option<DryRunAccount> {
+        self.dry_runs.remove(run)
+    }
+
     /// The accounts by sync.
     pub fn syncs(&self) -> &BTreeMap<SyncName, SyncAccount> {
         &self.syncs
@@ -218,16 +238,23 @@ fn change_key(sync: &SyncName, record: &RecordOutcome) -> impl Hash {
 fn fold_compare(account: &mut CompareAccount, report: &Report) {
     match &report.body {
         ReportBody::Compared(answer) => account.fold(answer),
-        ReportBody::Progress(progress) => {
-            let ended = account
-                .progress
-                .as_ref()
-                .is_some_and(|progress| progress.phase.is_final());
-            if !ended {
-                account.progress = Some(progress.clone());
-            }
-        }
+        ReportBody::Progress(progress) => advance(&mut account.progress, progress),
         _ => {}
+    }
+}
+
+fn fold_dry_run(account: &mut DryRunAccount, report: &Report) {
+    match &report.body {
+        ReportBody::Predicted(records) => account.fold(records),
+        ReportBody::Progress(progress) => advance(&mut account.progress, progress),
+        _ => {}
+    }
+}
+
+/// A run's progress; its end is final.
+fn advance(known: &mut Option<RunProgress>, progress: &RunProgress) {
+    if known.as_ref().is_none_or(|known| !known.phase.is_final()) {
+        *known = Some(progress.clone());
     }
 }
 

@@ -38,6 +38,8 @@ impl Job {
             sync: self.name.clone(),
             run: run.clone(),
             ids,
+            draft: false,
+            sample: None,
         };
         let started = shard
             .context

@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use landbridge_model::ask::{
-    AskStatus, DescribeObject, FindIdentities, FoundIdentities, GetSchema, HubSpotTest, ListObjects,
+    AskStatus, Count, CountRecords, DescribeObject, Estimate, EstimateReading, EstimateWriting,
+    EstimatedCalls, FindIdentities, FoundIdentities, GetLabels, GetSchema, HubSpotTest, ListObjects,
     ListRecords, ListSchemas, ListedRecord, Provision, Provisioned, Question, RecordPage, SalesforceTest,
-    StageStatus, StartCompare, Started, TestHubSpot, TestSalesforce,
+    StageStatus, StartCompare, Started, StopCompare, TestHubSpot, TestSalesforce,
 };
-use landbridge_model::hubspot::ObjectSchema;
+use landbridge_model::config::Sync;
+use landbridge_model::hubspot::{AssociationLabel, ObjectSchema};
 use landbridge_model::salesforce::ObjectDescribe;
 use landbridge_model::{
-    Envelope, HubSpotId, ObjectTypeId, Purpose, Revision, SalesforceId, Source, StageKind, Version,
+    Envelope, HubSpotId, ObjectTypeId, PredictedRecord, Purpose, Revision, RunId, SalesforceId, Source,
+    StageKind, Version,
 };
 use landbridge_stage::{ShardContext, StageError, Worker, answer_with, parse_ask};
 use landbridge_wire::{
@@ -36,6 +39,16 @@ pub(crate) struct World {
     pub(crate) late: BTreeMap<String, usize>,
     /// The object types that were looked for one by one.
     pub(crate) looked_for: Vec<String>,
+    /// What mapper and loader say in a dry run.
+    pub(crate) predicted: Vec<PredictedRecord>,
+    /// Whether a dry run's reading never ends.
+    pub(crate) reads_forever: bool,
+    /// Runs whose reading was stopped.
+    pub(crate) stopped: Vec<RunId>,
+    /// Drafts that records were counted by.
+    pub(crate) counted: Vec<Sync>,
+    /// What writing was reckoned for.
+    pub(crate) reckoned: Vec<EstimateWriting>,
 }
 
 pub(crate) struct ExtractorStandIn(pub(crate) Arc<Mutex<World>>);
@@ -65,8 +78,35 @@ impl Worker for ExtractorStandIn {
                 answer_with(&json!([{"name": "Vehicle__c", "label": "Vehicle", "custom": true}]))
             }
             AskStatus::SERVICE => answer_with(&StageStatus::default()),
+            CountRecords::SERVICE => {
+                let question: CountRecords = parse_ask(&ask)?;
+                let draft = question.draft.expect("only drafts are counted in these tests");
+                self.0.lock().unwrap().counted.push(*draft);
+                answer_with(&Count {
+                    count: 40,
+                    total: 100,
+                    exact: true,
+                })
+            }
+            EstimateReading::SERVICE => answer_with(&Estimate {
+                calls: vec![calls("bulk-page", 1)],
+                ..Estimate::default()
+            }),
+            StopCompare::SERVICE => {
+                let question: StopCompare = parse_ask(&ask)?;
+                self.0.lock().unwrap().stopped.push(question.run);
+                answer_with(&Started {})
+            }
             StartCompare::SERVICE => {
                 let question: StartCompare = parse_ask(&ask)?;
+                if question.draft {
+                    let (predicted, forever) = {
+                        let world = self.0.lock().unwrap();
+                        (world.predicted.clone(), world.reads_forever)
+                    };
+                    predict(&context, &ask, &question, predicted, forever).await;
+                    return answer_with(&Started {});
+                }
                 let (records, differences) = {
                     let mut world = self.0.lock().unwrap();
                     world.asked.push(question.ids.clone());
@@ -78,6 +118,57 @@ impl Worker for ExtractorStandIn {
             _ => Err(AskError::new(AskErrorCode::Invalid, "not asked in these tests")),
         }
     }
+}
+
+fn calls(family: &str, calls: u64) -> EstimatedCalls {
+    EstimatedCalls {
+        family: family.to_owned(),
+        calls,
+    }
+}
+
+/// Answers a dry run as mapper and loader would, and ends it as the extractor would.
+async fn predict(
+    context: &ShardContext,
+    ask: &Ask,
+    question: &StartCompare,
+    predicted: Vec<PredictedRecord>,
+    forever: bool,
+) {
+    let rows = predicted.len() as u64;
+    let report = |stage, body| Report {
+        envelope: Envelope {
+            tenant: ask.tenant.clone(),
+            sync: question.sync.clone(),
+            revision: Revision(1),
+            purpose: Purpose::Compare,
+            source: Source::DryRun,
+            run: Some(question.run.clone()),
+            force: false,
+        },
+        stage,
+        at_ms: context.hub.now_ms(),
+        org_ahead_ms: 0,
+        body,
+    };
+    // Delivered twice, as everything may be.
+    for _ in 0..2 {
+        let answer = report(StageKind::Loader, ReportBody::Predicted(predicted.clone()));
+        context.hub.report(&answer).await.unwrap();
+    }
+    let phase = if forever {
+        RunPhase::Reading
+    } else {
+        RunPhase::Ended
+    };
+    let progress = RunProgress {
+        phase,
+        salesforce_total: Some(rows),
+        rows,
+        reason: None,
+    };
+    let progress = report(StageKind::Extractor, ReportBody::Progress(progress));
+    context.hub.report(&progress).await.unwrap();
 }
 
 /// Answers a compare as mapper and loader would, and ends it as the extractor would.
@@ -172,6 +263,15 @@ impl Worker for LoaderStandIn {
                 }
             }
             AskStatus::SERVICE => answer_with(&StageStatus::default()),
+            GetLabels::SERVICE => answer_with(&Vec::<AssociationLabel>::new()),
+            EstimateWriting::SERVICE => {
+                world.reckoned.push(parse_ask(&ask)?);
+                answer_with(&Estimate {
+                    calls: vec![calls("write", 1)],
+                    seconds: Some(2.5),
+                    ..Estimate::default()
+                })
+            }
             Provision::SERVICE => {
                 let question: Provision = parse_ask(&ask)?;
                 world.provisioned.push(question.id_property.clone());
@@ -225,7 +325,10 @@ fn vehicle() -> ObjectDescribe {
     let field = |name: &str, kind: &str| json!({ "name": name, "label": name, "type": kind });
     serde_json::from_value(json!({
         "name": "Vehicle__c", "label": "Vehicle", "custom": true, "queryable": true,
-        "fields": [field("Id", "id"), field("Name", "string"), field("SystemModstamp", "datetime"), field("Price__c", "currency")],
+        "fields": [
+            field("Id", "id"), field("Name", "string"), field("SystemModstamp", "datetime"), field("Price__c", "currency"),
+            {"name": "Tows__c", "label": "Tows", "type": "reference", "referenceTo": ["Vehicle__c"]},
+        ],
     }))
     .unwrap()
 }

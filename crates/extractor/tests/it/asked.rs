@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use landbridge_model::ask::{AskStatus, Explain, ListObjects, StartCompare, TestSalesforce};
+use landbridge_model::ask::{AskStatus, CountRecords, Explain, ListObjects, StartCompare, TestSalesforce};
 use landbridge_model::{
     ChangeKind, Envelope, Lane, Outcome, Purpose, Revision, SalesforceId, Source, StageKind,
 };
@@ -88,6 +88,8 @@ async fn a_compare_reads_everything_into_its_own_lane() {
             sync: key().name,
             run: run.parse().unwrap(),
             ids: vec![],
+            draft: false,
+            sample: None,
         };
         rig.hub
             .ask(
@@ -158,5 +160,95 @@ async fn questions_about_the_org_are_answered() {
         .await
         .unwrap();
     assert!(status.calls.iter().any(|calls| calls.family == "describe"));
+    extractor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_reads_by_its_draft_and_only_what_is_wanted() {
+    let rig = Rig::new(org()).await;
+    let extractor = rig.extractor("one").await;
+    // The stored sync has no filter, the draft has one, and one condition of it is beyond SOQL.
+    rig.store_sync("draft", serde_json::Value::Null).await;
+    let stored = rig.config.sync(&tenant(), &key().name).unwrap();
+    let mut sync = (*stored).clone();
+    let filter = serde_json::json!({ "all": [
+        { "field": "Active__c", "op": "equals", "value": true },
+        { "field": "Notes__c", "op": "is-not-empty" },
+    ]});
+    sync.definition.spec.filter = Some(serde_json::from_value(filter).unwrap());
+    let ask = async |question: &CountRecords| {
+        let tenant = tenant();
+        let asked = rig
+            .hub
+            .ask(StageKind::Extractor, &tenant, question, Duration::from_secs(20));
+        asked.await.unwrap()
+    };
+    let mut question = CountRecords {
+        sync: key().name,
+        draft: None,
+    };
+    let all = rig.vehicles().await.len() as u64;
+    let counted = ask(&question).await;
+    assert_eq!((counted.count, counted.total, counted.exact), (all, all, true));
+    question.draft = Some(Box::new(sync.clone()));
+    let counted = ask(&question).await;
+    assert!(counted.count > 0 && counted.count < all, "{counted:?}");
+    assert_eq!((counted.total, counted.exact), (all, false));
+
+    let start = async |run: &str, ids: Vec<landbridge_model::SalesforceId>, sample: Option<u64>| {
+        let draft = landbridge_model::config::Draft {
+            run: run.parse().unwrap(),
+            sync: sync.clone(),
+            missing: Default::default(),
+            detail_bytes: 1_000,
+            over: false,
+        };
+        rig.config
+            .put_draft(&draft, Duration::from_secs(600))
+            .await
+            .unwrap();
+        let question = StartCompare {
+            sync: key().name,
+            run: draft.run.clone(),
+            ids,
+            draft: true,
+            sample,
+        };
+        rig.hub
+            .ask(
+                StageKind::Extractor,
+                &tenant(),
+                &question,
+                Duration::from_secs(20),
+            )
+            .await
+            .unwrap();
+        let ended = |report: &landbridge_wire::Report| {
+            report.envelope.run.as_ref() == Some(&draft.run)
+                && report.envelope.source == Source::DryRun
+                && matches!(&report.body, ReportBody::Progress(progress) if progress.phase == RunPhase::Ended)
+        };
+        rig.reports_until("the dry run's end", ended).await;
+    };
+    start("sample", vec![], Some(5)).await;
+    rig.ledger
+        .until("the sample", |arrivals| arrivals.len() >= 5)
+        .await;
+    let sampled = rig.ledger.ids(Lane::Check);
+    assert_eq!(sampled.len(), 5);
+
+    // By id, whatever the filter says; of what is not there nothing comes.
+    let wanted: Vec<_> = rig
+        .vehicles()
+        .await
+        .into_iter()
+        .filter(|id| !sampled.contains(id))
+        .take(2)
+        .collect();
+    let nowhere = landbridge_model::SalesforceId::parse("a01000000099999AAA").unwrap();
+    start("by-id", [&wanted[..], &[nowhere]].concat(), None).await;
+    rig.ledger.until("the two", |arrivals| arrivals.len() >= 7).await;
+    let all: std::collections::BTreeSet<_> = sampled.iter().chain(&wanted).copied().collect();
+    assert_eq!(rig.ledger.ids(Lane::Check), all);
     extractor.stop().await;
 }

@@ -117,7 +117,10 @@ async fn a_filter_is_applied_by_salesforce_and_a_paused_import_waits() {
         serde_json::json!({ "all": [{ "field": "Price__c", "op": "greater-than", "value": 20000 }] });
     rig.store_sync("paused", filter).await;
     rig.start_import("import-1").await;
-    let count = landbridge_model::ask::CountRecords { sync: key().name };
+    let count = landbridge_model::ask::CountRecords {
+        sync: key().name,
+        draft: None,
+    };
     let wanted = rig
         .hub
         .ask(

@@ -133,6 +133,8 @@ pub enum SyncCommand {
     Validate(SyncFilesArgs),
     /// Make the definitions what the files say. Applying the same again changes nothing.
     Apply(SyncApplyArgs),
+    /// Find out what importing the definitions would do, record for record. Nothing is written.
+    DryRun(SyncDryRunArgs),
     /// Print definitions as YAML that `sync apply` takes.
     Export(SyncExportArgs),
     /// List the syncs.
@@ -180,6 +182,35 @@ pub struct SyncApplyArgs {
     /// Turn the syncs on as well.
     #[arg(long)]
     pub activate: bool,
+}
+
+/// `landbridge sync dry-run`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+The definitions need not be applied. Both systems are read, and every record is mapped and judged as an import would do
+it; what an import would create first (properties, labels, options) is listed. Several definitions are run with the
+parents first, each as if those before it had been imported. Exit code 3 when a record would be refused.
+
+Examples:
+  landbridge sync dry-run -f vehicles.yaml
+  landbridge sync dry-run -f syncs/ --all
+  landbridge sync dry-run -f vehicles.yaml --id a00Hs000001ABCdIAO --output json")]
+pub struct SyncDryRunArgs {
+    /// YAML files, or folders of them; `-` is standard input. Several definitions in a file are parted by `---`.
+    #[arg(short, long = "file", value_name = "FILE", required = true, num_args = 1..)]
+    pub files: Vec<PathBuf>,
+    /// Only so many records of each definition, in the order of their ids.
+    #[arg(long, value_name = "N", default_value_t = 100, conflicts_with_all = ["ids", "all"])]
+    pub sample: u64,
+    /// Only these Salesforce records; with a single definition.
+    #[arg(long = "id", value_name = "ID")]
+    pub ids: Vec<SalesforceId>,
+    /// All records that an import would read.
+    #[arg(long, conflicts_with = "ids")]
+    pub all: bool,
+    /// Print at most so many records of each kind; the counts are of all.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub limit: usize,
 }
 
 /// `landbridge sync export`.

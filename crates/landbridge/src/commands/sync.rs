@@ -1,5 +1,6 @@
 //! `landbridge sync`.
 
+mod dry_run;
 mod files;
 
 use std::collections::BTreeMap;
@@ -12,8 +13,8 @@ use serde::Serialize;
 
 use super::{Context, LONG_PATIENCE, confirm};
 use crate::cli::{
-    OutputFormat, SyncCommand, SyncExportArgs, SyncFilesArgs, SyncListArgs, SyncNamesArgs, SyncRemoveArgs,
-    TenantArg,
+    OutputFormat, SyncCommand, SyncDryRunArgs, SyncExportArgs, SyncFilesArgs, SyncListArgs, SyncNamesArgs,
+    SyncRemoveArgs, TenantArg,
 };
 use crate::output::{CommandError, Exit, say, show, table};
 
@@ -25,6 +26,7 @@ pub(super) enum Prepared {
         dry_run: bool,
         activate: bool,
     },
+    DryRun(Vec<SyncDefinition>, SyncDryRunArgs),
     Export(SyncExportArgs),
     List(SyncListArgs),
     SetStatus(SyncNamesArgs, SyncStatus),
@@ -40,6 +42,7 @@ impl Prepared {
                 dry_run: arguments.dry_run,
                 activate: arguments.activate,
             },
+            SyncCommand::DryRun(arguments) => Self::DryRun(files::load(&arguments.files)?, arguments),
             SyncCommand::Export(arguments) => Self::Export(arguments),
             SyncCommand::List(arguments) => Self::List(arguments),
             SyncCommand::Activate(arguments) => Self::SetStatus(arguments, SyncStatus::Active),
@@ -56,6 +59,7 @@ impl Prepared {
                 dry_run,
                 activate,
             } => apply(context, definitions, dry_run, activate).await,
+            Self::DryRun(definitions, arguments) => dry_run::run(context, definitions, &arguments).await,
             Self::Export(arguments) => export(context, &arguments),
             Self::List(arguments) => list(context, arguments),
             Self::SetStatus(arguments, status) => set_status(context, arguments, status).await,

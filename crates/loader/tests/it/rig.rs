@@ -13,14 +13,15 @@ use landbridge_bus::{Bus, BusConfig, Filter, LocalServer, LocalServerOptions, Su
 use landbridge_loader::{Loader, LoaderSettings};
 use landbridge_model::ask::{CreateObjectType, Provision, Provisioned, Question, WantedAssociation};
 use landbridge_model::config::{
-    HubSpotConnection, HubSpotCredentials, Resolved, SalesforceConnection, Sync, SyncStatus, Tenant,
+    Draft, HubSpotConnection, HubSpotCredentials, Missing, Resolved, SalesforceConnection, Sync, SyncStatus,
+    Tenant,
 };
 use landbridge_model::hubspot::ObjectSchema;
 use landbridge_model::salesforce::ObjectDescribe;
 use landbridge_model::sync::{Rules, SyncDefinition};
 use landbridge_model::{
-    ChangeKind, Envelope, Lane, LinkVerdict, ObjectTypeId, Outcome, Purpose, RecordOutcome, Revision,
-    SalesforceId, Source, StageKind, SyncName, Table, TenantId, Version, WriteBatch,
+    ChangeKind, Envelope, Lane, LinkVerdict, ObjectTypeId, Outcome, PredictedRecord, Purpose, RecordOutcome,
+    Revision, RunId, SalesforceId, Source, StageKind, SyncName, Table, TenantId, Version, WriteBatch,
 };
 use landbridge_sandbox::Limits;
 use landbridge_sandbox::hubspot::{Behaviour, Habits, Lags, Portal, PortalConfig};
@@ -335,6 +336,51 @@ impl Rig {
     pub(crate) async fn restart_cold(&mut self) {
         self.stop().await;
         self.start().await;
+    }
+
+    /// Changes the object type that the stored sync was resolved against.
+    pub(crate) async fn change_type(&self, change: fn(&mut ObjectSchema)) {
+        let key = landbridge_model::SyncKey {
+            tenant: self.tenant.clone(),
+            name: SyncName::new("cars").unwrap(),
+        };
+        let put = |stored: Option<Sync>| {
+            let mut sync = stored.unwrap();
+            change(&mut sync.resolved.as_mut().unwrap().object_type);
+            Ok::<_, std::convert::Infallible>(Some(sync))
+        };
+        let _stored = self.view.change_sync(&key, put).await.unwrap();
+    }
+
+    /// Puts the stored sync beside itself as the draft of a dry run, with what is said to be missing of it.
+    pub(crate) async fn put_draft(&self, missing: Missing, detail_bytes: usize) {
+        let name = SyncName::new("cars").unwrap();
+        let draft = Draft {
+            run: RunId::new("dry").unwrap(),
+            sync: (*self.view.sync(&self.tenant, &name).unwrap()).clone(),
+            missing,
+            detail_bytes,
+            over: false,
+        };
+        let ttl = Duration::from_secs(600);
+        self.view.put_draft(&draft, ttl).await.unwrap();
+    }
+
+    /// What a dry run makes of a batch.
+    pub(crate) async fn predicted(&mut self, mut batch: WriteBatch) -> Vec<PredictedRecord> {
+        batch.envelope = Envelope {
+            source: Source::DryRun,
+            run: Some(RunId::new("dry").unwrap()),
+            ..self.envelope(Purpose::Compare)
+        };
+        self.write(Lane::Check, &batch).await;
+        let is_it = |report: &Report| matches!(report.body, ReportBody::Predicted(_));
+        let reports = self.reports(|reports| reports.iter().any(is_it)).await;
+        let predicted = reports.into_iter().find_map(|report| match report.body {
+            ReportBody::Predicted(predicted) => Some(predicted),
+            _ => None,
+        });
+        predicted.unwrap()
     }
 
     pub(crate) fn envelope(&self, purpose: Purpose) -> Envelope {

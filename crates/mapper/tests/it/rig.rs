@@ -8,7 +8,9 @@ use landbridge_bus::{
     LocalServerOptions, Message, Queue, StreamName, WorkerId,
 };
 use landbridge_mapper::Mapper;
-use landbridge_model::config::{HubSpotConnection, Resolved, SalesforceConnection, Sync, SyncStatus, Tenant};
+use landbridge_model::config::{
+    Draft, HubSpotConnection, Missing, Resolved, SalesforceConnection, Sync, SyncStatus, Tenant,
+};
 use landbridge_model::ids::{ObjectTypeId, Revision, RunId};
 use landbridge_model::{
     Association, ChangeBatch, ChangeKind, Envelope, Lane, Purpose, SalesforceId, Shard, Source, StageKind,
@@ -100,16 +102,26 @@ impl Rig {
         rig
     }
 
+    /// Puts the draft of the run of [`batch`] beside the syncs: the sync of the tests without its filter.
+    pub(crate) async fn put_draft(&self, over: bool) {
+        let mut sync = sync(1);
+        sync.definition.spec.filter = None;
+        let draft = Draft {
+            run: RunId::new("run").unwrap(),
+            sync,
+            missing: Missing::default(),
+            detail_bytes: 1_000,
+            over,
+        };
+        self.config
+            .put_draft(&draft, Duration::from_secs(600))
+            .await
+            .unwrap();
+    }
+
     /// Stores the sync of the tests with this revision.
     pub(crate) async fn put_sync(&self, revision: u32) {
-        let sync = Sync {
-            definition: yaml::load("test.yaml", SYNC).unwrap().remove(0),
-            revision: Revision(revision),
-            status: SyncStatus::Active,
-            reason: None,
-            resolved: Some(resolved()),
-            activation: 1,
-        };
+        let sync = sync(revision);
         let key = SyncKey {
             tenant: tenant(),
             name: sync_name(),
@@ -236,6 +248,17 @@ pub(crate) fn batch(purpose: Purpose, revision: u32, rows: &[Row]) -> ChangeBatc
         versions: rows.iter().map(|row| Version::new(row.1 * 1000, 0)).collect(),
         kinds: rows.iter().map(|_| ChangeKind::Upsert).collect(),
         table,
+    }
+}
+
+fn sync(revision: u32) -> Sync {
+    Sync {
+        definition: yaml::load("test.yaml", SYNC).unwrap().remove(0),
+        revision: Revision(revision),
+        status: SyncStatus::Active,
+        reason: None,
+        resolved: Some(resolved()),
+        activation: 1,
     }
 }
 

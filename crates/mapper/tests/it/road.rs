@@ -3,7 +3,7 @@ use std::time::Duration;
 use landbridge_bus::Queue;
 use landbridge_model::ask::Explain;
 use landbridge_model::ids::Revision;
-use landbridge_model::{Lane, Outcome, Purpose, StageKind, WriteBatch};
+use landbridge_model::{Lane, Outcome, Purpose, Source, StageKind, WriteBatch};
 use landbridge_wire::{DifferenceKind, LinkMessage, ReportBody};
 
 use crate::rig::{Rig, batch, id, soon, sync_name, take, tenant};
@@ -145,5 +145,45 @@ async fn compare_answers_for_what_it_refuses_and_remembers_nothing() {
         .hub
         .ask(StageKind::Mapper, &whose, &question, Duration::from_secs(10));
     assert_eq!(soon("an answer", answer).await.unwrap().lines, []);
+    mapper.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_is_mapped_by_its_draft_and_dropped_when_it_is_over() {
+    let rig = Rig::new().await;
+    // The stored sync has a filter that the draft has not.
+    rig.put_sync(1).await;
+    rig.put_draft(false).await;
+    let mapper = rig.mapper().await;
+    let mut writes = rig.reader(Queue::Writes, Lane::Check).await;
+    let mut reports = rig.reports().await;
+    let rows = [(2, 10, "two", "a lot", "Sold"), (3, 10, "three", "3", "Scrapped")];
+    let mut of_draft = batch(Purpose::Compare, 1, &rows);
+    of_draft.envelope.source = Source::DryRun;
+    rig.publish(Lane::Check, &of_draft).await;
+    let written: WriteBatch = take(&mut writes).await;
+    assert_eq!(written.ids, [id(3)]);
+    let ReportBody::Predicted(predicted) = reports.next().await.body else {
+        panic!("a dry run's answer was expected");
+    };
+    assert_eq!(predicted.len(), 1);
+    assert_eq!((predicted[0].id, predicted[0].outcome), (id(2), Outcome::Failed));
+    let failure = predicted[0].failure.as_ref().unwrap();
+    assert_eq!(
+        (failure.property.as_deref(), failure.value.as_deref()),
+        (Some("price"), Some("a lot"))
+    );
+    rig.until_all_is_acknowledged().await;
+    assert_eq!(rig.hub.failures(&tenant(), None).await.unwrap(), []);
+
+    // Nothing comes of what is still on its way at the end: the next answer is that of a batch behind it.
+    rig.put_draft(true).await;
+    rig.publish(Lane::Check, &of_draft).await;
+    let behind = batch(Purpose::Compare, 1, &[(4, 10, "four", "many", "Sold")]);
+    rig.publish(Lane::Check, &behind).await;
+    let ReportBody::Compared(compared) = reports.next().await.body else {
+        panic!("the answer to the compare behind was expected");
+    };
+    assert_eq!(compared.records[0].id, id(4));
     mapper.stop().await;
 }
