@@ -12,6 +12,7 @@
 //! loader.
 
 pub mod ask;
+pub mod console;
 mod definitions;
 mod explain;
 mod failures;

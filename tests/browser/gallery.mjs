@@ -1,0 +1,122 @@
+// Opens every page of the gallery at two widths, in light and dark, and takes a picture of each.
+//
+//   node gallery.mjs <folder of the gallery> <folder for the pictures> [part of a page's name]
+//
+// A page passes when it does not scroll sideways, writes no error to the browser's console (a breach of the Content
+// Security Policy is one), and axe finds no serious violation. Needs Debian's chromium and `npm ci`.
+
+import { readFile } from "node:fs/promises";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+
+const [gallery, pictures, only] = process.argv.slice(2);
+if (!gallery || !pictures) {
+  console.error("usage: node gallery.mjs <folder of the gallery> <folder for the pictures> [part of a page's name]");
+  process.exit(2);
+}
+mkdirSync(pictures, { recursive: true });
+
+// The policy under which the console serves its pages; crates/control/src/console.rs has it.
+const policy =
+  "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; " +
+  "form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+const types = { ".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml" };
+
+const server = createServer(async (request, response) => {
+  const path = new URL(request.url, "http://gallery").pathname;
+  if (request.headers.accept === "text/event-stream") {
+    // A live page waits for events; the gallery has none to tell.
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    return;
+  }
+  try {
+    const content = await readFile(join(gallery, path));
+    response.writeHead(200, { "content-type": types[extname(path)] ?? "application/octet-stream", "content-security-policy": policy });
+    response.end(content);
+  } catch {
+    response.writeHead(404).end();
+  }
+});
+await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+const origin = `http://127.0.0.1:${server.address().port}`;
+
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const profile = mkdtempSync(join(tmpdir(), "landbridge-browser-"));
+const browser = await chromium.launchPersistentContext(profile, {
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  headless: true,
+  bypassCSP: false,
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
+});
+
+const pages = readdirSync(gallery)
+  .filter((name) => name.endsWith(".html") && name !== "index.html" && (!only || name.includes(only)))
+  .sort();
+const troubles = [];
+const tab = await browser.newPage();
+let name = "";
+tab.on("console", (message) => message.type() === "error" && troubles.push(`${name}: console: ${message.text()}`));
+tab.on("pageerror", (error) => troubles.push(`${name}: script: ${error.message}`));
+
+for (const page of pages) {
+  for (const width of [1440, 380]) {
+    for (const scheme of ["light", "dark"]) {
+      name = `${page.replace(".html", "")}--${width}-${scheme}`;
+      await tab.setViewportSize({ width, height: width === 380 ? 800 : 900 });
+      await tab.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+      await tab.goto(`${origin}/${page}`, { waitUntil: "load" });
+      const wide = await tab.evaluate(() => {
+        const root = document.documentElement;
+        if (root.scrollWidth <= root.clientWidth) return null;
+        const scrolls = (element) => {
+          for (let up = element.parentElement; up; up = up.parentElement) {
+            if (["auto", "scroll", "hidden"].includes(getComputedStyle(up).overflowX)) return true;
+          }
+          return false;
+        };
+        const culprits = [...document.querySelectorAll("main *, header *, nav *")].filter(
+          (element) => element.getBoundingClientRect().right > root.clientWidth + 1 && !scrolls(element),
+        );
+        return `${root.scrollWidth} wide; ${culprits.slice(0, 4).map((element) => `${element.tagName}.${element.className}`).join(", ")}`;
+      });
+      if (wide) troubles.push(`${name}: scrolls sideways: ${wide}`);
+      // As tall as the page, so that what sticks to the window's foot is at the page's foot in the picture.
+      const tall = await tab.evaluate(() => document.documentElement.scrollHeight);
+      await tab.setViewportSize({ width, height: Math.max(tall, 600) });
+      await tab.screenshot({ path: join(pictures, `${name}.png`) });
+      // Evaluated by the debugger's protocol, which the page's policy does not govern.
+      await tab.evaluate(axe);
+      const found = await tab.evaluate(async () => {
+        const result = await globalThis.axe.run(document, { resultTypes: ["violations"] });
+        return result.violations
+          .filter((violation) => ["serious", "critical"].includes(violation.impact))
+          .map((violation) => `${violation.id}: ${violation.help} (${violation.nodes.slice(0, 3).map((node) => node.target.join(" ")).join(" | ")})`);
+      });
+      for (const violation of found) troubles.push(`${name}: axe: ${violation}`);
+    }
+  }
+}
+
+await browser.close();
+server.close();
+server.closeAllConnections();
+rmSync(profile, { recursive: true, force: true });
+if (troubles.length > 0) {
+  console.error([...new Set(troubles)].join("\n"));
+  console.error(`${troubles.length} troubles on ${pages.length} pages`);
+  process.exitCode = 1;
+} else {
+  console.log(`${pages.length} pages, each at two widths, in light and dark: no trouble`);
+}
