@@ -15,23 +15,23 @@
 //!   exception is a new API token, shown once.
 
 pub mod assets;
-//pub mod audit;
+pub mod audit;
 pub mod connected;
 pub mod connections;
-//pub mod errors;
-//pub mod failures;
+pub mod errors;
+pub mod failures;
 pub mod fields;
-//pub mod health;
-//pub mod imports;
+pub mod health;
+pub mod imports;
 pub mod parts;
 pub mod paths;
-//pub mod people;
-//pub mod record;
+pub mod people;
+pub mod record;
 pub mod shell;
-//pub mod sign_in;
-//pub mod start_import;
-//pub mod sync;
-//pub mod tenants;
+pub mod sign_in;
+pub mod start_import;
+pub mod sync;
+pub mod tenants;
 pub mod wizard;
 
 pub use shell::{Notice, Person, Place, Role, Shell, TenantHead, Theme, Trouble};

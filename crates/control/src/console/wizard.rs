@@ -4,15 +4,15 @@
 //! was pressed is [`super::fields::ACTION`]: `check`, `next`, `save`, or something of the step's own such as `add` or
 //! `remove:3`. A step is saved as it is left, so that a draft survives a closed browser.
 
-//pub mod associations;
-//pub mod filter;
-//pub mod map_objects;
+pub mod associations;
+pub mod filter;
+pub mod map_objects;
 pub mod mappings;
-//pub mod prediction;
-//pub mod preview;
-//pub mod proposal;
-//pub mod rules;
-//pub mod turn_on;
+pub mod prediction;
+pub mod preview;
+pub mod proposal;
+pub mod rules;
+pub mod turn_on;
 
 use jiff::Timestamp;
 use landbridge_model::{Problem, Revision, SyncName, TenantId};

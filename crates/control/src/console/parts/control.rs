@@ -168,7 +168,7 @@ pub fn check(name: &str, value: &str, label: &Markup, checked: bool, locked: boo
     let id = anchor(&format!("{name}-{value}"));
     html! {
         span.check {
-            input id=(id) type="checkbox" name=(name) value=(value) checked[checked] disabled[locked];
+            input id=(id) type="checkbox" name=(name) value=(value) checked[checked] disabled[locked] data-recheck;
             label for=(id) { (label) }
         }
     }
