@@ -65,49 +65,68 @@ const pages = readdirSync(gallery)
   .filter((name) => name.endsWith(".html") && name !== "index.html" && (!only || name.includes(only)))
   .sort();
 const troubles = [];
-const tab = await browser.newPage();
-let name = "";
-tab.on("console", (message) => message.type() === "error" && troubles.push(`${name}: console: ${message.text()}`));
-tab.on("pageerror", (error) => troubles.push(`${name}: script: ${error.message}`));
 
-for (const page of pages) {
+// What of a page stands out to the right, when the page scrolls sideways.
+const widerThanWindow = () => {
+  const root = document.documentElement;
+  if (root.scrollWidth <= root.clientWidth) return null;
+  const scrolls = (element) => {
+    for (let up = element.parentElement; up; up = up.parentElement) {
+      if (["auto", "scroll", "hidden"].includes(getComputedStyle(up).overflowX)) return true;
+    }
+    return false;
+  };
+  const culprits = [...document.querySelectorAll("main *, header *, nav *")].filter(
+    (element) => element.getBoundingClientRect().right > root.clientWidth + 1 && !scrolls(element),
+  );
+  return `${root.scrollWidth} wide; ${culprits.slice(0, 4).map((element) => `${element.tagName}.${element.className}`).join(", ")}`;
+};
+
+// Serious violations that axe finds; in the dark only the contrast can differ from what was found in the light.
+const violations = async (rules) => {
+  const options = { resultTypes: ["violations"], ...(rules && { runOnly: { type: "rule", values: rules } }) };
+  const result = await globalThis.axe.run(document, options);
+  return result.violations
+    .filter((violation) => ["serious", "critical"].includes(violation.impact))
+    .map((violation) => `${violation.id}: ${violation.help} (${violation.nodes.slice(0, 3).map((node) => node.target.join(" ")).join(" | ")})`);
+};
+
+async function look(tab, page) {
+  let name = page;
+  const onConsole = (message) => message.type() === "error" && troubles.push(`${name}: console: ${message.text()}`);
+  const onError = (error) => troubles.push(`${name}: script: ${error.message}`);
+  tab.on("console", onConsole);
+  tab.on("pageerror", onError);
   for (const width of [1440, 380]) {
+    await tab.setViewportSize({ width, height: 900 });
+    await tab.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+    await tab.goto(`${origin}/${page}`, { waitUntil: "load" });
+    // Evaluated by the debugger's protocol, which the page's policy does not govern.
+    await tab.evaluate(axe);
+    const tall = await tab.evaluate(() => document.documentElement.scrollHeight);
+    // As tall as the page, so that what sticks to the window's foot is at the page's foot in the picture.
+    await tab.setViewportSize({ width, height: Math.max(tall, 600) });
     for (const scheme of ["light", "dark"]) {
       name = `${page.replace(".html", "")}--${width}-${scheme}`;
-      await tab.setViewportSize({ width, height: width === 380 ? 800 : 900 });
       await tab.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
-      await tab.goto(`${origin}/${page}`, { waitUntil: "load" });
-      const wide = await tab.evaluate(() => {
-        const root = document.documentElement;
-        if (root.scrollWidth <= root.clientWidth) return null;
-        const scrolls = (element) => {
-          for (let up = element.parentElement; up; up = up.parentElement) {
-            if (["auto", "scroll", "hidden"].includes(getComputedStyle(up).overflowX)) return true;
-          }
-          return false;
-        };
-        const culprits = [...document.querySelectorAll("main *, header *, nav *")].filter(
-          (element) => element.getBoundingClientRect().right > root.clientWidth + 1 && !scrolls(element),
-        );
-        return `${root.scrollWidth} wide; ${culprits.slice(0, 4).map((element) => `${element.tagName}.${element.className}`).join(", ")}`;
-      });
-      if (wide) troubles.push(`${name}: scrolls sideways: ${wide}`);
-      // As tall as the page, so that what sticks to the window's foot is at the page's foot in the picture.
-      const tall = await tab.evaluate(() => document.documentElement.scrollHeight);
-      await tab.setViewportSize({ width, height: Math.max(tall, 600) });
       await tab.screenshot({ path: join(pictures, `${name}.png`) });
-      // Evaluated by the debugger's protocol, which the page's policy does not govern.
-      await tab.evaluate(axe);
-      const found = await tab.evaluate(async () => {
-        const result = await globalThis.axe.run(document, { resultTypes: ["violations"] });
-        return result.violations
-          .filter((violation) => ["serious", "critical"].includes(violation.impact))
-          .map((violation) => `${violation.id}: ${violation.help} (${violation.nodes.slice(0, 3).map((node) => node.target.join(" ")).join(" | ")})`);
-      });
+      const found = await tab.evaluate(violations, scheme === "dark" ? ["color-contrast"] : null);
       for (const violation of found) troubles.push(`${name}: axe: ${violation}`);
     }
+    const wide = await tab.evaluate(widerThanWindow);
+    if (wide) troubles.push(`${name}: scrolls sideways: ${wide}`);
   }
+  tab.off("console", onConsole);
+  tab.off("pageerror", onError);
 }
+
+// Some pages at once: a page waits for the browser most of the time.
+const waiting = [...pages];
+const worker = async () => {
+  const tab = await browser.newPage();
+  for (let page = waiting.shift(); page; page = waiting.shift()) await look(tab, page);
+};
+await Promise.all([worker(), worker(), worker()]);
 
 await browser.close();
 server.close();

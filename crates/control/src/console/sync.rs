@@ -274,17 +274,37 @@ fn revisions(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &SyncTab) 
     }
 }
 
-/// Added and removed lines are told by sign as well as by colour.
+/// Lines around a change that are shown with it.
+const CONTEXT: usize = 3;
+
+/// Added and removed lines are told by sign as well as by colour; long stretches of equal lines are left out.
 pub(super) fn diff_lines(lines: &[DiffLine]) -> Markup {
+    let is_change = |line: &DiffLine| !matches!(line, DiffLine::Same(_));
+    let is_near = |place: usize| {
+        let from = place.saturating_sub(CONTEXT);
+        lines.iter().take(place + CONTEXT + 1).skip(from).any(is_change)
+    };
+    let mut shown = Vec::new();
+    let mut skipped = 0u64;
+    for (place, line) in lines.iter().enumerate() {
+        if !is_near(place) {
+            skipped += 1;
+            continue;
+        }
+        if skipped > 0 {
+            shown.push(html! { span.skipped { "  … " (parts::one_or_many(skipped, "line is", "lines are")) " the same" } });
+            skipped = 0;
+        }
+        shown.push(match line {
+            DiffLine::Same(text) => html! { span { "  " (text) } },
+            DiffLine::Added(text) => html! { span.added { "+ " (text) } },
+            DiffLine::Removed(text) => html! { span.removed { "- " (text) } },
+        });
+    }
     html! {
         pre.diff tabindex="0" role="region" aria-label="Lines that changed" {
-            @for line in lines {
-                @match line {
-                    DiffLine::Same(text) => span { "  " (text) },
-                    DiffLine::Added(text) => span.added { "+ " (text) },
-                    DiffLine::Removed(text) => span.removed { "- " (text) },
-                }
-            }
+            @for line in shown { (line) }
+            @if skipped > 0 { span.skipped { "  … " (parts::one_or_many(skipped, "line is", "lines are")) " the same" } }
         }
     }
 }

@@ -1,8 +1,12 @@
 //! Sample data: a page for each state of each screen.
 
 mod connected;
+mod entry;
 mod mappings;
-mod world;
+mod preview;
+mod running;
+mod wizard;
+pub(crate) mod world;
 
 /// One page of the gallery.
 pub(crate) struct Page {
@@ -31,7 +35,11 @@ impl Gallery {
 /// Every page in every state.
 pub(crate) fn pages() -> Vec<Page> {
     let mut gallery = Gallery::default();
+    entry::add(&mut gallery);
     connected::add(&mut gallery);
+    wizard::add(&mut gallery);
     mappings::add(&mut gallery);
+    preview::add(&mut gallery);
+    running::add(&mut gallery);
     gallery.pages
 }

@@ -26,7 +26,7 @@ pub(super) fn held(shell: &Shell, tenant: &TenantId, held: &[HeldDeletes]) -> Ma
                 (icon(Icon::Attention))
                 div {
                     @if deletes.waiting > 0 {
-                        p { strong { (count(deletes.waiting)) " deletes of " (deletes.sync) " wait for your word. " } "They were more than " (deletes.limit) " allow" "." }
+                        p { strong { (count(deletes.waiting)) " deletes of " (deletes.sync) " wait for your word. " } "This sync deletes at most " (deletes.limit) " without being told to." }
                     }
                     @if deletes.in_grace > 0 { p { (count(deletes.in_grace)) " deletes of " (deletes.sync) " are in their grace period and are written by themselves." } }
                     p.quiet {

@@ -162,7 +162,7 @@ pub fn meter(meter: Meter<'_>) -> Markup {
         _ => None,
     };
     html! {
-        div.meter.warn[share >= 80 && share < 100].full[share == 100] {
+        div.meter.warn[(80..100).contains(&share)].full[share == 100] {
             div.meter-head { span { (meter.label) } span.numeric { (use_of(meter.amount)) } }
             progress max=(meter.amount.limit.max(1)) value=(meter.amount.used.min(meter.amount.limit)) aria-label=(meter.label) { (share) " %" }
             @if let Some(state) = state { p.meter-note { strong { (state) } @if let Some(note) = meter.note { " · " (note) } } }
