@@ -10,7 +10,8 @@
 //! * **P3** A form that changes something carries [`fields::CSRF`]; one that changes a definition carries
 //!   [`fields::ETAG`] as well.
 //! * **P4** A control that edits a definition is named as the key that it edits, such as `spec.rules.delete` or
-//!   `spec.fields[3].to`, so that a [`landbridge_model::Problem`] finds its control by its place.
+//!   `spec.fields[3].to`, so that a [`landbridge_model::Problem`] finds its control by its place. Lookups alone are
+//!   listed whether they are in the definition or not, and are counted by that list: `associations[2].on`.
 //! * **P5** A secret goes in and never comes out: no struct has a member that could hold one that is stored. The one
 //!   exception is a new API token, shown once.
 

@@ -265,7 +265,7 @@ impl Shell {
                     (self.theme_switch())
                     @if let Some(person) = &self.person {
                         details.menu {
-                            summary aria-label={ "Signed in as " (person.name) } { span.avatar aria-hidden="true" { (initial(&person.name)) } span.menu-name { (person.name) } }
+                            summary { span.avatar aria-hidden="true" { (initial(&person.name)) } span.menu-name { (person.name) } }
                             div.menu-body {
                                 p { strong { (person.name) } br; span.quiet { "Signed in as " (person.role.as_str()) } }
                                 (self.button(paths::SIGN_OUT, "Sign out", "quiet", &[]))

@@ -157,8 +157,11 @@ fn address(problem: &Problem) -> String {
 }
 
 /// The control of a place: a problem with one picklist value (`spec.fields[3].values.Petrol`) is put right in the
-/// row's values, one with a whole row at its first control.
+/// row's values, one with an association in its lookup's row.
 fn control_of(place: &str) -> &str {
+    if place.starts_with("spec.associations[") {
+        return place.find(']').map_or(place, |end| &place[..=end]);
+    }
     place.find(".values").map_or(place, |end| &place[..end + ".values".len()])
 }
 
@@ -188,7 +191,8 @@ pub(crate) fn head(shell: &Shell, draft: &Draft, step: Step, lead: &str) -> Mark
 pub(crate) fn stepper(now: Step, path: impl Fn(Step) -> Option<String>, wrong: &[Step]) -> Markup {
     html! {
         nav aria-label="Steps" {
-            ol.steps {
+            // It scrolls on a narrow screen, by keyboard as well.
+            ol.steps tabindex="0" {
                 @for step in Step::ALL {
                     @let is_wrong = wrong.contains(&step) && step != now;
                     li.now[step == now].wrong[is_wrong].done[step < now && !is_wrong] {

@@ -136,7 +136,7 @@ impl Table {
                     @if place == 0 {
                         th scope="row" role="rowheader" class=(class) data-label=[label] { (cell.0) }
                     } @else {
-                        td role="cell" class=(class) data-label=[label] { (cell.0) }
+                        td role="cell" class=(class) data-label=[label] { div { (cell.0) } }
                     }
                 }
             }

@@ -73,7 +73,7 @@ fn inner(view: &FilterStep) -> Markup {
     let conditions = view.filter.as_ref().map(|filter| filter.all.as_slice()).unwrap_or_default();
     html! {
         (choice_list("filter-fields", &field_choices(view)))
-        (counts(view))
+        div id=(anchor("spec.filter.all")) { (counts(view)) }
         @if conditions.is_empty() {
             (empty(Icon::Search, "Every record travels", "Add a condition to leave some out, such as scrapped vehicles. A record that does not match is told as “filtered”, never lost.",
                 &html! { button.button name=(fields::ACTION) value="add" { (icon(Icon::Plus)) "Add a condition" } }))

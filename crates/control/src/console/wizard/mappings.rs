@@ -216,7 +216,7 @@ fn mapping_row(view: &Mappings, place: usize, row: &MappingRow, required: bool) 
             div {
                 @if required {
                     input type="hidden" name=(to_name) value=(row.rule.to);
-                    strong { (row.property.as_ref().map_or(row.rule.to.as_str(), |property| property.label.as_str())) }
+                    strong id=(anchor(&to_name)) { (row.property.as_ref().map_or(row.rule.to.as_str(), |property| property.label.as_str())) }
                     (problems_at(to_problems.iter().copied(), &format!("{}-errors", anchor(&to_name))))
                 } @else {
                     (combobox(Control { name: &to_name, label: "HubSpot property", value: &row.rule.to, is_label_hidden: true, required: true,
