@@ -9,10 +9,9 @@ use anyhow::Context;
 use landbridge_control::console::assets;
 
 fn main() -> anyhow::Result<()> {
-    let folder = std::env::args_os()
-        .nth(1)
-        .map(PathBuf::from)
-        .context("name the folder to write to: cargo run -p landbridge-control --example gallery -- <folder>")?;
+    let folder = std::env::args_os().nth(1).map(PathBuf::from).context(
+        "name the folder to write to: cargo run -p landbridge-control --example gallery -- <folder>",
+    )?;
     std::fs::create_dir_all(folder.join("assets"))?;
     for asset in assets::all() {
         std::fs::write(folder.join("assets").join(&asset.name), asset.content)?;

@@ -51,8 +51,14 @@ pub static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
 });
 
 /// The icon.
-pub static ICON: LazyLock<Asset> =
-    LazyLock::new(|| Asset::new("bridge", "svg", "image/svg+xml", include_bytes!("assets/bridge.svg")));
+pub static ICON: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "bridge",
+        "svg",
+        "image/svg+xml",
+        include_bytes!("assets/bridge.svg"),
+    )
+});
 
 /// Every file.
 pub fn all() -> [&'static Asset; 3] {
@@ -90,13 +96,20 @@ mod tests {
             assert!(kept.contains("immutable"), "{kept}");
         }
         let unknown = serve(Path("console.css".to_owned())).await;
-        assert_eq!(unknown.status(), StatusCode::NOT_FOUND, "a name without its hash would go stale");
+        assert_eq!(
+            unknown.status(),
+            StatusCode::NOT_FOUND,
+            "a name without its hash would go stale"
+        );
     }
 
     #[test]
     fn nothing_comes_from_another_host() {
         let style = std::str::from_utf8(STYLE.content).unwrap();
-        assert!(!style.contains("@import") && !style.contains("http"), "the style sheet names a host");
+        assert!(
+            !style.contains("@import") && !style.contains("http"),
+            "the style sheet names a host"
+        );
         let script = std::str::from_utf8(SCRIPT.content).unwrap();
         assert!(!script.contains("http"), "the script names a host");
     }

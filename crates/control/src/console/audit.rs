@@ -53,12 +53,24 @@ pub fn page(shell: &Shell, tenant: Option<&TenantId>, content: &Content<Audit>) 
 }
 
 fn inner(path: &str, is_wide: bool, view: &Audit) -> Markup {
-    let any = Choice { label: "Any".to_owned(), ..Choice::default() };
-    let of = |action: &String| Choice { value: action.clone(), label: action.clone(), ..Choice::default() };
+    let any = Choice {
+        label: "Any".to_owned(),
+        ..Choice::default()
+    };
+    let of = |action: &String| Choice {
+        value: action.clone(),
+        label: action.clone(),
+        ..Choice::default()
+    };
     let choices = std::iter::once(any).chain(view.actions.iter().map(of)).collect();
     let is_narrowed = !view.query.is_empty() || !view.action.is_empty();
     if view.rows.is_empty() && !is_narrowed {
-        return empty(Icon::Log, "Nothing has been changed yet", "Every change to connections, syncs, imports, users and tokens is written here.", &html! {});
+        return empty(
+            Icon::Log,
+            "Nothing has been changed yet",
+            "Every change to connections, syncs, imports, users and tokens is written here.",
+            &html! {},
+        );
     }
     html! {
         (search_form(path, "Search by person, sync or words", &view.query, &[("action", "Action", &view.action, choices)]))
@@ -72,13 +84,19 @@ fn inner(path: &str, is_wide: bool, view: &Audit) -> Markup {
 }
 
 fn table(is_wide: bool, view: &Audit) -> Markup {
-    let mut table = Table::new("Audit log").hidden_caption().column("When").column("Who");
+    let mut table = Table::new("Audit log")
+        .hidden_caption()
+        .column("When")
+        .column("Who");
     if is_wide {
         table = table.column("Tenant");
     }
     table = table.column("What");
     for row in &view.rows {
-        let mut cells = vec![cell(html! { span.numeric { (moment(row.at)) } }), cell(html! { (row.who) br; span.quiet { (row.via) } })];
+        let mut cells = vec![
+            cell(html! { span.numeric { (moment(row.at)) } }),
+            cell(html! { (row.who) br; span.quiet { (row.via) } }),
+        ];
         if is_wide {
             cells.push(cell(html! { @match &row.tenant { Some(tenant) => a href=(paths::tenant(tenant)) { (tenant) }, None => span.quiet { "all" } } }));
         }

@@ -188,13 +188,24 @@ fn salesforce_card(shell: &Shell, tenant: &TenantId, connection: &Connection<Sal
             Health::Stopped,
             &path,
             change("Connect"),
-            &not_connected("Salesforce", "Enter the credentials of a Salesforce integration user."),
+            &not_connected(
+                "Salesforce",
+                "Enter the credentials of a Salesforce integration user.",
+            ),
         ),
-        Connection::Broken(trouble) => {
-            card("Salesforce", Health::Stopped, &path, change("Repair"), &parts::trouble(trouble))
-        }
+        Connection::Broken(trouble) => card(
+            "Salesforce",
+            Health::Stopped,
+            &path,
+            change("Repair"),
+            &parts::trouble(trouble),
+        ),
         Connection::Tested { test, name, at } => {
-            let health = if test.problems.is_empty() { Health::Good } else { Health::Attention };
+            let health = if test.problems.is_empty() {
+                Health::Good
+            } else {
+                Health::Attention
+            };
             let calls = test.daily_calls_max.zip(test.daily_calls_left);
             let content = html! {
                 dl.facts {
@@ -226,11 +237,19 @@ fn hubspot_card(shell: &Shell, tenant: &TenantId, connection: &Connection<HubSpo
             change("Connect"),
             &not_connected("HubSpot", "Enter a service key or the token of a private app."),
         ),
-        Connection::Broken(trouble) => {
-            card("HubSpot", Health::Stopped, &path, change("Repair"), &parts::trouble(trouble))
-        }
+        Connection::Broken(trouble) => card(
+            "HubSpot",
+            Health::Stopped,
+            &path,
+            change("Repair"),
+            &parts::trouble(trouble),
+        ),
         Connection::Tested { test, name, at } => {
-            let health = if test.problems.is_empty() { Health::Good } else { Health::Attention };
+            let health = if test.problems.is_empty() {
+                Health::Good
+            } else {
+                Health::Attention
+            };
             let calls = test.daily_max.zip(test.daily_left);
             let note = format!("starts anew at midnight, {}", test.time_zone);
             let content = html! {

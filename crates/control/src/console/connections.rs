@@ -82,12 +82,22 @@ impl Flow {
 
     fn meaning(self) -> &'static str {
         match self {
-            Self::Jwt => "A certificate uploaded to an external client app signs in as one user. Nothing expires but the certificate.",
-            Self::ClientCredentials => "An external client app's key and secret sign in as its run-as user. Works on My Domain only.",
-            Self::SalesforceOAuth => "You sign in to Salesforce once, in this browser; Landbridge keeps a refresh token.",
-            Self::ServiceKey => "A key made under Development › Keys in HubSpot, with the scopes listed below.",
+            Self::Jwt => {
+                "A certificate uploaded to an external client app signs in as one user. Nothing expires but the certificate."
+            }
+            Self::ClientCredentials => {
+                "An external client app's key and secret sign in as its run-as user. Works on My Domain only."
+            }
+            Self::SalesforceOAuth => {
+                "You sign in to Salesforce once, in this browser; Landbridge keeps a refresh token."
+            }
+            Self::ServiceKey => {
+                "A key made under Development › Keys in HubSpot, with the scopes listed below."
+            }
             Self::PrivateApp => "The access token of a private app, with the scopes listed below.",
-            Self::HubSpotOAuth => "You choose the portal in HubSpot, in this browser; Landbridge keeps a refresh token.",
+            Self::HubSpotOAuth => {
+                "You choose the portal in HubSpot, in this browser; Landbridge keeps a refresh token."
+            }
         }
     }
 }
@@ -181,16 +191,41 @@ struct Inputs<'a>(&'a ConnectionForm);
 
 impl Inputs<'_> {
     fn text(&self, name: &str, label: &str, hint: &str, value: &str, kind: &str) -> Markup {
-        let wrong: Vec<&Problem> = self.0.problems.iter().filter(|problem| problem.place == name).collect();
-        let control = Control { name, label, hint, value, required: true, problems: &wrong, ..Control::default() };
+        let wrong: Vec<&Problem> = self
+            .0
+            .problems
+            .iter()
+            .filter(|problem| problem.place == name)
+            .collect();
+        let control = Control {
+            name,
+            label,
+            hint,
+            value,
+            required: true,
+            problems: &wrong,
+            ..Control::default()
+        };
         text_input(control, kind, "off")
     }
 
     /// A secret: always empty, and only required while none is stored.
     fn secret(&self, name: &str, label: &str, hint: &str) -> Markup {
-        let wrong: Vec<&Problem> = self.0.problems.iter().filter(|problem| problem.place == name).collect();
+        let wrong: Vec<&Problem> = self
+            .0
+            .problems
+            .iter()
+            .filter(|problem| problem.place == name)
+            .collect();
         let required = !self.0.is_stored;
-        let control = Control { name, label, hint, required, problems: &wrong, ..Control::default() };
+        let control = Control {
+            name,
+            label,
+            hint,
+            required,
+            problems: &wrong,
+            ..Control::default()
+        };
         text_input(control, "password", "new-password")
     }
 }
@@ -198,9 +233,23 @@ impl Inputs<'_> {
 fn inputs(view: &ConnectionForm) -> Markup {
     let inputs = Inputs(view);
     let domain = || {
-        inputs.text("address", "My Domain", "Such as https://acme.my.salesforce.com; a sandbox has a domain of its own.", &view.address, "url")
+        inputs.text(
+            "address",
+            "My Domain",
+            "Such as https://acme.my.salesforce.com; a sandbox has a domain of its own.",
+            &view.address,
+            "url",
+        )
     };
-    let key = || inputs.text("clientId", "Consumer key", "Of the external client app.", &view.client_id, "text");
+    let key = || {
+        inputs.text(
+            "clientId",
+            "Consumer key",
+            "Of the external client app.",
+            &view.client_id,
+            "text",
+        )
+    };
     let callback = || {
         html! {
             div.control {
@@ -227,7 +276,9 @@ fn inputs(view: &ConnectionForm) -> Markup {
             (domain()) (key()) (inputs.secret("clientSecret", "Consumer secret", "")) (callback())
         },
         Flow::ServiceKey => html! { (inputs.secret("token", "Service key", "Begins with pat-.")) (scopes()) },
-        Flow::PrivateApp => html! { (inputs.secret("token", "Access token", "Begins with pat-.")) (scopes()) },
+        Flow::PrivateApp => {
+            html! { (inputs.secret("token", "Access token", "Begins with pat-.")) (scopes()) }
+        }
         Flow::HubSpotOAuth => html! {
             (inputs.text("clientId", "Client ID", "Of the app in your developer account.", &view.client_id, "text"))
             (inputs.secret("clientSecret", "Client secret", ""))

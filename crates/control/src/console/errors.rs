@@ -14,7 +14,11 @@ fn page(shell: &Shell, code: &str, title: &str, text: &str, extra: &Markup) -> M
             div.actions { a.button.primary href=(paths::TENANTS) { "All tenants" } }
         }
     };
-    if shell.person.is_some() { shell.document(title, &body) } else { shell.bare_document(title, &body) }
+    if shell.person.is_some() {
+        shell.document(title, &body)
+    } else {
+        shell.bare_document(title, &body)
+    }
 }
 
 /// Nothing is there, or nothing that the visitor may know of: the two look alike, so that nobody can guess.
@@ -30,7 +34,9 @@ pub fn not_found(shell: &Shell) -> Markup {
 
 /// The visitor's role does not allow it. `what` ends the sentence "Your role does not allow you to …".
 pub fn forbidden(shell: &Shell, what: &str) -> Markup {
-    let text = format!("Your role does not allow you to {what}. An administrator can give you another role under Users and tokens.");
+    let text = format!(
+        "Your role does not allow you to {what}. An administrator can give you another role under Users and tokens."
+    );
     page(shell, "403", "This is not yours to do", &text, &html! {})
 }
 

@@ -6,7 +6,8 @@ use landbridge_model::{FailureCategory, TenantId};
 use maud::{Markup, html};
 
 use super::parts::{
-    self, Choice, Icon, Paging, Table, ago, badge, bytes_as_text, cell, empty, icon, number, pager, search_form,
+    self, Choice, Icon, Paging, Table, ago, badge, bytes_as_text, cell, empty, icon, number, pager,
+    search_form,
 };
 use super::record::story;
 use super::{Content, Role, Shell, fields, paths};
@@ -14,16 +15,43 @@ use super::{Content, Role, Shell, fields, paths};
 /// A category as people say it, and what usually cures it.
 pub fn category_words(category: FailureCategory) -> (&'static str, &'static str) {
     match category {
-        FailureCategory::InvalidValue => ("Invalid value", "Correct it in Salesforce, or map the field to a property that takes it."),
-        FailureCategory::MissingRequiredProperty => ("Required property is empty", "Fill the field in Salesforce, or make the property optional in HubSpot."),
-        FailureCategory::PicklistOption => ("No such option", "Map the value, add the option, or choose what happens to such values."),
-        FailureCategory::DuplicateUniqueValue => ("Value is taken", "Another HubSpot record has this value of a unique property."),
-        FailureCategory::AssociationLimit => ("Too many associations", "Raise the limit of the pair or label in HubSpot."),
+        FailureCategory::InvalidValue => (
+            "Invalid value",
+            "Correct it in Salesforce, or map the field to a property that takes it.",
+        ),
+        FailureCategory::MissingRequiredProperty => (
+            "Required property is empty",
+            "Fill the field in Salesforce, or make the property optional in HubSpot.",
+        ),
+        FailureCategory::PicklistOption => (
+            "No such option",
+            "Map the value, add the option, or choose what happens to such values.",
+        ),
+        FailureCategory::DuplicateUniqueValue => (
+            "Value is taken",
+            "Another HubSpot record has this value of a unique property.",
+        ),
+        FailureCategory::AssociationLimit => (
+            "Too many associations",
+            "Raise the limit of the pair or label in HubSpot.",
+        ),
         FailureCategory::WaitingForParent => ("Parent did not come", "Sync or import the parent's object."),
-        FailureCategory::Permission => ("Not permitted", "Give the missing scope or permission, then retry."),
-        FailureCategory::Authentication => ("Sign-in refused", "Repair the connection; these are tried again by themselves."),
-        FailureCategory::SchemaChanged => ("Field or property changed", "Edit the sync: it was made for another schema."),
-        FailureCategory::RateLimit => ("API limit reached", "Tried again by themselves as soon as calls are left."),
+        FailureCategory::Permission => (
+            "Not permitted",
+            "Give the missing scope or permission, then retry.",
+        ),
+        FailureCategory::Authentication => (
+            "Sign-in refused",
+            "Repair the connection; these are tried again by themselves.",
+        ),
+        FailureCategory::SchemaChanged => (
+            "Field or property changed",
+            "Edit the sync: it was made for another schema.",
+        ),
+        FailureCategory::RateLimit => (
+            "API limit reached",
+            "Tried again by themselves as soon as calls are left.",
+        ),
         FailureCategory::SalesforceError => ("Salesforce error", "Tried again by themselves."),
         FailureCategory::HubSpotError => ("HubSpot error", "Tried again by themselves."),
         FailureCategory::Internal => ("Fault of Landbridge", "Please report it with the logs."),
@@ -62,12 +90,33 @@ fn inner(shell: &Shell, tenant: &TenantId, view: &Failures) -> Markup {
     let path = paths::failures(tenant);
     let category = view.category.map_or("", FailureCategory::as_str);
     let is_narrowed = view.category.is_some() || !view.sync.is_empty() || !view.query.is_empty();
-    let any = Choice { label: "Any".to_owned(), ..Choice::default() };
-    let categories = FailureCategory::ALL.iter().map(|category| Choice { value: category.as_str().to_owned(), label: category_words(*category).0.to_owned(), ..Choice::default() });
-    let syncs = view.syncs.iter().map(|name| Choice { value: name.clone(), label: name.clone(), ..Choice::default() });
+    let any = Choice {
+        label: "Any".to_owned(),
+        ..Choice::default()
+    };
+    let categories = FailureCategory::ALL.iter().map(|category| Choice {
+        value: category.as_str().to_owned(),
+        label: category_words(*category).0.to_owned(),
+        ..Choice::default()
+    });
+    let syncs = view.syncs.iter().map(|name| Choice {
+        value: name.clone(),
+        label: name.clone(),
+        ..Choice::default()
+    });
     let narrow = vec![
-        ("category", "Reason", category, std::iter::once(any.clone()).chain(categories).collect()),
-        ("sync", "Sync", view.sync.as_str(), std::iter::once(any).chain(syncs).collect()),
+        (
+            "category",
+            "Reason",
+            category,
+            std::iter::once(any.clone()).chain(categories).collect(),
+        ),
+        (
+            "sync",
+            "Sync",
+            view.sync.as_str(),
+            std::iter::once(any).chain(syncs).collect(),
+        ),
     ];
     html! {
         (search_form(&path, "Salesforce id", &view.query, &narrow))
@@ -86,7 +135,14 @@ fn inner(shell: &Shell, tenant: &TenantId, view: &Failures) -> Markup {
 }
 
 fn table(shell: &Shell, tenant: &TenantId, view: &Failures) -> Markup {
-    let mut table = Table::new("Refused records").hidden_caption().column("Record").column("Reason").column("Property").column("Refused value").numbers("Tries").column("When");
+    let mut table = Table::new("Refused records")
+        .hidden_caption()
+        .column("Record")
+        .column("Reason")
+        .column("Property")
+        .column("Refused value")
+        .numbers("Tries")
+        .column("When");
     for entry in &view.rows {
         let failure = &entry.failure;
         table.row(vec![

@@ -12,7 +12,8 @@ use maud::{Markup, html};
 
 use super::failures::category_words;
 use super::parts::{
-    self, Band, Chart, Icon, Series, Table, Tone, ago, cell, count, duration, icon, lines, number, stacked_bars,
+    self, Band, Chart, Icon, Series, Table, Tone, ago, cell, count, duration, icon, lines, number,
+    stacked_bars,
 };
 use super::{Content, Role, Shell, paths};
 
@@ -202,21 +203,45 @@ fn outcome_chart(view: &Health) -> Chart {
     let series = [
         ("created", Tone::One, vec![Outcome::Created]),
         ("updated", Tone::Two, vec![Outcome::Updated]),
-        ("unchanged or filtered", Tone::Three, vec![Outcome::Unchanged, Outcome::Superseded, Outcome::Filtered, Outcome::Kept]),
-        ("deleted or held", Tone::Four, vec![Outcome::Deleted, Outcome::Held]),
+        (
+            "unchanged or filtered",
+            Tone::Three,
+            vec![
+                Outcome::Unchanged,
+                Outcome::Superseded,
+                Outcome::Filtered,
+                Outcome::Kept,
+            ],
+        ),
+        (
+            "deleted or held",
+            Tone::Four,
+            vec![Outcome::Deleted, Outcome::Held],
+        ),
         ("failed", Tone::Bad, vec![Outcome::Failed]),
     ];
     let values = |kinds: &[Outcome]| {
         let of = |bucket: &OutcomeBucket| -> u64 {
-            bucket.counts.iter().filter(|(outcome, _)| kinds.contains(outcome)).map(|(_, number)| number).sum()
+            bucket
+                .counts
+                .iter()
+                .filter(|(outcome, _)| kinds.contains(outcome))
+                .map(|(_, number)| number)
+                .sum()
         };
         view.outcomes.iter().map(|bucket| Some(of(bucket))).collect()
     };
     let total = |kinds: &[Outcome]| -> u64 {
         let counts = view.outcomes.iter().flat_map(|bucket| &bucket.counts);
-        counts.filter(|(outcome, _)| kinds.contains(outcome)).map(|(_, number)| number).sum()
+        counts
+            .filter(|(outcome, _)| kinds.contains(outcome))
+            .map(|(_, number)| number)
+            .sum()
     };
-    let all: Vec<String> = series.iter().map(|(name, _, kinds)| format!("{} {name}", count(total(kinds)))).collect();
+    let all: Vec<String> = series
+        .iter()
+        .map(|(name, _, kinds)| format!("{} {name}", count(total(kinds))))
+        .collect();
     Chart {
         id: "outcomes",
         title: "Records by outcome".to_owned(),
@@ -225,7 +250,11 @@ fn outcome_chart(view: &Health) -> Chart {
         unit: count,
         series: series
             .iter()
-            .map(|(name, tone, kinds)| Series { name: (*name).to_owned(), tone: *tone, values: values(kinds) })
+            .map(|(name, tone, kinds)| Series {
+                name: (*name).to_owned(),
+                tone: *tone,
+                values: values(kinds),
+            })
             .collect(),
         bound: None,
     }
@@ -241,7 +270,10 @@ fn as_duration(milliseconds: u64) -> String {
 
 fn freshness_chart(view: &Health) -> Chart {
     let of = |pick: fn(&FreshnessBucket) -> Option<Duration>| {
-        view.freshness.iter().map(|bucket| pick(bucket).map(milliseconds)).collect()
+        view.freshness
+            .iter()
+            .map(|bucket| pick(bucket).map(milliseconds))
+            .collect()
     };
     let worst = view.freshness.iter().filter_map(|bucket| bucket.p99).max();
     Chart {
@@ -254,10 +286,21 @@ fn freshness_chart(view: &Health) -> Chart {
         times: view.freshness.iter().map(|bucket| bucket.time.clone()).collect(),
         unit: as_duration,
         series: vec![
-            Series { name: "p99".to_owned(), tone: Tone::Four, values: of(|bucket| bucket.p99) },
-            Series { name: "half of them".to_owned(), tone: Tone::One, values: of(|bucket| bucket.median) },
+            Series {
+                name: "p99".to_owned(),
+                tone: Tone::Four,
+                values: of(|bucket| bucket.p99),
+            },
+            Series {
+                name: "half of them".to_owned(),
+                tone: Tone::One,
+                values: of(|bucket| bucket.median),
+            },
         ],
-        bound: view.bound.map(|bound| Band { name: format!("alert beyond {}", duration(bound)), value: milliseconds(bound) }),
+        bound: view.bound.map(|bound| Band {
+            name: format!("alert beyond {}", duration(bound)),
+            value: milliseconds(bound),
+        }),
     }
 }
 
@@ -265,7 +308,12 @@ fn failures(shell: &Shell, tenant: &TenantId, groups: &[FailureGroup]) -> Markup
     if groups.is_empty() {
         return html! { div.banner.good { (icon(Icon::Good)) p { strong { "No record is refused. " } "A record that HubSpot refuses is listed here until it succeeds." } } };
     }
-    let mut table = Table::new("Refused records, by reason").column("Reason").numbers("Records").column("Syncs").column("Latest").controls("Actions");
+    let mut table = Table::new("Refused records, by reason")
+        .column("Reason")
+        .numbers("Records")
+        .column("Syncs")
+        .column("Latest")
+        .controls("Actions");
     for group in groups {
         let (title, cure) = category_words(group.category);
         let word = group.category.as_str();

@@ -8,7 +8,8 @@ use landbridge_model::{LinkOutcome, Outcome, TenantId};
 use maud::{Markup, html};
 
 use super::parts::{
-    self, Icon, Paging, Table, ago, badge, cell, count, decimal, duration, empty, icon, moment, pager, percent, progress,
+    self, Icon, Paging, Table, ago, badge, cell, count, decimal, duration, empty, icon, moment, pager,
+    percent, progress,
 };
 use super::{Content, Role, Shell, paths};
 
@@ -42,15 +43,26 @@ impl ImportRow {
     }
 
     fn total(&self) -> Option<u64> {
-        self.status.salesforce_total.map(|total| total.max(self.settled()))
+        self.status
+            .salesforce_total
+            .map(|total| total.max(self.settled()))
     }
 
     fn of(&self, outcome: Outcome) -> u64 {
-        self.status.outcomes.iter().filter(|(known, _)| *known == outcome).map(|(_, number)| number).sum()
+        self.status
+            .outcomes
+            .iter()
+            .filter(|(known, _)| *known == outcome)
+            .map(|(_, number)| number)
+            .sum()
     }
 
     fn failed(&self) -> u64 {
-        let links = self.status.links.iter().filter(|(outcome, _)| *outcome == LinkOutcome::Failed);
+        let links = self
+            .status
+            .links
+            .iter()
+            .filter(|(outcome, _)| *outcome == LinkOutcome::Failed);
         self.of(Outcome::Failed) + links.map(|(_, number)| number).sum::<u64>()
     }
 
@@ -141,7 +153,11 @@ fn bar(row: &ImportRow) -> Markup {
     if row.is_over() {
         return html! { span.numeric { (count(row.settled())) " records" } };
     }
-    progress(&format!("Records settled by {}", row.status.id), row.settled(), row.total())
+    progress(
+        &format!("Records settled by {}", row.status.id),
+        row.settled(),
+        row.total(),
+    )
 }
 
 fn remaining(row: &ImportRow) -> Markup {

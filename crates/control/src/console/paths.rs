@@ -46,7 +46,10 @@ pub fn new_sync(tenant: &TenantId) -> String {
 
 /// The review of an object type to create.
 pub fn new_object_type(tenant: &TenantId, object: &str) -> String {
-    format!("/tenants/{tenant}/syncs/new/object-type?object={}", query_value(object))
+    format!(
+        "/tenants/{tenant}/syncs/new/object-type?object={}",
+        query_value(object)
+    )
 }
 
 /// A sync's tab.

@@ -5,7 +5,8 @@ use landbridge_model::{Problem, TenantId};
 use maud::{Markup, html};
 
 use super::parts::{
-    self, Choice, Control, Icon, Table, ago, badge, cell, check, date_input, empty, icon, moment, select, submit, text_input,
+    self, Choice, Control, Icon, Table, ago, badge, cell, check, date_input, empty, icon, moment, select,
+    submit, text_input,
 };
 use super::{Content, Role, Shell, paths};
 
@@ -131,9 +132,18 @@ fn once(token: &NewToken) -> Markup {
 
 fn users(shell: &Shell, view: &People) -> Markup {
     if view.users.is_empty() {
-        return empty(Icon::Lock, "No user is known yet", "People appear here when they sign in for the first time, or when a local user is made on the command line.", &html! {});
+        return empty(
+            Icon::Lock,
+            "No user is known yet",
+            "People appear here when they sign in for the first time, or when a local user is made on the command line.",
+            &html! {},
+        );
     }
-    let mut table = Table::new("Users").column("User").column("Roles").column("Last signed in").controls("Actions");
+    let mut table = Table::new("Users")
+        .column("User")
+        .column("Roles")
+        .column("Last signed in")
+        .controls("Actions");
     for user in &view.users {
         table.row(vec![
             cell(html! { (user.name) @if user.is_self { span.quiet { " (you)" } } br; span.quiet { (user.via) } }),
@@ -158,17 +168,34 @@ fn users(shell: &Shell, view: &People) -> Markup {
 }
 
 fn roles() -> Vec<Choice> {
-    Role::ALL.iter().map(|role| Choice { value: role.as_str().to_owned(), label: role.as_str().to_owned(), ..Choice::default() }).collect()
+    Role::ALL
+        .iter()
+        .map(|role| Choice {
+            value: role.as_str().to_owned(),
+            label: role.as_str().to_owned(),
+            ..Choice::default()
+        })
+        .collect()
 }
 
 fn tenants(view: &People) -> Vec<Choice> {
-    let all = Choice { label: "All tenants".to_owned(), ..Choice::default() };
-    let of = |tenant: &TenantId| Choice { value: tenant.to_string(), label: tenant.to_string(), ..Choice::default() };
+    let all = Choice {
+        label: "All tenants".to_owned(),
+        ..Choice::default()
+    };
+    let of = |tenant: &TenantId| Choice {
+        value: tenant.to_string(),
+        label: tenant.to_string(),
+        ..Choice::default()
+    };
     std::iter::once(all).chain(view.tenants.iter().map(of)).collect()
 }
 
 fn wrong<'a>(view: &'a People, place: &str) -> Vec<&'a Problem> {
-    view.problems.iter().filter(|problem| problem.place == place).collect()
+    view.problems
+        .iter()
+        .filter(|problem| problem.place == place)
+        .collect()
 }
 
 fn grant(shell: &Shell, view: &People) -> Markup {
@@ -189,9 +216,19 @@ fn grant(shell: &Shell, view: &People) -> Markup {
 
 fn tokens(shell: &Shell, view: &People) -> Markup {
     if view.tokens.is_empty() {
-        return empty(Icon::Lock, "There is no API token", "A program uses the API with a token: the command line with --server, or your deployment. Make one below.", &html! {});
+        return empty(
+            Icon::Lock,
+            "There is no API token",
+            "A program uses the API with a token: the command line with --server, or your deployment. Make one below.",
+            &html! {},
+        );
     }
-    let mut table = Table::new("API tokens").column("Token").column("May").column("Ends").column("Last used").controls("Actions");
+    let mut table = Table::new("API tokens")
+        .column("Token")
+        .column("May")
+        .column("Ends")
+        .column("Last used")
+        .controls("Actions");
     for token in &view.tokens {
         let ended = token.expires <= shell.now;
         table.row(vec![

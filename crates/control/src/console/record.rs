@@ -138,6 +138,8 @@ fn tells(text: &str, words: &[&str]) -> bool {
 
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
-    let Some(first) = letters.next() else { return String::new() };
+    let Some(first) = letters.next() else {
+        return String::new();
+    };
     format!("{}{}", first.to_uppercase(), letters.as_str())
 }

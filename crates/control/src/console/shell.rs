@@ -340,5 +340,8 @@ fn mark() -> Markup {
 }
 
 fn initial(name: &str) -> String {
-    name.chars().next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default()
+    name.chars()
+        .next()
+        .map(|letter| letter.to_uppercase().collect())
+        .unwrap_or_default()
 }

@@ -93,11 +93,24 @@ fn inner(shell: &Shell, tenant: &TenantId, view: &StartImport) -> Markup {
 }
 
 fn table(view: &StartImport) -> Markup {
-    let mut table = Table::new("Objects").hidden_caption().controls("Choose").column("Object").numbers("Records").numbers("Salesforce calls").numbers("HubSpot calls").column("Takes about");
+    let mut table = Table::new("Objects")
+        .hidden_caption()
+        .controls("Choose")
+        .column("Object")
+        .numbers("Records")
+        .numbers("Salesforce calls")
+        .numbers("HubSpot calls")
+        .column("Takes about");
     for sync in &view.syncs {
         let label = html! { span.hidden { "Import " (sync.name) } };
         let mut cells = vec![
-            cell(check("sync", sync.name.as_str(), &label, sync.is_chosen && sync.blocked.is_none(), sync.blocked.is_some())),
+            cell(check(
+                "sync",
+                sync.name.as_str(),
+                &label,
+                sync.is_chosen && sync.blocked.is_none(),
+                sync.blocked.is_some(),
+            )),
             cell(html! {
                 (sync.objects.0) " → " (sync.objects.1)
                 @if sync.is_filtered { br; span.quiet { "filtered" } }

@@ -10,7 +10,9 @@ use maud::{Markup, html};
 use similar::{ChangeTag, TextDiff};
 
 use super::connected::{SyncSummary, tabs};
-use super::parts::{self, Control, Icon, Table, ago, cell, count, duration, icon, radios, status_badge, submit, text_input};
+use super::parts::{
+    self, Control, Icon, Table, ago, cell, count, duration, icon, radios, status_badge, submit, text_input,
+};
 use super::wizard::Step;
 use super::{Content, Role, Shell, fields, paths};
 
@@ -253,7 +255,12 @@ fn outcomes(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &SyncTab) -
 }
 
 fn revisions(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &SyncTab) -> Markup {
-    let mut table = Table::new("Revisions").column("Revision").column("What changed").column("By").column("When").controls("Difference");
+    let mut table = Table::new("Revisions")
+        .column("Revision")
+        .column("What changed")
+        .column("By")
+        .column("When")
+        .controls("Difference");
     for row in &view.revisions {
         table.row(vec![
             row.revision.to_string().into(),
@@ -323,7 +330,12 @@ pub struct DeleteSync {
 }
 
 /// Asks before a sync is deleted.
-pub fn delete_page(shell: &Shell, tenant: &TenantId, name: &SyncName, content: &Content<DeleteSync>) -> Markup {
+pub fn delete_page(
+    shell: &Shell,
+    tenant: &TenantId,
+    name: &SyncName,
+    content: &Content<DeleteSync>,
+) -> Markup {
     let body = html! {
         div.page-head { div { ol.crumbs { li { a href=(paths::tenant(tenant)) { "Connected apps" } } li { a href=(paths::sync(tenant, name)) { (name) } } } h1 { "Delete the sync " (name) } } }
         (parts::loaded(content, |view| delete_form(shell, tenant, name, view)))
@@ -332,11 +344,19 @@ pub fn delete_page(shell: &Shell, tenant: &TenantId, name: &SyncName, content: &
 }
 
 fn delete_form(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &DeleteSync) -> Markup {
-    let records = view.written.map_or("The records".to_owned(), |written| format!("The {} records", count(written)));
+    let records = view.written.map_or("The records".to_owned(), |written| {
+        format!("The {} records", count(written))
+    });
     let keep = format!("{records} stay in HubSpot as they are.");
-    let delete = format!("{records} that Landbridge wrote go to HubSpot's recycle bin. Nothing else is touched.");
-    let mistyped = landbridge_model::Problem::new("confirm", "that is not the sync's name", format!("type {name}"));
-    let wrong: Vec<&landbridge_model::Problem> = if view.is_mistyped { vec![&mistyped] } else { Vec::new() };
+    let delete =
+        format!("{records} that Landbridge wrote go to HubSpot's recycle bin. Nothing else is touched.");
+    let mistyped =
+        landbridge_model::Problem::new("confirm", "that is not the sync's name", format!("type {name}"));
+    let wrong: Vec<&landbridge_model::Problem> = if view.is_mistyped {
+        vec![&mistyped]
+    } else {
+        Vec::new()
+    };
     html! {
         @if !view.children.is_empty() {
             div.banner.attention {

@@ -6,8 +6,8 @@ use landbridge_model::TenantId;
 use maud::{Markup, html};
 
 use super::parts::{
-    self, Choice, Health, Icon, Paging, Table, cell, count, duration, empty, health_badge, icon, number, pager,
-    search_form,
+    self, Choice, Health, Icon, Paging, Table, cell, count, duration, empty, health_badge, icon, number,
+    pager, search_form,
 };
 use super::{Content, Role, Shell, paths};
 
@@ -78,7 +78,12 @@ fn inner(shell: &Shell, view: &Tenants) -> Markup {
             &html! { @if shell.may(Role::Admin) { a.button.primary href=(paths::NEW_TENANT) { "Add a tenant" } } @else { p.quiet { "None is shared with you. Ask an administrator." } } },
         );
     }
-    let narrow = vec![("health", "Health", view.health.map_or("", Health::as_str), health_choices(view))];
+    let narrow = vec![(
+        "health",
+        "Health",
+        view.health.map_or("", Health::as_str),
+        health_choices(view),
+    )];
     html! {
         dl.figures {
             @for (health, number) in &view.counts {
@@ -99,7 +104,10 @@ fn inner(shell: &Shell, view: &Tenants) -> Markup {
 }
 
 fn health_choices(view: &Tenants) -> Vec<Choice> {
-    let any = Choice { label: "Any".to_owned(), ..Choice::default() };
+    let any = Choice {
+        label: "Any".to_owned(),
+        ..Choice::default()
+    };
     let of = |(health, number): &(Health, u64)| Choice {
         value: health.as_str().to_owned(),
         label: health.word().to_owned(),

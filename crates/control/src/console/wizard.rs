@@ -134,7 +134,14 @@ impl Draft {
 }
 
 /// A step's page around its form.
-pub(crate) fn step_page(shell: &Shell, draft: &Draft, step: Step, lead: &str, problems: &[Problem], form: Markup) -> Markup {
+pub(crate) fn step_page(
+    shell: &Shell,
+    draft: &Draft,
+    step: Step,
+    lead: &str,
+    problems: &[Problem],
+    form: Markup,
+) -> Markup {
     let body = html! {
         (head(shell, draft, step, lead))
         @if let Some(trouble) = &draft.trouble { (parts::trouble(trouble)) }
@@ -153,7 +160,14 @@ pub(crate) fn step_page(shell: &Shell, draft: &Draft, step: Step, lead: &str, pr
 
 /// A link to the control that a problem is about.
 fn address(problem: &Problem) -> String {
-    format!("#{}", Control { name: control_of(&problem.place), ..Control::default() }.id())
+    format!(
+        "#{}",
+        Control {
+            name: control_of(&problem.place),
+            ..Control::default()
+        }
+        .id()
+    )
 }
 
 /// The control of a place: a problem with one picklist value (`spec.fields[3].values.Petrol`) is put right in the
@@ -162,7 +176,9 @@ fn control_of(place: &str) -> &str {
     if place.starts_with("spec.associations[") {
         return place.find(']').map_or(place, |end| &place[..=end]);
     }
-    place.find(".values").map_or(place, |end| &place[..end + ".values".len()])
+    place
+        .find(".values")
+        .map_or(place, |end| &place[..end + ".values".len()])
 }
 
 pub(crate) fn head(shell: &Shell, draft: &Draft, step: Step, lead: &str) -> Markup {

@@ -32,8 +32,16 @@ fn a_hostile_label_field_option_and_value_are_shown_as_text() {
         }
     }
     definition.spec.fields.push(world::rule(HOSTILE, HOSTILE));
-    let around = Surroundings { object: Some(&object), object_type: Some(&schema), ..Surroundings::default() };
-    let draft = Draft { object: (HOSTILE.to_owned(), HOSTILE.to_owned()), etag: HOSTILE.to_owned(), ..world::draft(Step::Mappings) };
+    let around = Surroundings {
+        object: Some(&object),
+        object_type: Some(&schema),
+        ..Surroundings::default()
+    };
+    let draft = Draft {
+        object: (HOSTILE.to_owned(), HOSTILE.to_owned()),
+        etag: HOSTILE.to_owned(),
+        ..world::draft(Step::Mappings)
+    };
     let view = Mappings::of(draft, &definition, &around);
     let html = mappings::page(&world::shell(Place::Connected), &Ok(view)).into_string();
     assert_harmless(&html);
@@ -42,7 +50,10 @@ fn a_hostile_label_field_option_and_value_are_shown_as_text() {
 #[test]
 fn a_hostile_name_notice_and_address_are_shown_as_text() {
     let mut shell = Shell {
-        notices: vec![Notice { good: true, text: HOSTILE.to_owned() }],
+        notices: vec![Notice {
+            good: true,
+            text: HOSTILE.to_owned(),
+        }],
         path: format!("/?q={HOSTILE}"),
         ..world::shell(Place::Elsewhere)
     };
@@ -50,18 +61,27 @@ fn a_hostile_name_notice_and_address_are_shown_as_text() {
         person.name = HOSTILE.to_owned();
     }
     assert_harmless(&errors::broken(&shell, HOSTILE).into_string());
-    let trouble = Trouble { reference: Some(HOSTILE.to_owned()), ..Trouble::new(HOSTILE, HOSTILE) };
+    let trouble = Trouble {
+        reference: Some(HOSTILE.to_owned()),
+        ..Trouble::new(HOSTILE, HOSTILE)
+    };
     assert_harmless(&mappings::page(&shell, &Err(trouble)).into_string());
 }
 
 #[test]
 fn a_name_in_a_query_adds_no_other_field() {
     let path = paths::new_object_type(&world::tenant(), "a&admin=1#x y");
-    assert_eq!(path, "/tenants/acme/syncs/new/object-type?object=a%26admin%3D1%23x%20y");
+    assert_eq!(
+        path,
+        "/tenants/acme/syncs/new/object-type?object=a%26admin%3D1%23x%20y"
+    );
 }
 
 #[test]
 fn a_token_that_was_just_made_is_in_no_log() {
-    let token = landbridge_control::console::people::NewToken { name: "deploy".to_owned(), secret: "s3cret".to_owned() };
+    let token = landbridge_control::console::people::NewToken {
+        name: "deploy".to_owned(),
+        secret: "s3cret".to_owned(),
+    };
     assert!(!format!("{token:?}").contains("s3cret"));
 }

@@ -33,8 +33,16 @@ fn hubspot() -> HubSpotTest {
 
 fn filled() -> Connected {
     Connected {
-        salesforce: Connection::Tested { test: salesforce(), name: Some("Acme Rentals GmbH".to_owned()), at: world::before(180) },
-        hubspot: Connection::Tested { test: hubspot(), name: Some("Acme Rentals".to_owned()), at: world::before(180) },
+        salesforce: Connection::Tested {
+            test: salesforce(),
+            name: Some("Acme Rentals GmbH".to_owned()),
+            at: world::before(180),
+        },
+        hubspot: Connection::Tested {
+            test: hubspot(),
+            name: Some("Acme Rentals".to_owned()),
+            at: world::before(180),
+        },
         syncs: world::syncs(),
     }
 }
@@ -43,11 +51,21 @@ pub(crate) fn add(gallery: &mut Gallery) {
     let shell = || world::shell(Place::Connected);
     let tenant = world::tenant();
     gallery.add("connected--filled", page(&shell(), &tenant, &Ok(filled())));
-    let empty = Connected { syncs: Vec::new(), ..filled() };
+    let empty = Connected {
+        syncs: Vec::new(),
+        ..filled()
+    };
     gallery.add("connected--no-syncs", page(&shell(), &tenant, &Ok(empty)));
-    let new = Connected { salesforce: Connection::Missing, hubspot: Connection::Missing, syncs: Vec::new() };
+    let new = Connected {
+        salesforce: Connection::Missing,
+        hubspot: Connection::Missing,
+        syncs: Vec::new(),
+    };
     gallery.add("connected--empty", page(&shell(), &tenant, &Ok(new)));
-    gallery.add("connected--viewer", page(&world::viewer(shell()), &tenant, &Ok(filled())));
+    gallery.add(
+        "connected--viewer",
+        page(&world::viewer(shell()), &tenant, &Ok(filled())),
+    );
     let mut lacking = salesforce();
     lacking.problems = vec![
         "The user may not read deleted records, so deletes in Salesforce are not seen. Give it the permission \u{201c}View All Data\u{201d}, or \u{201c}View All\u{201d} on each synced object.".to_owned(),
@@ -57,15 +75,31 @@ pub(crate) fn add(gallery: &mut Gallery) {
         "It was deleted or has expired. Make a new service key in HubSpot and enter it under Repair; nothing was lost, and reading goes on where it stopped.",
     );
     let troubled = Connected {
-        salesforce: Connection::Tested { test: lacking, name: None, at: world::before(60) },
+        salesforce: Connection::Tested {
+            test: lacking,
+            name: None,
+            at: world::before(60),
+        },
         hubspot: Connection::Broken(refused),
         syncs: world::syncs(),
     };
     let stopped = Shell {
-        tenant: Some(TenantHead { id: tenant.clone(), suspended: Some("HubSpot refuses the key since 08:12. Nothing is read or written until it is replaced.".to_owned()) }),
-        notices: vec![Notice { good: false, text: "The connection was tested: HubSpot refused the key.".to_owned() }],
+        tenant: Some(TenantHead {
+            id: tenant.clone(),
+            suspended: Some(
+                "HubSpot refuses the key since 08:12. Nothing is read or written until it is replaced."
+                    .to_owned(),
+            ),
+        }),
+        notices: vec![Notice {
+            good: false,
+            text: "The connection was tested: HubSpot refused the key.".to_owned(),
+        }],
         ..shell()
     };
     gallery.add("connected--troubled", page(&stopped, &tenant, &Ok(troubled)));
-    gallery.add("connected--error", page(&shell(), &tenant, &Err(world::unavailable())));
+    gallery.add(
+        "connected--error",
+        page(&shell(), &tenant, &Err(world::unavailable())),
+    );
 }

@@ -10,7 +10,11 @@ use super::{Gallery, world};
 
 fn mappings(definition: &SyncDefinition, reached: Step) -> Mappings {
     let (object, schema) = (world::vehicle(), world::vehicles());
-    let around = Surroundings { object: Some(&object), object_type: Some(&schema), ..Surroundings::default() };
+    let around = Surroundings {
+        object: Some(&object),
+        object_type: Some(&schema),
+        ..Surroundings::default()
+    };
     let mut view = Mappings::of(world::draft(reached), definition, &around);
     let suggestion = |from: &str, to: &str, why: &str| Suggestion {
         field: object.field(from).expect("a field").clone(),
@@ -28,7 +32,10 @@ fn mappings(definition: &SyncDefinition, reached: Step) -> Mappings {
 pub(crate) fn add(gallery: &mut Gallery) {
     let shell = world::shell(Place::Connected);
     let good = world::definition();
-    gallery.add("wizard-mappings--filled", page(&shell, &Ok(mappings(&good, Step::Preview))));
+    gallery.add(
+        "wizard-mappings--filled",
+        page(&shell, &Ok(mappings(&good, Step::Preview))),
+    );
 
     let mut wrong = world::definition();
     wrong.spec.fields.retain(|rule| rule.to != "vin");
@@ -37,10 +44,16 @@ pub(crate) fn add(gallery: &mut Gallery) {
     for rule in &mut wrong.spec.fields {
         rule.unmatched = Unmatched::Fail;
     }
-    gallery.add("wizard-mappings--wrong", page(&shell, &Ok(mappings(&wrong, Step::Mappings))));
+    gallery.add(
+        "wizard-mappings--wrong",
+        page(&shell, &Ok(mappings(&wrong, Step::Mappings))),
+    );
 
     let mut none = world::definition();
     none.spec.fields.clear();
-    gallery.add("wizard-mappings--empty", page(&shell, &Ok(mappings(&none, Step::Mappings))));
+    gallery.add(
+        "wizard-mappings--empty",
+        page(&shell, &Ok(mappings(&none, Step::Mappings))),
+    );
     gallery.add("wizard-mappings--error", page(&shell, &Err(world::unavailable())));
 }

@@ -24,7 +24,10 @@ pub(crate) struct Gallery {
 
 impl Gallery {
     fn add(&mut self, name: &str, page: maud::Markup) {
-        assert!(self.pages.iter().all(|other| other.name != name), "{name} is there twice");
+        assert!(
+            self.pages.iter().all(|other| other.name != name),
+            "{name} is there twice"
+        );
         self.pages.push(Page {
             name: name.to_owned(),
             html: page.into_string(),

@@ -12,8 +12,8 @@ use landbridge_model::config::SyncStatus;
 use landbridge_model::hubspot::{ObjectSchema, PropertyDefinition, PropertyOption, PropertyType};
 use landbridge_model::salesforce::{FieldDescribe, FieldType, ObjectDescribe, PicklistValue};
 use landbridge_model::sync::{
-    AssociationRule, Condition, DeleteRule, FieldRule, Filter, HubSpotEnd, MaxDeletes, Metadata, OnLeave, Operator,
-    Rules, SalesforceEnd, Scalars, SyncDefinition, SyncSpec, Unmatched,
+    AssociationRule, Condition, DeleteRule, FieldRule, Filter, HubSpotEnd, MaxDeletes, Metadata, OnLeave,
+    Operator, Rules, SalesforceEnd, Scalars, SyncDefinition, SyncSpec, Unmatched,
 };
 use landbridge_model::{ObjectTypeId, SalesforceId, SyncName, TenantId, Version};
 
@@ -46,10 +46,16 @@ pub(crate) fn version() -> Version {
 /// A visitor who may do everything, at a place of the sample tenant.
 pub(crate) fn shell(place: Place) -> Shell {
     Shell {
-        person: Some(Person { name: "Mira Okonkwo".to_owned(), role: Role::Admin }),
+        person: Some(Person {
+            name: "Mira Okonkwo".to_owned(),
+            role: Role::Admin,
+        }),
         csrf: "sample-token".to_owned(),
         theme: Theme::System,
-        tenant: Some(TenantHead { id: tenant(), suspended: None }),
+        tenant: Some(TenantHead {
+            id: tenant(),
+            suspended: None,
+        }),
         place,
         notices: Vec::new(),
         now: now(),
@@ -59,13 +65,23 @@ pub(crate) fn shell(place: Place) -> Shell {
 
 /// The same outside of any tenant.
 pub(crate) fn wide_shell(place: Place) -> Shell {
-    Shell { tenant: None, path: "/".to_owned(), ..shell(place) }
+    Shell {
+        tenant: None,
+        path: "/".to_owned(),
+        ..shell(place)
+    }
 }
 
 /// The same for somebody who may only look.
 pub(crate) fn viewer(shell: Shell) -> Shell {
-    let person = Person { name: "Jo Lind".to_owned(), role: Role::Viewer };
-    Shell { person: Some(person), ..shell }
+    let person = Person {
+        name: "Jo Lind".to_owned(),
+        role: Role::Viewer,
+    };
+    Shell {
+        person: Some(person),
+        ..shell
+    }
 }
 
 /// What a page shows when control cannot be asked.
@@ -123,7 +139,10 @@ fn picklist(name: &str, label: &str, values: &[(&str, bool)]) -> FieldDescribe {
         label: None,
         active: *active,
     });
-    FieldDescribe { picklist_values: values.collect(), ..field(name, label, FieldType::Picklist) }
+    FieldDescribe {
+        picklist_values: values.collect(),
+        ..field(name, label, FieldType::Picklist)
+    }
 }
 
 pub(crate) fn property(name: &str, label: &str, kind: PropertyType, field_type: &str) -> PropertyDefinition {
@@ -143,7 +162,10 @@ fn enumeration(name: &str, label: &str, options: &[(&str, &str)]) -> PropertyDef
         label: (*label).to_owned(),
         value: (*value).to_owned(),
     });
-    PropertyDefinition { options: options.collect(), ..property(name, label, PropertyType::Enumeration, "select") }
+    PropertyDefinition {
+        options: options.collect(),
+        ..property(name, label, PropertyType::Enumeration, "select")
+    }
 }
 
 /// `Vehicle__c`, as the org describes it.
@@ -166,8 +188,26 @@ pub(crate) fn vehicle() -> ObjectDescribe {
             field("Electric__c", "Electric", FieldType::Boolean),
             field("Notes__c", "Notes", FieldType::TextArea),
             field("Position__c", "Position", FieldType::Location),
-            picklist("Status__c", "Status", &[("Available", true), ("Rented", true), ("In Service", true), ("Scrapped", false)]),
-            picklist("Fuel__c", "Fuel", &[("Petrol", true), ("Diesel", true), ("Electric", true), ("Hydrogen", true)]),
+            picklist(
+                "Status__c",
+                "Status",
+                &[
+                    ("Available", true),
+                    ("Rented", true),
+                    ("In Service", true),
+                    ("Scrapped", false),
+                ],
+            ),
+            picklist(
+                "Fuel__c",
+                "Fuel",
+                &[
+                    ("Petrol", true),
+                    ("Diesel", true),
+                    ("Electric", true),
+                    ("Hydrogen", true),
+                ],
+            ),
             lookup("Account__c", "Owner Account", &["Account"]),
             lookup("Depot__c", "Depot", &["Depot__c"]),
             lookup("Insurer__c", "Insurer", &["Insurer__c"]),
@@ -180,7 +220,12 @@ pub(crate) fn vehicle() -> ObjectDescribe {
 pub(crate) fn vehicles() -> ObjectSchema {
     let read_only = PropertyDefinition {
         read_only: true,
-        ..property("hs_createdate", "Object create date/time", PropertyType::DateTime, "date")
+        ..property(
+            "hs_createdate",
+            "Object create date/time",
+            PropertyType::DateTime,
+            "date",
+        )
     };
     ObjectSchema {
         object_type_id: ObjectTypeId::new("2-4127733"),
@@ -197,15 +242,32 @@ pub(crate) fn vehicles() -> ObjectSchema {
             property("registered_on", "Registered on", PropertyType::Date, "date"),
             property("next_service", "Next service", PropertyType::Date, "date"),
             property("notes", "Notes", PropertyType::String, "textarea"),
-            enumeration("status", "Status", &[("Available", "Available"), ("Rented", "Rented"), ("In Service", "In service")]),
-            enumeration("fuel_type", "Fuel type", &[("petrol", "Petrol"), ("diesel", "Diesel"), ("ev", "Electric")]),
+            enumeration(
+                "status",
+                "Status",
+                &[
+                    ("Available", "Available"),
+                    ("Rented", "Rented"),
+                    ("In Service", "In service"),
+                ],
+            ),
+            enumeration(
+                "fuel_type",
+                "Fuel type",
+                &[("petrol", "Petrol"), ("diesel", "Diesel"), ("ev", "Electric")],
+            ),
             read_only,
         ],
     }
 }
 
 pub(crate) fn rule(from: &str, to: &str) -> FieldRule {
-    FieldRule { from: from.to_owned(), to: to.to_owned(), values: IndexMap::new(), unmatched: Unmatched::Fail }
+    FieldRule {
+        from: from.to_owned(),
+        to: to.to_owned(),
+        values: IndexMap::new(),
+        unmatched: Unmatched::Fail,
+    }
 }
 
 /// The sync of vehicles with nothing left to put right.
@@ -214,10 +276,18 @@ pub(crate) fn definition() -> SyncDefinition {
     SyncDefinition {
         api_version: "landbridge/v1".to_owned(),
         kind: "Sync".to_owned(),
-        metadata: Metadata { tenant: tenant(), name: sync_name("vehicles") },
+        metadata: Metadata {
+            tenant: tenant(),
+            name: sync_name("vehicles"),
+        },
         spec: SyncSpec {
-            salesforce: SalesforceEnd { object: "Vehicle__c".to_owned() },
-            hubspot: HubSpotEnd { object_type: "vehicles".to_owned(), id_property: "salesforce_id".to_owned() },
+            salesforce: SalesforceEnd {
+                object: "Vehicle__c".to_owned(),
+            },
+            hubspot: HubSpotEnd {
+                object_type: "vehicles".to_owned(),
+                id_property: "salesforce_id".to_owned(),
+            },
             rules: Rules {
                 delete: DeleteRule::DeleteRecord,
                 max_deletes: Some(MaxDeletes::Percent(5)),
@@ -253,7 +323,10 @@ pub(crate) fn definition() -> SyncDefinition {
                 rule("Registered__c", "registered_on"),
                 rule("Status__c", "status"),
                 FieldRule {
-                    values: fuel.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect(),
+                    values: fuel
+                        .iter()
+                        .map(|(from, to)| ((*from).to_owned(), (*to).to_owned()))
+                        .collect(),
                     unmatched: Unmatched::LeaveEmpty,
                     ..rule("Fuel__c", "fuel_type")
                 },

@@ -5,7 +5,9 @@ use std::time::Duration;
 use landbridge_model::TenantId;
 use maud::{Markup, html};
 
-use crate::console::parts::{self, Health, Icon, Paging, Table, cell, count, duration, health_badge, number, pager};
+use crate::console::parts::{
+    self, Health, Icon, Paging, Table, cell, count, duration, health_badge, number, pager,
+};
 use crate::console::{Content, Shell, paths};
 
 /// What the page shows.
@@ -61,11 +63,27 @@ pub fn page(shell: &Shell, content: &Content<AllHealth>) -> Markup {
 
 fn inner(view: &AllHealth) -> Markup {
     if view.rows.is_empty() {
-        return parts::empty(Icon::Pulse, "No tenant yet", "As soon as a tenant is connected, this page tells how it stands.", &html! { a.button href=(paths::TENANTS) { "To the tenants" } });
+        return parts::empty(
+            Icon::Pulse,
+            "No tenant yet",
+            "As soon as a tenant is connected, this page tells how it stands.",
+            &html! { a.button href=(paths::TENANTS) { "To the tenants" } },
+        );
     }
-    let mut table = Table::new("Health by tenant").hidden_caption().column("Tenant").column("Health").numbers("Behind").numbers("p99, 24 h")
-        .numbers("Backlog").numbers("Parked links").numbers("Refused").numbers("Held").column("Calls used");
-    let length = |length: Option<Duration>| cell(html! { @match length { Some(length) => (duration(length)), None => span.quiet { "–" } } });
+    let mut table = Table::new("Health by tenant")
+        .hidden_caption()
+        .column("Tenant")
+        .column("Health")
+        .numbers("Behind")
+        .numbers("p99, 24 h")
+        .numbers("Backlog")
+        .numbers("Parked links")
+        .numbers("Refused")
+        .numbers("Held")
+        .column("Calls used");
+    let length = |length: Option<Duration>| {
+        cell(html! { @match length { Some(length) => (duration(length)), None => span.quiet { "–" } } })
+    };
     let share = |share: Option<u64>| html! { @match share { Some(share) => { (share) " %" }, None => "–" } };
     for row in &view.rows {
         table.row(vec![

@@ -63,7 +63,10 @@ fn side(budget: Option<&ApiBudget>, name: &str) -> Markup {
 }
 
 fn allocation(shell: &Shell, tenant: &TenantId, budgets: &Budgets) -> Markup {
-    let value = budgets.allocation.map(|calls| calls.to_string()).unwrap_or_default();
+    let value = budgets
+        .allocation
+        .map(|calls| calls.to_string())
+        .unwrap_or_default();
     let wrong: Vec<&Problem> = budgets.problems.iter().collect();
     html! {
         @if shell.may(Role::Operator) {

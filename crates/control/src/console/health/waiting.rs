@@ -46,7 +46,11 @@ pub(super) fn held(shell: &Shell, tenant: &TenantId, held: &[HeldDeletes]) -> Ma
 }
 
 pub(super) fn backlog(lanes: &[Backlog]) -> Markup {
-    let mut table = Table::new("Backlog by lane").column("Lane").column("Waits for the").numbers("Messages").column("Oldest");
+    let mut table = Table::new("Backlog by lane")
+        .column("Lane")
+        .column("Waits for the")
+        .numbers("Messages")
+        .column("Oldest");
     for lane in lanes {
         table.row(vec![
             lane.lane.as_str().into(),
@@ -66,7 +70,11 @@ pub(super) fn parked(tenant: &TenantId, groups: &[ParkedLinks]) -> Markup {
     if groups.is_empty() {
         return html! { section.card { h2 { "Links that wait" } p.quiet { "No link waits for its parent." } } };
     }
-    let mut table = Table::new("Links that wait for a record").column("Lookup").column("Waits for").numbers("Links").column("Oldest");
+    let mut table = Table::new("Links that wait for a record")
+        .column("Lookup")
+        .column("Waits for")
+        .numbers("Links")
+        .column("Oldest");
     for group in groups {
         table.row(vec![
             cell(html! { code { (group.field) } br; span.quiet { (group.sync) } }),

@@ -3,7 +3,6 @@
 
 use maud::{Markup, html};
 
-
 /// Which of the palette's colours a series has. Names, legend and table tell the same without colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are the colours' places in the palette")]
@@ -157,7 +156,13 @@ impl Chart {
 
 /// Bars stacked on each other, one for each time.
 pub fn stacked_bars(chart: &Chart) -> Markup {
-    let height_of = |place: usize| chart.series.iter().filter_map(|series| series.values.get(place).copied().flatten()).sum();
+    let height_of = |place: usize| {
+        chart
+            .series
+            .iter()
+            .filter_map(|series| series.values.get(place).copied().flatten())
+            .sum()
+    };
     let tallest: u64 = (0..chart.times.len()).map(height_of).max().unwrap_or(0);
     let top = ceiling(tallest);
     let columns = chart.columns();
@@ -173,7 +178,13 @@ pub fn stacked_bars(chart: &Chart) -> Markup {
             // What happened is seen, however little it is beside the rest.
             let tall = (to - from).max(u64::from(value > 0) * 2);
             if tall > 0 {
-                bars.push((left, HEIGHT.saturating_sub(from + tall), width, tall, series.tone.as_str()));
+                bars.push((
+                    left,
+                    HEIGHT.saturating_sub(from + tall),
+                    width,
+                    tall,
+                    series.tone.as_str(),
+                ));
             }
         }
     }
@@ -185,8 +196,17 @@ pub fn stacked_bars(chart: &Chart) -> Markup {
 
 /// A line for each series; a gap where nothing was measured.
 pub fn lines(chart: &Chart) -> Markup {
-    let largest = chart.series.iter().flat_map(|series| series.values.iter().flatten()).copied().max();
-    let top = ceiling(largest.unwrap_or(0).max(chart.bound.as_ref().map_or(0, |bound| bound.value)));
+    let largest = chart
+        .series
+        .iter()
+        .flat_map(|series| series.values.iter().flatten())
+        .copied()
+        .max();
+    let top = ceiling(
+        largest
+            .unwrap_or(0)
+            .max(chart.bound.as_ref().map_or(0, |bound| bound.value)),
+    );
     let last = chart.columns().saturating_sub(1).max(1);
     let path = |series: &Series| {
         let mut path = String::new();
@@ -228,7 +248,11 @@ mod tests {
             summary: "None.".to_owned(),
             times: (0..values.len()).map(|hour| format!("{hour}:00")).collect(),
             unit: count,
-            series: vec![Series { name: "created".to_owned(), tone: Tone::One, values }],
+            series: vec![Series {
+                name: "created".to_owned(),
+                tone: Tone::One,
+                values,
+            }],
             bound: None,
         }
     }

@@ -30,7 +30,13 @@ pub struct Control<'a> {
 
 /// The `id` of a control: its name with nothing in it that a selector would stumble over.
 pub fn anchor(name: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
     let id: String = name.chars().map(plain).collect();
     format!("c-{}", id.trim_matches('-'))
 }

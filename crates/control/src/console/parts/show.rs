@@ -37,13 +37,17 @@ pub fn icon(shape: Icon) -> Markup {
         Icon::Attention => "M10 3l8 14H2zM10 8v4M10 14.5v.01",
         Icon::Bad => "M10 2a8 8 0 100 16 8 8 0 000-16zM10 6v5M10 13.8v.01",
         Icon::Stopped => "M6.5 2.5h7l4 4v7l-4 4h-7l-4-4v-7zM7 10h6",
-        Icon::Unknown => "M10 2a8 8 0 100 16 8 8 0 000-16zM7.6 8a2.4 2.4 0 114 1.7c-1 .8-1.6 1.2-1.6 2.1M10 14.4v.01",
+        Icon::Unknown => {
+            "M10 2a8 8 0 100 16 8 8 0 000-16zM7.6 8a2.4 2.4 0 114 1.7c-1 .8-1.6 1.2-1.6 2.1M10 14.4v.01"
+        }
         Icon::Plug => "M7 2v4M13 2v4M5 6h10v3a5 5 0 01-10 0zM10 14v4",
         Icon::Import => "M10 2v10M6 8.5l4 4 4-4M3 14v3h14v-3",
         Icon::Pulse => "M2 10h4l2-6 4 12 2-6h4",
         Icon::Search => "M9 3a6 6 0 100 12A6 6 0 009 3zM13.5 13.5L18 18",
         Icon::Log => "M5 2h10v16H5zM8 6h4M8 10h4M8 14h2",
-        Icon::Sun => "M10 6a4 4 0 100 8 4 4 0 000-8zM10 1v2M10 17v2M1 10h2M17 10h2M3.6 3.6l1.4 1.4M15 15l1.4 1.4M3.6 16.4L5 15M15 5l1.4-1.4",
+        Icon::Sun => {
+            "M10 6a4 4 0 100 8 4 4 0 000-8zM10 1v2M10 17v2M1 10h2M17 10h2M3.6 3.6l1.4 1.4M15 15l1.4 1.4M3.6 16.4L5 15M15 5l1.4-1.4"
+        }
         Icon::Moon => "M16.5 12.5A7 7 0 017.5 3.5a7 7 0 109 9z",
         Icon::System => "M2 3h16v11H2zM7 18h6M10 14v4",
         Icon::Arrow => "M3 10h13M11.5 5.5L16 10l-4.5 4.5",

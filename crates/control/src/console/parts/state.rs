@@ -110,7 +110,11 @@ fn sentence(words: &str) -> String {
 }
 
 fn ended(words: &str) -> String {
-    if words.ends_with(['.', '?', '!', ':']) { words.to_owned() } else { format!("{words}.") }
+    if words.ends_with(['.', '?', '!', ':']) {
+        words.to_owned()
+    } else {
+        format!("{words}.")
+    }
 }
 
 #[cfg(test)]

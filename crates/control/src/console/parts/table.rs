@@ -75,21 +75,33 @@ impl Table {
     /// A column of words.
     #[must_use]
     pub fn column(mut self, head: &'static str) -> Self {
-        self.columns.push(Column { head, numeric: false, quiet: false });
+        self.columns.push(Column {
+            head,
+            numeric: false,
+            quiet: false,
+        });
         self
     }
 
     /// A column of numbers, aligned to the right.
     #[must_use]
     pub fn numbers(mut self, head: &'static str) -> Self {
-        self.columns.push(Column { head, numeric: true, quiet: false });
+        self.columns.push(Column {
+            head,
+            numeric: true,
+            quiet: false,
+        });
         self
     }
 
     /// A column of buttons or boxes; its head is for screen readers only.
     #[must_use]
     pub fn controls(mut self, head: &'static str) -> Self {
-        self.columns.push(Column { head, numeric: false, quiet: true });
+        self.columns.push(Column {
+            head,
+            numeric: false,
+            quiet: true,
+        });
         self
     }
 
@@ -145,7 +157,10 @@ impl Table {
 
     /// All rows by themselves.
     pub fn lines(&self) -> Markup {
-        let all = self.rows.iter().map(|(id, cells)| self.line(id.as_deref(), cells).into_string());
+        let all = self
+            .rows
+            .iter()
+            .map(|(id, cells)| self.line(id.as_deref(), cells).into_string());
         PreEscaped(all.collect())
     }
 }

@@ -77,7 +77,10 @@ pub fn ago(now: Timestamp, then: Timestamp) -> Markup {
     let words = match u64::try_from(seconds) {
         Ok(0..5) => "just now".to_owned(),
         Ok(past) => {
-            let coarse = [86_400, 3_600, 60, 1].into_iter().find(|unit| past >= *unit).unwrap_or(1);
+            let coarse = [86_400, 3_600, 60, 1]
+                .into_iter()
+                .find(|unit| past >= *unit)
+                .unwrap_or(1);
             format!("{} ago", duration(Duration::from_secs(past / coarse * coarse)))
         }
         Err(_) => format!("in {}", duration(Duration::from_secs(seconds.unsigned_abs()))),
@@ -108,28 +111,51 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped() {
-        for (number, words) in [(0, "0"), (999, "999"), (1000, "1\u{202f}000"), (1_234_567, "1\u{202f}234\u{202f}567")] {
+        for (number, words) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1\u{202f}000"),
+            (1_234_567, "1\u{202f}234\u{202f}567"),
+        ] {
             assert_eq!(count(number), words);
         }
     }
 
     #[test]
     fn a_length_of_time_is_told_in_two_units() {
-        for (seconds, words) in [(1, "1 s"), (70, "1 min 10 s"), (3600, "1 h"), (90_061, "1 d 1 h"), (86_410, "1 d")] {
-            assert_eq!(duration(Duration::from_secs(seconds)).replace('\u{a0}', " "), words);
+        for (seconds, words) in [
+            (1, "1 s"),
+            (70, "1 min 10 s"),
+            (3600, "1 h"),
+            (90_061, "1 d 1 h"),
+            (86_410, "1 d"),
+        ] {
+            assert_eq!(
+                duration(Duration::from_secs(seconds)).replace('\u{a0}', " "),
+                words
+            );
         }
         assert_eq!(duration(Duration::from_millis(120)), "120 ms");
     }
 
     #[test]
     fn a_share_never_claims_to_be_done_early_nor_divides_by_nothing() {
-        assert_eq!((percent(999, 1000), percent(1000, 1000), percent(0, 0), percent(5, 2)), (99, 100, 0, 100));
+        assert_eq!(
+            (
+                percent(999, 1000),
+                percent(1000, 1000),
+                percent(0, 0),
+                percent(5, 2)
+            ),
+            (99, 100, 0, 100)
+        );
     }
 
     #[test]
     fn ages_are_told_in_one_unit() {
         let now = Timestamp::from_second(1_000_000).unwrap();
-        let words = |seconds: i64| ago(now, Timestamp::from_second(1_000_000 - seconds).unwrap()).into_string();
+        let words =
+            |seconds: i64| ago(now, Timestamp::from_second(1_000_000 - seconds).unwrap()).into_string();
         assert!(words(2).contains(">just now<"));
         assert!(words(125).contains(">2\u{a0}min ago<"), "{}", words(125));
         assert!(words(-60).contains(">in 1\u{a0}min<"));

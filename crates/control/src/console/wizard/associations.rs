@@ -72,7 +72,10 @@ pub fn page(shell: &Shell, content: &Content<Associations>) -> Markup {
             &view.problems,
             inner(view),
         ),
-        Err(trouble) => shell.document(Step::Associations.title(), &crate::console::parts::failed(trouble)),
+        Err(trouble) => shell.document(
+            Step::Associations.title(),
+            &crate::console::parts::failed(trouble),
+        ),
     }
 }
 
@@ -134,27 +137,71 @@ fn row(view: &Associations, place: usize, lookup: &LookupRow) -> Markup {
     }
 }
 
-fn chosen(view: &Associations, place: usize, at: usize, lookup: &LookupRow, rule: &AssociationRule) -> Markup {
+fn chosen(
+    view: &Associations,
+    place: usize,
+    at: usize,
+    lookup: &LookupRow,
+    rule: &AssociationRule,
+) -> Markup {
     let name = |what: &str| format!("associations[{place}].{what}");
     let wrong = |what: &str| -> Vec<&Problem> {
         let key = format!("spec.associations[{at}]{what}");
-        view.problems.iter().filter(|problem| problem.place == key).collect()
+        view.problems
+            .iter()
+            .filter(|problem| problem.place == key)
+            .collect()
     };
-    let end = lookup.ends.iter().find(|end| end.name == rule.to).or(lookup.ends.first());
-    let ends: Vec<Choice> = lookup.ends.iter().map(|end| Choice {
-        value: end.name.clone(), label: end.label.clone(), note: end.kept_by.clone(), ..Choice::default()
-    }).collect();
-    let matches: Vec<Choice> = end.map(|end| end.matches.iter().enumerate().map(|(number, (value, label))| Choice {
-        // The first is the default: leaving it out keeps the definition as short as a person would write it.
-        value: if number == 0 { String::new() } else { value.clone() },
-        label: label.clone(),
-        note: if number == 0 { format!("{value}, default") } else { value.clone() },
-        ..Choice::default()
-    }).collect()).unwrap_or_default();
-    let is_default = end.and_then(|end| end.matches.first()).is_some_and(|(value, _)| rule.match_property.as_ref() == Some(value));
-    let labels: Vec<Choice> = end.map(|end| end.labels.iter().map(|label| Choice {
-        value: label.clone(), label: label.clone(), note: "label of this portal".to_owned(), ..Choice::default()
-    }).collect()).unwrap_or_default();
+    let end = lookup
+        .ends
+        .iter()
+        .find(|end| end.name == rule.to)
+        .or(lookup.ends.first());
+    let ends: Vec<Choice> = lookup
+        .ends
+        .iter()
+        .map(|end| Choice {
+            value: end.name.clone(),
+            label: end.label.clone(),
+            note: end.kept_by.clone(),
+            ..Choice::default()
+        })
+        .collect();
+    let matches: Vec<Choice> = end
+        .map(|end| {
+            end.matches
+                .iter()
+                .enumerate()
+                .map(|(number, (value, label))| Choice {
+                    // The first is the default: leaving it out keeps the definition as short as a person would write it.
+                    value: if number == 0 { String::new() } else { value.clone() },
+                    label: label.clone(),
+                    note: if number == 0 {
+                        format!("{value}, default")
+                    } else {
+                        value.clone()
+                    },
+                    ..Choice::default()
+                })
+                .collect()
+        })
+        .unwrap_or_default();
+    let is_default = end
+        .and_then(|end| end.matches.first())
+        .is_some_and(|(value, _)| rule.match_property.as_ref() == Some(value));
+    let labels: Vec<Choice> = end
+        .map(|end| {
+            end.labels
+                .iter()
+                .map(|label| Choice {
+                    value: label.clone(),
+                    label: label.clone(),
+                    note: "label of this portal".to_owned(),
+                    ..Choice::default()
+                })
+                .collect()
+        })
+        .unwrap_or_default();
     let list = format!("labels-{place}");
     let (of_row, to, matching, label) = (wrong(""), wrong(".to"), wrong(".match"), wrong(".label"));
     let of_field = wrong(".field");

@@ -1,14 +1,15 @@
 //! Step 6: which records travel.
 
+use landbridge_model::Problem;
 use landbridge_model::salesforce::{FieldDescribe, FieldType};
 use landbridge_model::sync::{Condition, DeleteRule, Filter, OnLeave, Operator};
-use landbridge_model::Problem;
 use maud::{Markup, html};
 
 use super::mappings::field_type;
 use super::{Draft, Step, step_page};
 use crate::console::parts::{
-    Choice, Control, Icon, choice_list, choices, combobox, count, empty, icon, problems_at, radios, select, text_input, anchor, trouble,
+    Choice, Control, Icon, anchor, choice_list, choices, combobox, count, empty, icon, problems_at, radios,
+    select, text_input, trouble,
 };
 use crate::console::{Content, Shell, Trouble, fields};
 
@@ -70,7 +71,11 @@ pub fn page(shell: &Shell, content: &Content<FilterStep>) -> Markup {
 }
 
 fn inner(view: &FilterStep) -> Markup {
-    let conditions = view.filter.as_ref().map(|filter| filter.all.as_slice()).unwrap_or_default();
+    let conditions = view
+        .filter
+        .as_ref()
+        .map(|filter| filter.all.as_slice())
+        .unwrap_or_default();
     html! {
         (choice_list("filter-fields", &field_choices(view)))
         div id=(anchor("spec.filter.all")) { (counts(view)) }
@@ -108,9 +113,20 @@ fn counts(view: &FilterStep) -> Markup {
 fn row(view: &FilterStep, place: usize, condition: &Condition) -> Markup {
     let at = format!("spec.filter.all[{place}]");
     let (field, op, value) = (format!("{at}.field"), format!("{at}.op"), format!("{at}.value"));
-    let problems: Vec<&Problem> = view.problems.iter().filter(|problem| problem.place == at).collect();
-    let described = view.fields.iter().find(|field| field.name.eq_ignore_ascii_case(&condition.field));
-    let text = condition.value.as_ref().map(|values| values.0.join(", ")).unwrap_or_default();
+    let problems: Vec<&Problem> = view
+        .problems
+        .iter()
+        .filter(|problem| problem.place == at)
+        .collect();
+    let described = view
+        .fields
+        .iter()
+        .find(|field| field.name.eq_ignore_ascii_case(&condition.field));
+    let text = condition
+        .value
+        .as_ref()
+        .map(|values| values.0.join(", "))
+        .unwrap_or_default();
     html! {
         div.condition id=(anchor(&at)) role="group" aria-label={ "Condition " (place + 1) } {
             (combobox(Control { name: &field, label: "Field", value: &condition.field, is_label_hidden: place > 0, required: true, rechecks: true, ..Control::default() }, "filter-fields", "Choose a field"))
@@ -126,15 +142,28 @@ fn row(view: &FilterStep, place: usize, condition: &Condition) -> Markup {
 }
 
 /// One value of a picklist is chosen; anything else is typed.
-fn values(name: &str, text: &str, condition: &Condition, field: Option<&FieldDescribe>, place: usize) -> Markup {
-    let is_list = matches!(condition.op, Operator::In | Operator::NotIn | Operator::Includes | Operator::Excludes);
+fn values(
+    name: &str,
+    text: &str,
+    condition: &Condition,
+    field: Option<&FieldDescribe>,
+    place: usize,
+) -> Markup {
+    let is_list = matches!(
+        condition.op,
+        Operator::In | Operator::NotIn | Operator::Includes | Operator::Excludes
+    );
     let control = Control {
         name,
         label: "Value",
         value: text,
         is_label_hidden: place > 0,
         rechecks: true,
-        hint: if is_list { "Several, separated by commas." } else { "" },
+        hint: if is_list {
+            "Several, separated by commas."
+        } else {
+            ""
+        },
         ..Control::default()
     };
     match field {
@@ -163,12 +192,19 @@ fn input_type(field: &FieldDescribe) -> &'static str {
 }
 
 fn on_leave(view: &FilterStep) -> Markup {
-    let chosen = match view.filter.as_ref().map(|filter| filter.on_leave).unwrap_or_default() {
+    let chosen = match view
+        .filter
+        .as_ref()
+        .map(|filter| filter.on_leave)
+        .unwrap_or_default()
+    {
         OnLeave::Keep => "keep",
         OnLeave::DeleteRule => "delete-rule",
     };
     let rule = match view.delete {
-        DeleteRule::DoNothing => "As if it were deleted in Salesforce. The delete rule of this sync says: do nothing.".to_owned(),
+        DeleteRule::DoNothing => {
+            "As if it were deleted in Salesforce. The delete rule of this sync says: do nothing.".to_owned()
+        }
         DeleteRule::DeleteRecord => format!(
             "As if it were deleted in Salesforce. The delete rule of this sync says: delete the {}, within the safety limit.",
             view.draft.object_type.0
@@ -192,7 +228,12 @@ fn field_choices(view: &FilterStep) -> Vec<Choice> {
             value: field.name.clone(),
             label: field.label.clone(),
             note: field_type(field).to_owned(),
-            group: if field.custom { "Custom fields" } else { "Standard fields" }.to_owned(),
+            group: if field.custom {
+                "Custom fields"
+            } else {
+                "Standard fields"
+            }
+            .to_owned(),
             disabled: false,
         })
         .collect();
@@ -220,12 +261,18 @@ const OPERATORS: [(Operator, &str, &str); 14] = [
 
 /// The word of an operator in the definition and in forms.
 pub fn operator_word(operator: Operator) -> &'static str {
-    OPERATORS.iter().find(|(known, _, _)| *known == operator).map_or("", |(_, word, _)| word)
+    OPERATORS
+        .iter()
+        .find(|(known, _, _)| *known == operator)
+        .map_or("", |(_, word, _)| word)
 }
 
 /// The words of an operator on pages.
 pub(crate) fn operator_phrase(operator: Operator) -> &'static str {
-    OPERATORS.iter().find(|(known, _, _)| *known == operator).map_or("", |(_, _, phrase)| phrase)
+    OPERATORS
+        .iter()
+        .find(|(known, _, _)| *known == operator)
+        .map_or("", |(_, _, phrase)| phrase)
 }
 
 /// Those that make sense for a field; all while none is chosen.
@@ -238,7 +285,10 @@ fn operators(field: Option<&FieldDescribe>) -> Vec<Choice> {
         Operator::Equals | Operator::NotEquals => !is_set,
         _ => !is_set && !is_flag,
     };
-    let pairs: Vec<(&str, &str)> =
-        OPERATORS.iter().filter(|(operator, _, _)| fits(operator)).map(|(_, word, phrase)| (*word, *phrase)).collect();
+    let pairs: Vec<(&str, &str)> = OPERATORS
+        .iter()
+        .filter(|(operator, _, _)| fits(operator))
+        .map(|(_, word, phrase)| (*word, *phrase))
+        .collect();
     choices(&pairs)
 }

@@ -6,7 +6,8 @@ use maud::{Markup, html};
 
 use super::{Step, stepper};
 use crate::console::parts::{
-    self, Choice, Control, Icon, choice_list, combobox, count, empty, error_summary, icon, of_limit, submit, text_input,
+    self, Choice, Control, Icon, choice_list, combobox, count, empty, error_summary, icon, of_limit, submit,
+    text_input,
 };
 use crate::console::{Content, Shell, fields, paths};
 
@@ -76,8 +77,17 @@ fn inner(shell: &Shell, tenant: &TenantId, view: &MapObjects) -> Markup {
             &html! { a.button href=(paths::tenant(tenant)) { "Back to connected apps" } },
         );
     }
-    let at = |place: &str| -> Vec<&Problem> { view.problems.iter().filter(|problem| problem.place == place).collect() };
-    let (object, object_type, name) = (at("spec.salesforce.object"), at("spec.hubspot.objectType"), at("metadata.name"));
+    let at = |place: &str| -> Vec<&Problem> {
+        view.problems
+            .iter()
+            .filter(|problem| problem.place == place)
+            .collect()
+    };
+    let (object, object_type, name) = (
+        at("spec.salesforce.object"),
+        at("spec.hubspot.objectType"),
+        at("metadata.name"),
+    );
     html! {
         (choice_list("salesforce-objects", &object_choices(view)))
         (choice_list("hubspot-objects", &type_choices(view)))
@@ -139,7 +149,12 @@ fn object_choices(view: &MapObjects) -> Vec<Choice> {
             (None, Some(sync)) => format!("already synced by {sync}"),
             (None, None) => String::new(),
         },
-        group: if object.object.custom { "Custom objects" } else { "Standard objects" }.to_owned(),
+        group: if object.object.custom {
+            "Custom objects"
+        } else {
+            "Standard objects"
+        }
+        .to_owned(),
         disabled: object.blocked.is_some(),
     };
     let mut choices: Vec<Choice> = view.objects.iter().map(choice).collect();
@@ -151,7 +166,11 @@ fn type_choices(view: &MapObjects) -> Vec<Choice> {
     let choice = |object: &TypeChoice| Choice {
         value: object.name.clone(),
         label: object.label.clone(),
-        note: object.synced_by.as_ref().map(|sync| format!("filled by {sync}")).unwrap_or_default(),
+        note: object
+            .synced_by
+            .as_ref()
+            .map(|sync| format!("filled by {sync}"))
+            .unwrap_or_default(),
         ..Choice::default()
     };
     let mut choices: Vec<Choice> = view.object_types.iter().map(choice).collect();

@@ -70,16 +70,36 @@ impl Mappings {
             .collect();
         let row = |rule: &FieldRule| {
             let field = around.object.and_then(|object| field_of(rule, object, around));
-            let property = around.object_type.and_then(|schema| schema.property(&rule.to)).cloned();
-            let creatable = field.as_ref().filter(|_| property.is_none()).and_then(|field| creatable(field, &rule.to));
-            MappingRow { rule: rule.clone(), field, property, suggested: None, creatable }
+            let property = around
+                .object_type
+                .and_then(|schema| schema.property(&rule.to))
+                .cloned();
+            let creatable = field
+                .as_ref()
+                .filter(|_| property.is_none())
+                .and_then(|field| creatable(field, &rule.to));
+            MappingRow {
+                rule: rule.clone(),
+                field,
+                property,
+                suggested: None,
+                creatable,
+            }
         };
-        let schema_of = |schema: Option<&ObjectSchema>| schema.map(|schema| schema.properties.clone()).unwrap_or_default();
+        let schema_of = |schema: Option<&ObjectSchema>| {
+            schema.map(|schema| schema.properties.clone()).unwrap_or_default()
+        };
         Self {
             draft,
-            fields: around.object.map(|object| object.fields.clone()).unwrap_or_default(),
+            fields: around
+                .object
+                .map(|object| object.fields.clone())
+                .unwrap_or_default(),
             properties: schema_of(around.object_type),
-            required: around.object_type.map(|schema| schema.required_properties.clone()).unwrap_or_default(),
+            required: around
+                .object_type
+                .map(|schema| schema.required_properties.clone())
+                .unwrap_or_default(),
             id_property: definition.spec.hubspot.id_property.clone(),
             rows: definition.spec.fields.iter().map(row).collect(),
             suggestions: Vec::new(),
@@ -88,13 +108,19 @@ impl Mappings {
     }
 
     fn lookups(&self) -> usize {
-        self.fields.iter().filter(|field| field.kind == FieldType::Reference && field.custom).count()
+        self.fields
+            .iter()
+            .filter(|field| field.kind == FieldType::Reference && field.custom)
+            .count()
     }
 }
 
 fn field_of(rule: &FieldRule, object: &ObjectDescribe, around: &Surroundings<'_>) -> Option<FieldDescribe> {
     object.field(&rule.from).cloned().or_else(|| {
-        let parent = around.parents.iter().find(|parent| parent.path.eq_ignore_ascii_case(&rule.from))?;
+        let parent = around
+            .parents
+            .iter()
+            .find(|parent| parent.path.eq_ignore_ascii_case(&rule.from))?;
         Some(parent.field.clone())
     })
 }
@@ -111,7 +137,10 @@ fn creatable(field: &FieldDescribe, name: &str) -> Option<PropertyDefinition> {
     };
     let proposal = propose::object_type(&alone);
     let rule = proposal.fields.first()?;
-    let mut property = proposal.properties.into_iter().find(|property| property.name == rule.to)?;
+    let mut property = proposal
+        .properties
+        .into_iter()
+        .find(|property| property.name == rule.to)?;
     if !name.is_empty() {
         name.clone_into(&mut property.name);
     }
@@ -137,8 +166,11 @@ fn inner(view: &Mappings) -> Markup {
     let is_required = |row: &MappingRow| view.required.contains(&row.rule.to);
     let placed: Vec<(usize, &MappingRow)> = view.rows.iter().enumerate().collect();
     let (required, others): (Vec<_>, Vec<_>) = placed.into_iter().partition(|(_, row)| is_required(row));
-    let missing: Vec<&String> =
-        view.required.iter().filter(|name| !view.rows.iter().any(|row| row.rule.to == **name)).collect();
+    let missing: Vec<&String> = view
+        .required
+        .iter()
+        .filter(|name| !view.rows.iter().any(|row| row.rule.to == **name))
+        .collect();
     html! {
         (choice_list("salesforce-fields", &field_choices(view)))
         (choice_list("hubspot-properties", &property_choices(view)))
@@ -199,12 +231,22 @@ fn mapping_row(view: &Mappings, place: usize, row: &MappingRow, required: bool) 
     let at = format!("spec.fields[{place}]");
     let from_name = format!("{at}.from");
     let to_name = format!("{at}.to");
-    let of_control = |name: &str| -> Vec<&Problem> { view.problems.iter().filter(|problem| problem.place == name).collect() };
+    let of_control = |name: &str| -> Vec<&Problem> {
+        view.problems
+            .iter()
+            .filter(|problem| problem.place == name)
+            .collect()
+    };
     let from_problems = of_control(&from_name);
     let to_problems = of_control(&to_name);
     let of_row: Vec<&Problem> = of_control(&at);
-    let of_values: Vec<&Problem> = view.problems.iter().filter(|problem| problem.place.starts_with(&format!("{at}.values"))).collect();
-    let is_wrong = !(from_problems.is_empty() && to_problems.is_empty() && of_row.is_empty() && of_values.is_empty());
+    let of_values: Vec<&Problem> = view
+        .problems
+        .iter()
+        .filter(|problem| problem.place.starts_with(&format!("{at}.values")))
+        .collect();
+    let is_wrong =
+        !(from_problems.is_empty() && to_problems.is_empty() && of_row.is_empty() && of_values.is_empty());
     html! {
         div.mapping-row.wrong[is_wrong] id=(anchor(&at)) role="group" aria-label={ "Mapping of " (row.rule.from) } data-refresh=(at) {
             div {
@@ -267,11 +309,21 @@ fn takes_values(field: &FieldDescribe, property: &PropertyDefinition) -> bool {
 }
 
 /// Each picklist value with the option that it becomes, and what happens to a value that has none.
-fn values(at: &str, row: &MappingRow, field: &FieldDescribe, property: &PropertyDefinition, problems: &[&Problem]) -> Markup {
+fn values(
+    at: &str,
+    row: &MappingRow,
+    field: &FieldDescribe,
+    property: &PropertyDefinition,
+    problems: &[&Problem],
+) -> Markup {
     let has_option = |value: &str| property.options.iter().any(|option| option.value == value);
     let target = |value: &str| row.rule.values.get(value).map(String::as_str);
     let is_unmatched = |value: &str| !target(value).map_or_else(|| has_option(value), has_option);
-    let unmatched = field.picklist_values.iter().filter(|value| is_unmatched(&value.value)).count();
+    let unmatched = field
+        .picklist_values
+        .iter()
+        .filter(|value| is_unmatched(&value.value))
+        .count();
     let policy_name = format!("{at}.unmatched");
     html! {
         details.values.below id=(anchor(&format!("{at}.values"))) open[unmatched > 0 || !problems.is_empty()] {
@@ -309,7 +361,11 @@ fn options(property: &PropertyDefinition, same: &str) -> Vec<Choice> {
     others
         .map(|option| Choice {
             value: option.value.clone(),
-            label: if option.label.is_empty() { option.value.clone() } else { option.label.clone() },
+            label: if option.label.is_empty() {
+                option.value.clone()
+            } else {
+                option.label.clone()
+            },
             ..Choice::default()
         })
         .collect()
@@ -343,7 +399,11 @@ fn policies() -> Vec<Choice> {
 /// A property that HubSpot requires and nothing fills yet.
 fn missing_row(view: &Mappings, place: usize, property: &str) -> Markup {
     let at = format!("spec.fields[{place}]");
-    let label = view.properties.iter().find(|known| known.name == property).map_or(property, |known| known.label.as_str());
+    let label = view
+        .properties
+        .iter()
+        .find(|known| known.name == property)
+        .map_or(property, |known| known.label.as_str());
     html! {
         div.mapping-row.wrong role="group" aria-label={ "Mapping to " (label) } data-refresh={ "required-" (property) } {
             (combobox(Control { name: &format!("{at}.from"), label: "Salesforce field", is_label_hidden: true, rechecks: true, ..Control::default() },
@@ -405,7 +465,12 @@ fn field_choices(view: &Mappings) -> Vec<Choice> {
             Family::None(reason) => reason.to_owned(),
             _ => field_type(field).to_owned(),
         },
-        group: if field.custom { "Custom fields" } else { "Standard fields" }.to_owned(),
+        group: if field.custom {
+            "Custom fields"
+        } else {
+            "Standard fields"
+        }
+        .to_owned(),
         disabled: matches!(Family::of(field.kind), Family::None(_)),
     };
     let mut choices: Vec<Choice> = view.fields.iter().filter(is_offered).map(choice).collect();
@@ -416,8 +481,16 @@ fn field_choices(view: &Mappings) -> Vec<Choice> {
 fn property_choices(view: &Mappings) -> Vec<Choice> {
     let choice = |property: &PropertyDefinition| Choice {
         value: property.name.clone(),
-        label: if property.label.is_empty() { property.name.clone() } else { property.label.clone() },
-        note: if property.read_only { "HubSpot computes it".to_owned() } else { property_type(property).to_owned() },
+        label: if property.label.is_empty() {
+            property.name.clone()
+        } else {
+            property.label.clone()
+        },
+        note: if property.read_only {
+            "HubSpot computes it".to_owned()
+        } else {
+            property_type(property).to_owned()
+        },
         group: String::new(),
         disabled: property.read_only || property.name == view.id_property,
     };

@@ -91,7 +91,7 @@ fn definition(view: &Preview) -> Markup {
             @if !view.notes.is_empty() {
                 section.part aria-label="Good to know" {
                     h3 { "Good to know" }
-                    ul.plain-list { @for note in &view.notes { li.map-line { (icon(Icon::Attention)) span { (note.what) } } } }
+                    ul.plain-list { @for note in &view.notes { li.map-line.note { (icon(Icon::Attention)) span { (note.what) } } } }
                 }
             }
             details {

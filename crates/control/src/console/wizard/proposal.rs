@@ -9,7 +9,8 @@ use maud::{Markup, html};
 use super::mappings::property_type;
 use super::{Step, stepper};
 use crate::console::parts::{
-    self, Control, Icon, Table, anchor, cell, check, choices, error_summary, icon, of_limit, select, submit, text_input,
+    self, Control, Icon, Table, anchor, cell, check, choices, error_summary, icon, of_limit, select, submit,
+    text_input,
 };
 use crate::console::{Content, Shell, paths};
 
@@ -52,11 +53,30 @@ pub fn page(shell: &Shell, tenant: &TenantId, content: &Content<ProposalReview>)
 fn inner(shell: &Shell, tenant: &TenantId, view: &ProposalReview) -> Markup {
     let proposal = &view.proposal;
     let text = |name: &str, label: &str, hint: &str, value: &str| {
-        let wrong: Vec<&Problem> = view.problems.iter().filter(|problem| problem.place == name).collect();
-        text_input(Control { name, label, hint, value, required: true, problems: &wrong, ..Control::default() }, "text", "off")
+        let wrong: Vec<&Problem> = view
+            .problems
+            .iter()
+            .filter(|problem| problem.place == name)
+            .collect();
+        text_input(
+            Control {
+                name,
+                label,
+                hint,
+                value,
+                required: true,
+                problems: &wrong,
+                ..Control::default()
+            },
+            "text",
+            "off",
+        )
     };
-    let display: Vec<(&str, &str)> =
-        proposal.properties.iter().map(|property| (property.name.as_str(), property.label.as_str())).collect();
+    let display: Vec<(&str, &str)> = proposal
+        .properties
+        .iter()
+        .map(|property| (property.name.as_str(), property.label.as_str()))
+        .collect();
     html! {
         (error_summary(&view.problems, |problem| Some(format!("#{}", anchor(&problem.place)))))
         (shell.form(&paths::new_object_type(tenant, &view.object.1), "wizard", html! {

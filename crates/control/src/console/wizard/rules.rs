@@ -58,13 +58,18 @@ fn inner(view: &SyncRules) -> Markup {
         DeleteRule::DeleteRecord => "delete-record",
     };
     let (unit, number) = limit(view);
-    let at = |place: &str| -> Vec<&Problem> { view.problems.iter().filter(|problem| problem.place == place).collect() };
+    let at = |place: &str| -> Vec<&Problem> {
+        view.problems
+            .iter()
+            .filter(|problem| problem.place == place)
+            .collect()
+    };
     let (limit_problems, grace_problems) = (at("spec.rules.maxDeletes"), at("spec.rules.grace"));
     let delete = format!("Delete {object}");
     html! {
         div.card {
             (fixed("When a record is created in Salesforce", &format!("A new {object} is created in HubSpot.")))
-            (fixed("When a record is changed in Salesforce", "The mapped properties of the HubSpot record are updated. Properties that are not mapped are left alone.")) 
+            (fixed("When a record is changed in Salesforce", "The mapped properties of the HubSpot record are updated. Properties that are not mapped are left alone."))
             div.part {
                 (radios("spec.rules.delete", "When a record is deleted in Salesforce", chosen, &[
                     ("do-nothing", "Do nothing", "HubSpot keeps the record as it is."),
@@ -77,7 +82,7 @@ fn inner(view: &SyncRules) -> Markup {
             p.quiet { "A mistake in Salesforce should not empty HubSpot. These hold while “" (delete) "” is chosen." }
             div.row {
                 (text_input(Control { name: "spec.rules.maxDeletes", label: "Hold deletes above", hint: "In one hour. Further ones wait until somebody approves or discards them in Sync health.",
-                    value: &number, rechecks: true, problems: &limit_problems, ..Control::default() }, "number", "off"))
+                    value: &number, rechecks: true, problems: &limit_problems, ..Control::default() }, "text", "off"))
                 (select(Control { name: "spec.rules.maxDeletes.unit", label: "Of what", hint: "A share is of this sync's records in HubSpot.", value: unit, rechecks: true, ..Control::default() },
                     &choices(&[("percent", "percent"), ("records", "records")])))
                 (text_input(Control { name: "spec.rules.grace", label: "Grace period", hint: "Optional. How long each delete waits, such as 15m or 24h. A record that is restored meanwhile is not deleted.",

@@ -73,7 +73,7 @@ fn inner(shell: &Shell, view: &TurnOn) -> Markup {
                 }
                 @if !view.creates.is_empty() {
                     p { "HubSpot lacks some things that this sync needs. Turning it on creates:" }
-                    ul.plain-list { @for line in &view.creates { li.map-line { (icon(Icon::Plus)) span { (line) } } } }
+                    ul.plain-list { @for line in &view.creates { li.map-line.note { (icon(Icon::Plus)) span { (line) } } } }
                 }
                 div { button.button.primary name=(fields::ACTION) value="start" disabled[blocked] { "Start continuous sync" } }
                 @if !may { p.reason { (icon(Icon::Lock)) "Your role may edit syncs but not turn them on. Save it for later and ask an operator." } }
@@ -100,7 +100,7 @@ pub fn turned_on(shell: &Shell, view: &TurnedOn) -> Markup {
             }
         }
         @if !view.created.is_empty() {
-            section.card { h2 { "Created in HubSpot" } ul.plain-list { @for line in &view.created { li.map-line { (icon(Icon::Good)) span { (line) } } } } }
+            section.card { h2 { "Created in HubSpot" } ul.plain-list { @for line in &view.created { li.map-line.note { (icon(Icon::Good)) span { (line) } } } } }
         }
         section.card {
             h2 { "Bring over what exists already" }
