@@ -2,8 +2,11 @@
 
 mod connected;
 mod entry;
+mod health;
+mod imports;
 mod mappings;
 mod preview;
+mod records;
 mod running;
 mod wizard;
 pub(crate) mod world;
@@ -44,5 +47,8 @@ pub(crate) fn pages() -> Vec<Page> {
     mappings::add(&mut gallery);
     preview::add(&mut gallery);
     running::add(&mut gallery);
+    imports::add(&mut gallery);
+    health::add(&mut gallery);
+    records::add(&mut gallery);
     gallery.pages
 }

@@ -322,10 +322,7 @@ fn filter_pages(gallery: &mut Gallery, shell: &Shell) {
 
 fn turn_on_pages(gallery: &mut Gallery, shell: &Shell) {
     let view = TurnOn {
-        draft: Draft {
-            editing: Some(Revision(3)),
-            ..world::draft(Step::TurnOn)
-        },
+        draft: world::draft(Step::TurnOn),
         existing: Some(48_212),
         problems: 0,
         creates: vec![
@@ -334,6 +331,14 @@ fn turn_on_pages(gallery: &mut Gallery, shell: &Shell) {
         ],
     };
     gallery.add("wizard-turn-on--filled", turn_on::page(shell, &Ok(view.clone())));
+    let edited = TurnOn {
+        draft: Draft {
+            editing: Some(Revision(3)),
+            ..view.draft.clone()
+        },
+        ..view.clone()
+    };
+    gallery.add("wizard-turn-on--editing", turn_on::page(shell, &Ok(edited)));
     let blocked = TurnOn {
         problems: 2,
         draft: Draft {

@@ -25,7 +25,7 @@
         }
         const body = new URLSearchParams(new FormData(form));
         body.set("theme", theme);
-        fetch(form.action, { method: "POST", body, redirect: "manual" }).catch(() => {});
+        fetch(form.getAttribute("action"), { method: "POST", body, redirect: "manual" }).catch(() => {});
       });
     }
   };
@@ -128,8 +128,16 @@
     for (const fresh of root.querySelectorAll(selector)) {
       const old = document.querySelector(key(fresh));
       if (!old || old.isEqualNode(fresh)) continue;
-      if (old.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")) continue;
+      const active = old.contains(document.activeElement) ? document.activeElement : null;
+      const anew = active?.name ? [...fresh.querySelectorAll("[name]")].find((other) => other.name === active.name) : null;
+      // What is being typed is newer than what the server has seen.
+      if (anew && active.matches("input, textarea") && anew.value !== active.value) continue;
+      for (const details of old.querySelectorAll("details[id][open]")) {
+        const same = fresh.querySelector(`#${CSS.escape(details.id)}`);
+        if (same) same.open = true;
+      }
       old.replaceWith(document.adoptNode(fresh));
+      anew?.focus();
     }
     wireAll();
   };
@@ -149,7 +157,8 @@
         const status = form.querySelector("[data-check-status]");
         if (status) status.textContent = "Checking …";
         try {
-          const answer = await fetch(form.action, { method: "POST", body, signal: running.signal, headers: { accept: "text/html" } });
+          // The buttons are named "action", which hides the form's own property of that name.
+          const answer = await fetch(form.getAttribute("action"), { method: "POST", body, signal: running.signal, headers: { accept: "text/html" } });
           if (!answer.ok) throw new Error(String(answer.status));
           const page = new DOMParser().parseFromString(await answer.text(), "text/html");
           replaceParts(page, "[data-refresh]", (part) => `[data-refresh="${CSS.escape(part.dataset.refresh)}"]`);

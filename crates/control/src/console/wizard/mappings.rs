@@ -1,17 +1,22 @@
 //! Step 5: which field becomes which property, with a verdict for each pair, and what becomes of picklist values.
 
-use landbridge_model::convert::{Family, Verdict, verdict};
-use landbridge_model::hubspot::{ObjectSchema, PropertyDefinition, PropertyType};
+mod choices;
+mod values;
+
+use landbridge_model::convert::{Verdict, verdict};
+use landbridge_model::hubspot::{ObjectSchema, PropertyDefinition};
 use landbridge_model::salesforce::{FieldDescribe, FieldType, ObjectDescribe};
 use landbridge_model::sync::{FieldRule, SyncDefinition, Unmatched};
 use landbridge_model::validate::{Surroundings, validate};
 use landbridge_model::{Problem, propose};
 use maud::{Markup, html};
 
+use self::choices::{field_choices, property_choices};
+pub(crate) use self::choices::{field_type, property_type};
+pub use self::values::policy_word;
+use self::values::{takes_values, values};
 use super::{Draft, Step, step_page};
-use crate::console::parts::{
-    Choice, Control, Icon, anchor, choice_list, combobox, icon, option_tags, problems_at, select,
-};
+use crate::console::parts::{Control, Icon, anchor, choice_list, combobox, icon, problems_at};
 use crate::console::{Content, Shell, fields, paths};
 
 /// What the step shows.
@@ -192,7 +197,7 @@ fn inner(view: &Mappings) -> Markup {
                     (row_head())
                     @for (place, row) in &others { (mapping_row(view, *place, row, false)) }
                 }
-                (new_row(view, view.rows.len() + missing.len()))
+                (new_row(view.rows.len() + missing.len()))
             }
         }
         @if !view.suggestions.is_empty() { (suggestions(view)) }
@@ -302,100 +307,6 @@ fn verdict_of(row: &MappingRow) -> Markup {
     }
 }
 
-fn takes_values(field: &FieldDescribe, property: &PropertyDefinition) -> bool {
-    matches!(Family::of(field.kind), Family::Choice | Family::Choices)
-        && matches!(property.kind, PropertyType::Enumeration | PropertyType::Bool)
-        && !property.options.is_empty()
-}
-
-/// Each picklist value with the option that it becomes, and what happens to a value that has none.
-fn values(
-    at: &str,
-    row: &MappingRow,
-    field: &FieldDescribe,
-    property: &PropertyDefinition,
-    problems: &[&Problem],
-) -> Markup {
-    let has_option = |value: &str| property.options.iter().any(|option| option.value == value);
-    let target = |value: &str| row.rule.values.get(value).map(String::as_str);
-    let is_unmatched = |value: &str| !target(value).map_or_else(|| has_option(value), has_option);
-    let unmatched = field
-        .picklist_values
-        .iter()
-        .filter(|value| is_unmatched(&value.value))
-        .count();
-    let policy_name = format!("{at}.unmatched");
-    html! {
-        details.values.below id=(anchor(&format!("{at}.values"))) open[unmatched > 0 || !problems.is_empty()] {
-            summary {
-                "Picklist values: " (field.picklist_values.len())
-                @if unmatched > 0 { " · " (unmatched) " without an option" } @else { ", each with an option" }
-            }
-            div.stack {
-                (problems_at(problems.iter().copied(), &format!("{}-errors", anchor(&format!("{at}.values")))))
-                div.value-grid {
-                    @for (number, value) in field.picklist_values.iter().enumerate() {
-                        @let name = format!("{at}.values[{number}]");
-                        div.value-row {
-                            span { (value.label.as_deref().unwrap_or(&value.value)) @if !value.active { span.quiet { " · inactive, old records may have it" } } }
-                            (icon(Icon::Arrow))
-                            input type="hidden" name={ (name) ".from" } value=(value.value);
-                            select name={ (name) ".to" } data-recheck aria-label={ "Option for " (value.value) } {
-                                @if has_option(&value.value) { option value="" selected[target(&value.value).is_none()] { (value.value) " (the same)" } }
-                                @else { option value="" selected[target(&value.value).is_none()] { "No option" } }
-                                (option_tags(&options(property, &value.value), target(&value.value).unwrap_or_default()))
-                            }
-                            @if is_unmatched(&value.value) { p.verdict.converts { (icon(Icon::Attention)) span { (fate(row.rule.unmatched)) } } } @else { span {} }
-                        }
-                    }
-                }
-                (select(Control { name: &policy_name, label: "A value without an option", value: policy_word(row.rule.unmatched), rechecks: true,
-                    hint: "Also for values that are added in Salesforce later.", ..Control::default() }, &policies()))
-            }
-        }
-    }
-}
-
-fn options(property: &PropertyDefinition, same: &str) -> Vec<Choice> {
-    let others = property.options.iter().filter(|option| option.value != same);
-    others
-        .map(|option| Choice {
-            value: option.value.clone(),
-            label: if option.label.is_empty() {
-                option.value.clone()
-            } else {
-                option.label.clone()
-            },
-            ..Choice::default()
-        })
-        .collect()
-}
-
-/// The word of a policy in the definition and in forms.
-pub fn policy_word(policy: Unmatched) -> &'static str {
-    match policy {
-        Unmatched::Fail => "fail",
-        Unmatched::LeaveEmpty => "leave-empty",
-        Unmatched::AddOption => "add-option",
-    }
-}
-
-fn fate(policy: Unmatched) -> &'static str {
-    match policy {
-        Unmatched::Fail => "Its records fail.",
-        Unmatched::LeaveEmpty => "Left empty.",
-        Unmatched::AddOption => "The option is added to HubSpot.",
-    }
-}
-
-fn policies() -> Vec<Choice> {
-    crate::console::parts::choices(&[
-        ("fail", "Fail the record, and say so in Sync health"),
-        ("leave-empty", "Leave the property empty"),
-        ("add-option", "Add the option to HubSpot"),
-    ])
-}
-
 /// A property that HubSpot requires and nothing fills yet.
 fn missing_row(view: &Mappings, place: usize, property: &str) -> Markup {
     let at = format!("spec.fields[{place}]");
@@ -419,7 +330,7 @@ fn missing_row(view: &Mappings, place: usize, property: &str) -> Markup {
     }
 }
 
-fn new_row(_view: &Mappings, place: usize) -> Markup {
+fn new_row(place: usize) -> Markup {
     let at = format!("spec.fields[{place}]");
     html! {
         div.add-row {
@@ -453,91 +364,5 @@ fn suggestions(view: &Mappings) -> Markup {
                 }
             }
         }
-    }
-}
-
-fn field_choices(view: &Mappings) -> Vec<Choice> {
-    let is_offered = |field: &&FieldDescribe| field.kind != FieldType::Reference;
-    let choice = |field: &FieldDescribe| Choice {
-        value: field.name.clone(),
-        label: field.label.clone(),
-        note: match Family::of(field.kind) {
-            Family::None(reason) => reason.to_owned(),
-            _ => field_type(field).to_owned(),
-        },
-        group: if field.custom {
-            "Custom fields"
-        } else {
-            "Standard fields"
-        }
-        .to_owned(),
-        disabled: matches!(Family::of(field.kind), Family::None(_)),
-    };
-    let mut choices: Vec<Choice> = view.fields.iter().filter(is_offered).map(choice).collect();
-    choices.sort_by(|a, b| (&a.group, &a.label).cmp(&(&b.group, &b.label)));
-    choices
-}
-
-fn property_choices(view: &Mappings) -> Vec<Choice> {
-    let choice = |property: &PropertyDefinition| Choice {
-        value: property.name.clone(),
-        label: if property.label.is_empty() {
-            property.name.clone()
-        } else {
-            property.label.clone()
-        },
-        note: if property.read_only {
-            "HubSpot computes it".to_owned()
-        } else {
-            property_type(property).to_owned()
-        },
-        group: String::new(),
-        disabled: property.read_only || property.name == view.id_property,
-    };
-    let mut choices: Vec<Choice> = view.properties.iter().map(choice).collect();
-    choices.sort_by(|a, b| a.label.cmp(&b.label));
-    choices
-}
-
-/// A field's type as Salesforce's setup pages name it.
-pub(crate) fn field_type(field: &FieldDescribe) -> &'static str {
-    match field.kind {
-        _ if field.calculated => "Formula",
-        FieldType::String => "Text",
-        FieldType::TextArea if field.extra_type_info.as_deref() == Some("richtextarea") => "Rich text",
-        FieldType::TextArea => "Text area",
-        FieldType::Picklist => "Picklist",
-        FieldType::MultiPicklist => "Multi-select picklist",
-        FieldType::Boolean => "Checkbox",
-        FieldType::Int | FieldType::Long | FieldType::Double => "Number",
-        FieldType::Currency => "Currency",
-        FieldType::Percent => "Percent",
-        FieldType::Date => "Date",
-        FieldType::DateTime => "Date/time",
-        FieldType::Time => "Time",
-        FieldType::Email => "Email",
-        FieldType::Phone => "Phone",
-        FieldType::Url => "URL",
-        FieldType::Id => "Record ID",
-        FieldType::Reference => "Lookup",
-        other => other.as_str(),
-    }
-}
-
-/// A property's type as HubSpot's settings name it.
-pub(crate) fn property_type(property: &PropertyDefinition) -> &'static str {
-    match (property.kind, property.field_type.as_str()) {
-        (PropertyType::Enumeration, "checkbox") => "multiple checkboxes",
-        (PropertyType::Enumeration, "radio") => "radio select",
-        (PropertyType::Enumeration, _) => "dropdown select",
-        (PropertyType::Bool, _) => "single checkbox",
-        (PropertyType::String, "textarea") => "multi-line text",
-        (PropertyType::String, "html") => "rich text",
-        (PropertyType::String, "phonenumber") | (PropertyType::PhoneNumber, _) => "phone number",
-        (PropertyType::String, _) => "single-line text",
-        (PropertyType::Number, _) => "number",
-        (PropertyType::Date, _) => "date picker",
-        (PropertyType::DateTime, _) => "date and time picker",
-        (other, _) => other.as_str(),
     }
 }

@@ -61,6 +61,16 @@ fn inner(shell: &Shell, view: &TurnOn) -> Markup {
             }
         }
         div.cards-row {
+            @if let Some(revision) = view.draft.editing {
+                section.card {
+                    h2 { "Use the new revision" }
+                    p { "It takes the place of " (revision) " at once: records that are created or changed from then on are carried as it says." }
+                    p { "What it changes in records that were written before is offered afterwards, as a back-fill." }
+                    (creates(view))
+                    div { button.button.primary name=(fields::ACTION) value="start" disabled[blocked] { "Save as r" (revision.0 + 1) } }
+                    (not_allowed(may))
+                }
+            } @else {
             section.card {
                 h2 { "Start continuous sync" }
                 p { "Records that are created or changed " strong { "from now on" } " are carried, within seconds." }
@@ -71,20 +81,38 @@ fn inner(shell: &Shell, view: &TurnOn) -> Markup {
                         None => "Records that exist already come with an import, which you can start on the next page.",
                     }
                 }
-                @if !view.creates.is_empty() {
-                    p { "HubSpot lacks some things that this sync needs. Turning it on creates:" }
-                    ul.plain-list { @for line in &view.creates { li.map-line.note { (icon(Icon::Plus)) span { (line) } } } }
-                }
+                (creates(view))
                 div { button.button.primary name=(fields::ACTION) value="start" disabled[blocked] { "Start continuous sync" } }
-                @if !may { p.reason { (icon(Icon::Lock)) "Your role may edit syncs but not turn them on. Save it for later and ask an operator." } }
+                (not_allowed(may))
+            }
             }
             section.card {
                 h2 { "Save for later" }
-                p { "The sync is kept as a draft. Nothing is read and nothing is written until somebody turns it on." }
+                @match view.draft.editing {
+                    Some(revision) => p { "Your changes are kept as a draft, and " (revision) " keeps running." },
+                    None => p { "The sync is kept as a draft. Nothing is read and nothing is written until somebody turns it on." },
+                }
                 div { (submit("Save for later", "save", "")) }
             }
         }
         div.wizard-foot { div.actions { a.button.quiet href=(paths::step(&view.draft.tenant, &view.draft.sync, Step::Preview)) { "Back" } } }
+    }
+}
+
+fn creates(view: &TurnOn) -> Markup {
+    html! {
+        @if !view.creates.is_empty() {
+            p { "HubSpot lacks some things that this sync needs. They are created first:" }
+            ul.plain-list { @for line in &view.creates { li.map-line.note { (icon(Icon::Plus)) span { (line) } } } }
+        }
+    }
+}
+
+fn not_allowed(may: bool) -> Markup {
+    html! {
+        @if !may {
+            p.reason { (icon(Icon::Lock)) "Your role may edit syncs but not turn them on. Save it for later and ask an operator." }
+        }
     }
 }
 
