@@ -13,6 +13,7 @@
 //! loader.
 
 pub mod ask;
+pub mod console;
 mod definitions;
 mod dry_run;
 mod explain;

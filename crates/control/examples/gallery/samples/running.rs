@@ -1,0 +1,126 @@
+//! A synced object's own tab, and what all samples of running things count by.
+
+use std::time::Duration;
+
+use landbridge_control::console::Place;
+use landbridge_control::console::sync::{
+    self, BackFill, DeleteSync, Reading, RevisionDiff, RevisionRow, SyncTab,
+};
+use landbridge_model::config::SyncStatus;
+use landbridge_model::{LinkOutcome, Outcome, Revision, yaml};
+
+use super::{Gallery, world};
+
+pub(super) fn outcomes(numbers: [u64; 9]) -> Vec<(Outcome, u64)> {
+    Outcome::ALL.into_iter().zip(numbers).collect()
+}
+
+pub(super) fn links(numbers: [u64; 4]) -> Vec<(LinkOutcome, u64)> {
+    LinkOutcome::ALL.into_iter().zip(numbers).collect()
+}
+
+pub(super) fn add(gallery: &mut Gallery) {
+    let shell = world::shell(Place::Connected);
+    let (tenant, name) = (world::tenant(), world::sync_name("vehicles"));
+    let definition = world::definition();
+    let newer = yaml::export(std::slice::from_ref(&definition));
+    let mut before = definition.clone();
+    before.spec.fields.truncate(5);
+    let older = yaml::export(std::slice::from_ref(&before));
+    let revision = |number, seconds, summary: &str| RevisionRow {
+        revision: Revision(number),
+        at: world::before(seconds),
+        by: "Mira Okonkwo".to_owned(),
+        summary: summary.to_owned(),
+    };
+    let view = SyncTab {
+        syncs: world::syncs(),
+        definition,
+        revision: Revision(3),
+        etag: "r3-9c1f".to_owned(),
+        status: SyncStatus::Active,
+        reason: None,
+        behind: Some(Duration::from_secs(7)),
+        changes: outcomes([45_902, 12_044, 80_210, 3, 3_120, 12, 0, 4, 38]),
+        links: links([44_120, 210, 310, 0]),
+        reading: Some(Reading {
+            covered: world::before(7),
+            trouble: None,
+        }),
+        revisions: vec![
+            revision(3, 1_200, "Maps Fuel__c to fuel_type."),
+            revision(2, 90_000, "Adds a filter on Status__c."),
+            revision(1, 200_000, "Made in the wizard."),
+        ],
+        shown: Some(RevisionDiff {
+            from: Revision(2),
+            to: Revision(3),
+            lines: sync::diff(&older, &newer),
+        }),
+        back_fill: Some(BackFill {
+            properties: vec!["fuel_type".to_owned()],
+            records: Some(48_212),
+            calls: Some(483),
+            takes: Some(Duration::from_secs(26)),
+        }),
+        has_draft: false,
+    };
+    gallery.add(
+        "sync--active",
+        sync::page(&shell, &tenant, &name, &Ok(view.clone())),
+    );
+    let base = SyncTab {
+        shown: None,
+        back_fill: None,
+        ..view
+    };
+    let suspended = SyncTab {
+        status: SyncStatus::Suspended,
+        reason: Some("HubSpot's object type vehicles no longer has the property fuel_type. Map Fuel__c to another property, or create it again, then resume.".to_owned()),
+        behind: None,
+        ..base.clone()
+    };
+    gallery.add(
+        "sync--suspended",
+        sync::page(&shell, &tenant, &name, &Ok(suspended)),
+    );
+    let late = Reading {
+        covered: world::before(900),
+        trouble: Some("Salesforce answers that it is being maintained.".to_owned()),
+    };
+    let paused = SyncTab {
+        status: SyncStatus::Paused,
+        behind: None,
+        has_draft: true,
+        reading: Some(late),
+        ..base.clone()
+    };
+    gallery.add("sync--paused", sync::page(&shell, &tenant, &name, &Ok(paused)));
+    let draft = SyncTab {
+        status: SyncStatus::Draft,
+        behind: None,
+        changes: outcomes([0; 9]),
+        links: links([0; 4]),
+        reading: None,
+        ..base
+    };
+    gallery.add("sync--empty", sync::page(&shell, &tenant, &name, &Ok(draft)));
+    gallery.add(
+        "sync--error",
+        sync::page(&shell, &tenant, &name, &Err(world::unavailable())),
+    );
+    let delete = DeleteSync {
+        written: Some(45_890),
+        children: vec![world::sync_name("rentals")],
+        is_mistyped: true,
+        etag: "r3-9c1f".to_owned(),
+    };
+    gallery.add(
+        "sync-delete--filled",
+        sync::delete_page(&shell, &tenant, &name, &Ok(delete)),
+    );
+    gallery.add(
+        "sync-delete--error",
+        sync::delete_page(&shell, &tenant, &name, &Err(world::unavailable())),
+    );
+}

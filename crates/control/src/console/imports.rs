@@ -1,0 +1,275 @@
+//! Imports: the table, and one import.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use landbridge_model::ask::ImportStatus;
+use landbridge_model::{LinkOutcome, Outcome, TenantId};
+use maud::{Markup, html};
+
+use super::parts::{
+    self, Icon, Paging, Table, ago, badge, cell, count, decimal, duration, empty, icon, moment, pager,
+    percent, progress,
+};
+use super::{Content, Role, Shell, paths};
+
+/// What the table shows.
+#[derive(Clone, Debug)]
+pub struct Imports {
+    /// The newest first.
+    pub rows: Vec<ImportRow>,
+    /// Where in the list.
+    pub paging: Paging,
+    /// The path of the events that move the bars; `None` when nothing runs.
+    pub events: Option<String>,
+}
+
+/// One import.
+#[derive(Clone, Debug)]
+pub struct ImportRow {
+    /// How it stands.
+    pub status: ImportStatus,
+    /// Labels of the objects: Salesforce's and HubSpot's.
+    pub objects: (String, String),
+    /// Who started it.
+    pub started_by: String,
+    /// How long it will still take, when that can be told.
+    pub remaining: Option<Duration>,
+}
+
+impl ImportRow {
+    fn settled(&self) -> u64 {
+        self.status.outcomes.iter().map(|(_, number)| number).sum()
+    }
+
+    fn total(&self) -> Option<u64> {
+        self.status
+            .salesforce_total
+            .map(|total| total.max(self.settled()))
+    }
+
+    fn of(&self, outcome: Outcome) -> u64 {
+        self.status
+            .outcomes
+            .iter()
+            .filter(|(known, _)| *known == outcome)
+            .map(|(_, number)| number)
+            .sum()
+    }
+
+    fn failed(&self) -> u64 {
+        let links = self
+            .status
+            .links
+            .iter()
+            .filter(|(outcome, _)| *outcome == LinkOutcome::Failed);
+        self.of(Outcome::Failed) + links.map(|(_, number)| number).sum::<u64>()
+    }
+
+    fn is_over(&self) -> bool {
+        self.status.ended_ms.is_some()
+    }
+}
+
+fn time_of(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millisecond(milliseconds).unwrap_or_default()
+}
+
+fn state_badge(state: &str) -> Markup {
+    match state {
+        "Completed" => badge("good", Icon::Good, state),
+        "Running" | "Counting" => badge("live", Icon::Import, state),
+        "Paused" => badge("attention", Icon::Pause, state),
+        "Completed with errors" => badge("attention", Icon::Attention, state),
+        "Failed" => badge("bad", Icon::Bad, state),
+        _ => badge("unknown", Icon::Unknown, state),
+    }
+}
+
+/// The table's page.
+pub fn page(shell: &Shell, tenant: &TenantId, content: &Content<Imports>) -> Markup {
+    let body = html! {
+        div.page-head {
+            div { ol.crumbs { li { "Import" } li { "Integrations" } li { "Salesforce" } li { "Custom objects" } } h1 { "Imports" } p.quiet { "Bring records that exist already. What changes meanwhile is carried as well." } }
+            @if shell.may(Role::Operator) { div.actions { a.button.primary href=(paths::new_import(tenant)) { (icon(Icon::Import)) "Start an import" } } }
+        }
+        (parts::loaded(content, |view| inner(shell, tenant, view)))
+    };
+    shell.document(&format!("Imports of {tenant}"), &body)
+}
+
+fn inner(shell: &Shell, tenant: &TenantId, view: &Imports) -> Markup {
+    if view.rows.is_empty() {
+        return empty(
+            Icon::Import,
+            "Nothing has been imported",
+            "An import carries the records that exist already. A sync that is turned on carries only what is created or changed from then on.",
+            &html! { @if shell.may(Role::Operator) { a.button.primary href=(paths::new_import(tenant)) { "Start an import" } } },
+        );
+    }
+    html! {
+        div data-live=[view.events.as_deref()] { (table(shell, tenant, &view.rows).show()) }
+        (pager(&view.paging, "imports"))
+    }
+}
+
+fn table(shell: &Shell, tenant: &TenantId, rows: &[ImportRow]) -> Table {
+    let mut table = Table::new("Imports")
+        .hidden_caption()
+        .column("Import")
+        .column("Objects")
+        .column("State")
+        .column("Progress")
+        .numbers("Created")
+        .numbers("Updated")
+        .numbers("Refused")
+        .column("Remaining")
+        .column("Started");
+    for row in rows {
+        table.live_row(
+            format!("import-{}", row.status.id),
+            vec![
+                cell(html! { a href=(paths::import(tenant, &row.status.id)) { (row.status.id) } }),
+                cell(html! { (row.objects.0) " → " (row.objects.1) }),
+                cell(state_badge(&row.status.state)),
+                cell(bar(row)),
+                parts::number(row.of(Outcome::Created)),
+                parts::number(row.of(Outcome::Updated)),
+                parts::number(row.failed()),
+                cell(remaining(row)),
+                cell(html! { (ago(shell.now, time_of(row.status.started_ms))) br; span.quiet { "by " (row.started_by) } }),
+            ],
+        );
+    }
+    table
+}
+
+/// The rows by themselves: what an event of the imports' page carries.
+pub fn live_rows(shell: &Shell, tenant: &TenantId, rows: &[ImportRow]) -> Markup {
+    table(shell, tenant, rows).lines()
+}
+
+fn bar(row: &ImportRow) -> Markup {
+    if row.is_over() {
+        return html! { span.numeric { (count(row.settled())) " records" } };
+    }
+    progress(
+        &format!("Records settled by {}", row.status.id),
+        row.settled(),
+        row.total(),
+    )
+}
+
+fn remaining(row: &ImportRow) -> Markup {
+    html! {
+        @match (row.is_over(), row.remaining) {
+            (true, _) => span.quiet { "–" },
+            (false, Some(remaining)) => { "about " (duration(remaining)) }
+            (false, None) => span.quiet { "not known yet" },
+        }
+    }
+}
+
+/// What one import's page shows.
+#[derive(Clone, Debug)]
+pub struct ImportDetail {
+    /// The import.
+    pub row: ImportRow,
+    /// Whether a person paused it.
+    pub is_paused: bool,
+    /// The path of its events; `None` when it is over.
+    pub events: Option<String>,
+}
+
+/// One import's page.
+pub fn detail_page(shell: &Shell, tenant: &TenantId, content: &Content<ImportDetail>) -> Markup {
+    let body = html! {
+        @match content {
+            Ok(view) => {
+                div.page-head {
+                    div {
+                        ol.crumbs { li { a href=(paths::imports(tenant)) { "Imports" } } li { (view.row.status.id) } }
+                        h1 { (view.row.objects.0) " → " (view.row.objects.1) }
+                        p.quiet { "Started " (moment(time_of(view.row.status.started_ms))) " by " (view.row.started_by) ", for " a href=(paths::sync(tenant, &view.row.status.sync)) { (view.row.status.sync) } " " (view.row.status.revision) }
+                    }
+                    (buttons(shell, tenant, view))
+                }
+                div.stack.wide data-live=[view.events.as_deref()] { (live_detail(tenant, &view.row)) }
+            }
+            Err(trouble) => {
+                div.page-head { div { ol.crumbs { li { a href=(paths::imports(tenant)) { "Imports" } } } h1 { "Import" } } }
+                (parts::failed(trouble))
+            }
+        }
+    };
+    shell.document("Import", &body)
+}
+
+fn buttons(shell: &Shell, tenant: &TenantId, view: &ImportDetail) -> Markup {
+    let row = &view.row;
+    let path = paths::import(tenant, &row.status.id);
+    let can_go_on = matches!(row.status.state.as_str(), "Canceled" | "Failed");
+    html! {
+        div.actions {
+            @if row.failed() > 0 { a.button href=(paths::import_errors(tenant, &row.status.id)) { "Download errors (CSV)" } }
+            @if shell.may(Role::Operator) {
+                @if !row.is_over() && !can_go_on {
+                    @if view.is_paused { (shell.button(&format!("{path}/resume"), "Resume", "primary", &[])) }
+                    @else { (shell.button(&format!("{path}/pause"), "Pause", "", &[])) }
+                    (shell.button(&format!("{path}/cancel"), "Cancel import", "danger", &[]))
+                } @else if can_go_on { (shell.button(&format!("{path}/resume"), "Resume where it was", "primary", &[])) }
+            }
+        }
+    }
+}
+
+/// What moves on an import's page: what an event of it carries.
+pub fn live_detail(tenant: &TenantId, row: &ImportRow) -> Markup {
+    let status = &row.status;
+    html! {
+        section.card #import-progress aria-label="Progress" {
+            div.card-head {
+                (state_badge(&status.state))
+                span.quiet.numeric {
+                    @if !row.is_over() { (decimal(status.rate)) " records a second" }
+                    @if let Some(ended) = status.ended_ms { "Took " (duration(Duration::from_millis(u64::try_from(ended - status.started_ms).unwrap_or(0)))) }
+                }
+            }
+            div.progress.large { (progress("Records settled", row.settled(), row.total())) }
+            p {
+                (count(row.settled())) @if let Some(total) = row.total() { " of " (count(total)) } " records settled"
+                @if status.in_flight > 0 { ", " (count(status.in_flight)) " on their way" }
+                @if let Some(remaining) = row.remaining { ", about " (duration(remaining)) " left" }
+                "."
+            }
+            // Told to screen readers in steps of ten percent, not with every record.
+            p.hidden aria-live="polite" { (status.state) @if let Some(total) = row.total() { ", " (percent(row.settled(), total) / 10 * 10) " percent" } }
+            @if let Some(reason) = &status.reason { div.banner.attention { (icon(Icon::Attention)) p { (reason) } } }
+            @if status.unaccounted != 0 {
+                div.banner.bad role="alert" { (icon(Icon::Bad)) p { strong { (status.unaccounted) " records are unaccounted for. " } "They were extracted, and neither settled nor are they on their way. This is a fault of Landbridge: please report it with the logs of control." } }
+            }
+        }
+        dl.figures #import-outcomes {
+            @for (outcome, number) in &status.outcomes {
+                div.bad[*outcome == Outcome::Failed && *number > 0].attention[*outcome == Outcome::Held && *number > 0] { dt { (outcome) } dd { (count(*number)) } }
+            }
+        }
+        section.card #import-links aria-labelledby="links-title" {
+            h2 #links-title { "Links" }
+            @if status.links.iter().all(|(_, number)| *number == 0) { p.quiet { "No lookup of these records became an association." } }
+            @else {
+                dl.facts { @for (outcome, number) in &status.links { div { dt { (outcome) } dd { (count(*number)) } } } }
+                @if status.links.iter().any(|(outcome, number)| *outcome == LinkOutcome::Parked && *number > 0) {
+                    p.quiet { "Parked links wait for the record at their other end, and are made when it comes. They do not hold the import open. " a href=(paths::health(tenant)) { "See what waits" } }
+                }
+            }
+        }
+        @if row.failed() > 0 {
+            div.banner.attention #import-failures {
+                (icon(Icon::Attention))
+                p { (count(row.failed())) " records or links were refused. They stay listed until they succeed." }
+                div.actions { a.button.small href={ (paths::failures(tenant)) "?sync=" (status.sync) } { "See why, and retry" } }
+            }
+        }
+    }
+}
