@@ -188,16 +188,19 @@ pub enum Bucket {
     Leases,
     /// Which workers are there.
     Members,
+    /// Who may do what: users and tokens (hashes only), sessions, attempts to sign in, answers to be repeated.
+    Access,
 }
 
 impl Bucket {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Config,
         Self::Secrets,
         Self::Checkpoints,
         Self::Leases,
         Self::Members,
+        Self::Access,
     ];
 
     /// The bucket's name.
@@ -208,6 +211,7 @@ impl Bucket {
             Self::Checkpoints => "lb_checkpoints",
             Self::Leases => "lb_leases",
             Self::Members => "lb_members",
+            Self::Access => "lb_access",
         }
     }
 
@@ -246,6 +250,7 @@ pub(crate) fn all(settings: &BusConfig) -> Vec<Config> {
     let streams = StreamName::ALL.into_iter().map(|stream| stream.config(settings));
     streams
         .chain(Bucket::ALL.into_iter().map(|bucket| bucket.config(settings)))
+        .chain([crate::audit::config(settings, MAX_CONSUMERS)])
         .collect()
 }
 
@@ -374,6 +379,8 @@ mod tests {
             KV_lb_checkpoints  $KV.lb_checkpoints.>     Limits New max/subject 1
             KV_lb_leases       $KV.lb_leases.>          Limits New max/subject 1
             KV_lb_members      $KV.lb_members.>         Limits New max/subject 1
+            KV_lb_access       $KV.lb_access.>          Limits New max/subject 1
+            LB_AUDIT           lb.audit.*               Limits Old max/subject -1
         "#]]
         .assert_eq(&table);
     }

@@ -22,6 +22,7 @@ pub mod outcome;
 pub mod plan;
 pub mod propose;
 pub mod salesforce;
+mod schema;
 pub mod standard;
 pub mod supported;
 pub mod sync;

@@ -19,7 +19,7 @@ use crate::supported;
 use crate::sync::{API_VERSION, KIND, SyncDefinition, VERSION_PROPERTY};
 
 /// Something that must be put right before a sync can run, or a note about what it will do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Problem {
     /// The key in the definition, such as `spec.fields[3].to`.
     pub place: String,

@@ -1,7 +1,11 @@
 //! Control against a real server, with stand-ins for the workers that it asks.
 
+mod api;
 mod definitions;
 mod imports;
 mod records;
 mod rig;
+mod routes;
+mod sign_in;
 mod stand_ins;
+mod strangers;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use landbridge_model::ask::{
-    AskStatus, DescribeObject, FindIdentities, FoundIdentities, GetSchema, HubSpotTest, ListObjects,
-    ListRecords, ListSchemas, ListedRecord, Provision, Provisioned, Question, RecordPage, SalesforceTest,
-    StageStatus, StartCompare, Started, TestHubSpot, TestSalesforce,
+    AskStatus, Count, CountRecords, DescribeObject, Explain, FindIdentities, FoundIdentities, GetSchema,
+    HubSpotTest, ListObjects, ListRecords, ListSchemas, ListedRecord, Provision, Provisioned, Question,
+    RecordPage, SalesforceTest, StageStatus, StartCompare, Started, Story, TestHubSpot, TestSalesforce,
 };
 use landbridge_model::hubspot::ObjectSchema;
 use landbridge_model::salesforce::ObjectDescribe;
@@ -59,6 +59,8 @@ impl Worker for ExtractorStandIn {
                 answer_with(&json!([{"name": "Vehicle__c", "label": "Vehicle", "custom": true}]))
             }
             AskStatus::SERVICE => answer_with(&StageStatus::default()),
+            CountRecords::SERVICE => answer_with(&Count { count: 7 }),
+            Explain::SERVICE => answer_with(&Story::default()),
             StartCompare::SERVICE => {
                 let question: StartCompare = parse_ask(&ask)?;
                 let (records, differences) = {
@@ -151,6 +153,7 @@ impl Worker for LoaderStandIn {
             ListSchemas::SERVICE => answer_with(&vec![vehicles()]),
             GetSchema::SERVICE => Err(AskError::new(AskErrorCode::NotFound, "no such type")),
             AskStatus::SERVICE => answer_with(&StageStatus::default()),
+            Explain::SERVICE => answer_with(&Story::default()),
             Provision::SERVICE => {
                 let question: Provision = parse_ask(&ask)?;
                 world.provisioned.push(question.id_property.clone());
