@@ -82,6 +82,9 @@ pub struct BusConfig {
     /// How long outcomes are kept: longer than any unfinished import.
     #[serde(with = "humantime_serde")]
     pub outcomes_max_age: Duration,
+    /// How long the audit log is kept.
+    #[serde(with = "humantime_serde")]
+    pub audit_max_age: Duration,
     /// Change existing streams where these settings differ from what the server has, instead of refusing to start.
     pub reconfigure: bool,
     /// How long a lease of a shard lasts without renewal, in whole seconds. The longest outside call must fit in.
@@ -108,6 +111,7 @@ impl Default for BusConfig {
             deduplication: true,
             duplicate_window: Duration::from_secs(120),
             outcomes_max_age: Duration::from_secs(30 * 24 * 3600),
+            audit_max_age: Duration::from_secs(31_557_600),
             reconfigure: false,
             lease_ttl: Duration::from_secs(90),
         }

@@ -62,7 +62,7 @@ pub struct Follow {
 impl fmt::Debug for Follow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Follow")
-            .field("pattern", &self.raw.pattern)
+            .field("patterns", &self.raw.patterns)
             .finish_non_exhaustive()
     }
 }
@@ -70,7 +70,8 @@ impl fmt::Debug for Follow {
 impl Bus {
     /// Follows a memory. (A queue's messages belong to its consumers: it cannot be followed.)
     pub async fn follow(&self, filter: &Filter, from: FollowFrom) -> Result<Follow, Error> {
-        let raw = RawFollow::open(self, filter.stream.as_str(), &filter.pattern, from).await?;
+        let patterns = vec![filter.pattern.clone()];
+        let raw = RawFollow::open(self, filter.stream.as_str(), patterns, from).await?;
         let whole = *filter == Filter::whole(filter.stream);
         let last = match from {
             FollowFrom::After(sequence) => Some(sequence),
@@ -124,7 +125,7 @@ pub(crate) enum RawFollowed {
 pub(crate) struct RawFollow {
     bus: Bus,
     stream: String,
-    pub(crate) pattern: String,
+    pub(crate) patterns: Vec<String>,
     reader: Option<Reader>,
     /// The newest sequence given out: a new reader begins behind it.
     last: Option<u64>,
@@ -145,13 +146,13 @@ impl RawFollow {
     pub(crate) async fn open(
         bus: &Bus,
         stream: &str,
-        pattern: &str,
+        patterns: Vec<String>,
         from: FollowFrom,
     ) -> Result<Self, Error> {
         let mut follow = Self {
             bus: bus.clone(),
             stream: stream.to_owned(),
-            pattern: pattern.to_owned(),
+            patterns,
             reader: None,
             last: None,
             from,
@@ -169,7 +170,7 @@ impl RawFollow {
                 None => match self.open_reader().await {
                     Ok(reader) => self.reader.insert(reader),
                     Err(error) => {
-                        warn!(%error, pattern = self.pattern, "cannot follow; trying on");
+                        warn!(%error, patterns = ?self.patterns, "cannot follow; trying on");
                         tokio::time::sleep(self.pause).await;
                         self.pause = (self.pause * 2).min(PAUSE_MAX);
                         continue;
@@ -184,7 +185,7 @@ impl RawFollow {
                 Ok(Some((message, info))) => {
                     if info.consumer_sequence != reader.consumer_sequence + 1 {
                         debug!(
-                            pattern = self.pattern,
+                            patterns = ?self.patterns,
                             "messages were lost on the way; reading them again"
                         );
                         self.close_reader();
@@ -204,7 +205,7 @@ impl RawFollow {
                 }
                 Ok(None) => self.close_reader(),
                 Err(error) => {
-                    warn!(%error, pattern = self.pattern, "cannot follow; trying on");
+                    warn!(%error, patterns = ?self.patterns, "cannot follow; trying on");
                     self.close_reader();
                     tokio::time::sleep(self.pause).await;
                     self.pause = (self.pause * 2).min(PAUSE_MAX);
@@ -219,7 +220,7 @@ impl RawFollow {
             "name": name,
             "deliver_policy": "all",
             "ack_policy": "none",
-            "filter_subject": self.pattern,
+            "filter_subjects": self.patterns,
             "replay_policy": "instant",
             "inactive_threshold": nanoseconds(INACTIVE),
             "num_replicas": 1,

@@ -61,15 +61,18 @@ pub enum KeyFilter {
     Exact(Key),
     /// Those that begin with these tokens and have more.
     Under(Key),
+    /// Those that begin with any of these and have more.
+    UnderAny(Vec<Key>),
 }
 
 impl KeyFilter {
-    fn pattern(&self, bucket: Bucket) -> String {
+    fn patterns(&self, bucket: Bucket) -> Vec<String> {
         let prefix = bucket.prefix();
         match self {
-            Self::All => format!("{prefix}>"),
-            Self::Exact(key) => format!("{prefix}{key}"),
-            Self::Under(key) => format!("{prefix}{key}.>"),
+            Self::All => vec![format!("{prefix}>")],
+            Self::Exact(key) => vec![format!("{prefix}{key}")],
+            Self::Under(key) => vec![format!("{prefix}{key}.>")],
+            Self::UnderAny(keys) => keys.iter().map(|key| format!("{prefix}{key}.>")).collect(),
         }
     }
 }
@@ -214,19 +217,32 @@ impl Kv {
 
     /// Writes only if the key has no value: [`KvError::Exists`] otherwise.
     pub async fn create(&self, key: &Key, value: impl Into<Bytes>) -> Result<u64, KvError> {
-        let value = value.into();
+        self.create_with(key, value.into(), None).await
+    }
+
+    /// Writes a value that disappears by itself after `ttl` (whole seconds, one at least), only if the key has none.
+    pub async fn create_for(
+        &self,
+        key: &Key,
+        value: impl Into<Bytes>,
+        ttl: Duration,
+    ) -> Result<u64, KvError> {
+        self.create_with(key, value.into(), Some(ttl)).await
+    }
+
+    async fn create_with(&self, key: &Key, value: Bytes, ttl: Option<Duration>) -> Result<u64, KvError> {
         // First as if the key had never been; if it has, a removal's mark may be in the way.
-        match self.write_at(key, value.clone(), 0, None).await {
+        match self.write_at(key, value.clone(), 0, ttl).await {
             Err(KvError::Conflict) => {}
             other => return other,
         }
         match self.slot(key).await? {
             Some(Slot { value: Some(_), .. }) => Err(KvError::Exists),
-            Some(Slot { revision, .. }) => match self.write_at(key, value, revision, None).await {
+            Some(Slot { revision, .. }) => match self.write_at(key, value, revision, ttl).await {
                 Err(KvError::Conflict) => Err(KvError::Exists),
                 other => other,
             },
-            None => match self.write_at(key, value, 0, None).await {
+            None => match self.write_at(key, value, 0, ttl).await {
                 Err(KvError::Conflict) => Err(KvError::Exists),
                 other => other,
             },
@@ -242,6 +258,17 @@ impl Kv {
     /// does not answer, since a write that got through would then look like somebody else's.
     pub async fn update(&self, key: &Key, value: impl Into<Bytes>, revision: u64) -> Result<u64, KvError> {
         self.write_at(key, value.into(), revision, None).await
+    }
+
+    /// Writes a value that disappears by itself after `ttl`, only over `revision`; see [`Kv::update`].
+    pub async fn update_for(
+        &self,
+        key: &Key,
+        value: impl Into<Bytes>,
+        revision: u64,
+        ttl: Duration,
+    ) -> Result<u64, KvError> {
+        self.write_at(key, value.into(), revision, Some(ttl)).await
     }
 
     /// Writes a value as JSON only over `revision`.
@@ -276,19 +303,21 @@ impl Kv {
 
     /// All entries that a filter matches, ordered by revision.
     pub async fn list(&self, filter: &KeyFilter) -> Result<Vec<KvEntry>, KvError> {
-        let raw = list_raw(&self.bus, &self.bucket.stream(), &filter.pattern(self.bucket)).await?;
         let prefix = self.bucket.prefix();
-        Ok(raw
-            .into_iter()
-            .filter_map(|stored| event(&prefix, stored))
-            .filter_map(put)
-            .collect())
+        let mut entries: Vec<KvEntry> = Vec::new();
+        for pattern in filter.patterns(self.bucket) {
+            let raw = list_raw(&self.bus, &self.bucket.stream(), &pattern).await?;
+            let events = raw.into_iter().filter_map(|stored| event(&prefix, stored));
+            entries.extend(events.filter_map(put));
+        }
+        entries.sort_by_key(|entry| entry.revision);
+        Ok(entries)
     }
 
     /// Watches a part of the bucket: first all that is there, then every change.
     pub async fn watch(&self, filter: &KeyFilter) -> Result<KvWatch, KvError> {
-        let pattern = filter.pattern(self.bucket);
-        let raw = RawFollow::open(&self.bus, &self.bucket.stream(), &pattern, FollowFrom::Start).await?;
+        let patterns = filter.patterns(self.bucket);
+        let raw = RawFollow::open(&self.bus, &self.bucket.stream(), patterns, FollowFrom::Start).await?;
         Ok(KvWatch {
             raw,
             prefix: self.bucket.prefix(),
@@ -371,7 +400,7 @@ pub struct KvWatch {
 impl fmt::Debug for KvWatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KvWatch")
-            .field("pattern", &self.raw.pattern)
+            .field("patterns", &self.raw.patterns)
             .finish_non_exhaustive()
     }
 }

@@ -19,6 +19,7 @@
 //! Start at [`Bus`]; [`Subject`] says what travels where, and [`streams`] what each stream is for.
 
 mod api;
+mod audit;
 mod bus;
 mod config;
 mod consume;
@@ -39,6 +40,7 @@ pub mod server;
 pub mod streams;
 pub mod subject;
 
+pub use audit::{AuditLog, AuditPage, AuditRecord};
 pub use bus::{Bus, OpenError};
 pub use config::{BusConfig, Secret, TlsConfig};
 pub use consume::{AckError, Acker, ConsumeError, ConsumeSettings, Delivery, LaneConsumer};

@@ -192,16 +192,19 @@ pub enum Bucket {
     Leases,
     /// Which workers are there.
     Members,
+    /// Who may do what: users and tokens (hashes only), sessions, attempts to sign in, answers to be repeated.
+    Access,
 }
 
 impl Bucket {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Config,
         Self::Secrets,
         Self::Checkpoints,
         Self::Leases,
         Self::Members,
+        Self::Access,
     ];
 
     /// The bucket's name.
@@ -212,6 +215,7 @@ impl Bucket {
             Self::Checkpoints => "lb_checkpoints",
             Self::Leases => "lb_leases",
             Self::Members => "lb_members",
+            Self::Access => "lb_access",
         }
     }
 
@@ -250,6 +254,7 @@ pub(crate) fn all(settings: &BusConfig) -> Vec<Config> {
     let streams = StreamName::ALL.into_iter().map(|stream| stream.config(settings));
     streams
         .chain(Bucket::ALL.into_iter().map(|bucket| bucket.config(settings)))
+        .chain([crate::audit::config(settings, MAX_CONSUMERS)])
         .collect()
 }
 
@@ -378,6 +383,8 @@ mod tests {
             KV_lb_checkpoints  $KV.lb_checkpoints.>     Limits New max/subject 1
             KV_lb_leases       $KV.lb_leases.>          Limits New max/subject 1
             KV_lb_members      $KV.lb_members.>         Limits New max/subject 1
+            KV_lb_access       $KV.lb_access.>          Limits New max/subject 1
+            LB_AUDIT           lb.audit.*               Limits Old max/subject -1
         "#]]
         .assert_eq(&table);
     }

@@ -9,7 +9,7 @@ use landbridge_model::sync::SyncDefinition;
 use landbridge_model::validate::Problem;
 use landbridge_model::{
     FailureCategory, HubSpotId, ImportId, Lane, LinkOutcome, Outcome, Revision, RunId, SalesforceId,
-    StageKind, SyncName,
+    StageKind, SyncName, TenantId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +30,7 @@ pub use dry_run::{
 };
 
 /// It is done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Done {}
 
 // ---- tenants and connections
@@ -48,7 +48,7 @@ pub struct PutTenant {
 question!(PutTenant, "put-tenant", Change);
 
 /// What a declarative step came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
     /// It was not there.
@@ -71,17 +71,17 @@ impl Change {
 }
 
 /// Remove a tenant with its syncs, imports, credentials, and all that waits for it on the bus.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RemoveTenant {}
 question!(RemoveTenant, "remove-tenant", Done);
 
 /// Sign in to both sides. Org and portal are pinned when they are seen for the first time.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TestConnections {}
 question!(TestConnections, "test-connections", ConnectionsTest);
 
 /// How both connections stand.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ConnectionsTest {
     /// Salesforce, when it could be signed in to.
     pub salesforce: Option<SalesforceTest>,
@@ -89,12 +89,15 @@ pub struct ConnectionsTest {
     pub hubspot: Option<HubSpotTest>,
     /// Everything that is missing or wrong, each with its remedy; empty when all is well.
     pub problems: Vec<String>,
+    /// The other tenant whose portal this is already, if that is the trouble.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rival: Option<TenantId>,
 }
 
 // ---- syncs
 
 /// Make definitions what they are given as. All belong to the tenant that is asked for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ApplySyncs {
     /// The definitions.
     pub definitions: Vec<SyncDefinition>,
@@ -104,8 +107,31 @@ pub struct ApplySyncs {
 }
 question!(ApplySyncs, "apply-syncs", Applied);
 
+/// The same, for definitions that somebody has looked at before they changed them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EditSyncs {
+    /// The definitions.
+    pub definitions: Vec<SyncDefinition>,
+    /// What must still be so; nothing is written otherwise.
+    #[serde(default)]
+    pub expected: Vec<Expected>,
+    /// Who edits, for the revisions.
+    pub by: String,
+}
+question!(EditSyncs, "edit-syncs", Applied);
+
+/// What somebody has seen of a sync.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// Which sync.
+    pub name: SyncName,
+    /// The tag of the definition that is there; none when there must not be one.
+    pub tag: Option<String>,
+}
+
 /// What an apply came to, or would.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Applied {
     /// One a definition, in their order.
     pub syncs: Vec<AppliedSync>,
@@ -121,7 +147,7 @@ impl Applied {
 }
 
 /// What became of one definition.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AppliedSync {
     /// Which sync.
     pub name: SyncName,
@@ -129,6 +155,9 @@ pub struct AppliedSync {
     pub change: Change,
     /// Its revision afterwards.
     pub revision: Revision,
+    /// The tag of the definition that was there when it was looked at; none when there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_tag: Option<String>,
     /// What must be put right first.
     pub problems: Vec<Problem>,
     /// What people should know.
@@ -139,7 +168,7 @@ pub struct AppliedSync {
 }
 
 /// Turn syncs on, or change their status otherwise.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SetSyncs {
     /// Which syncs.
     pub names: Vec<SyncName>,
@@ -149,7 +178,7 @@ pub struct SetSyncs {
 question!(SetSyncs, "set-syncs", Applied);
 
 /// Remove syncs. What they wrote to HubSpot stays.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RemoveSyncs {
     /// Which syncs.
     pub names: Vec<SyncName>,
@@ -159,7 +188,7 @@ question!(RemoveSyncs, "remove-syncs", Done);
 // ---- imports
 
 /// Start an import of each sync.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StartImports {
     /// Which syncs, parents first.
     pub syncs: Vec<SyncName>,
@@ -173,7 +202,7 @@ pub struct StartImports {
 question!(StartImports, "start-imports", StartedImports);
 
 /// What was started: nothing when there is a problem.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StartedImports {
     /// The imports, in the order of the syncs.
     pub imports: Vec<StartedImport>,
@@ -182,7 +211,7 @@ pub struct StartedImports {
 }
 
 /// One import that was started.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StartedImport {
     /// Of which sync.
     pub sync: SyncName,
@@ -191,7 +220,7 @@ pub struct StartedImport {
 }
 
 /// Stop an import: nothing more is read, what is on its way still arrives.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CancelImport {
     /// Which import.
     pub id: ImportId,
@@ -201,7 +230,7 @@ question!(CancelImport, "cancel-import", Done);
 // ---- failures
 
 /// Read refused records again, and try again.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RetryFailures {
     /// Only of this sync.
     pub sync: Option<SyncName>,
@@ -214,7 +243,7 @@ pub struct RetryFailures {
 question!(RetryFailures, "retry-failures", Retried);
 
 /// How many records are read again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Retried {
     /// Records.
     pub records: u64,
@@ -245,10 +274,27 @@ pub struct HeldEntry {
     pub reason: String,
 }
 
+// ---- records
+
+/// Which Salesforce record is this HubSpot record?
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FindByHubSpotId {
+    /// The HubSpot record.
+    pub id: HubSpotId,
+}
+question!(FindByHubSpotId, "find-by-hubspot-id", FoundRecord);
+
+/// The record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundRecord {
+    /// In Salesforce.
+    pub id: SalesforceId,
+}
+
 // ---- verify
 
 /// Compare a sync's records on both sides; answers at once, ask [`VerifyState`] how it goes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StartVerify {
     /// Which sync.
     pub sync: SyncName,
@@ -256,14 +302,14 @@ pub struct StartVerify {
 question!(StartVerify, "start-verify", VerifyStarted);
 
 /// It has begun.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct VerifyStarted {
     /// Ask by this.
     pub run: RunId,
 }
 
 /// How does a verify stand?
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct VerifyState {
     /// Which one.
     pub run: RunId,
@@ -271,7 +317,7 @@ pub struct VerifyState {
 question!(VerifyState, "verify-state", VerifyProgress);
 
 /// Where a verify stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct VerifyProgress {
     /// What it is doing, in words.
     pub phase: String,
@@ -286,7 +332,7 @@ pub struct VerifyProgress {
 }
 
 /// What a verify found.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct VerifyReport {
     /// Salesforce records compared.
     pub compared: u64,
@@ -317,7 +363,7 @@ impl VerifyReport {
 }
 
 /// One difference between the two systems.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FoundDifference {
     /// `missing`, `extra`, `different`, `wrongly-linked`, `refused`; apart: `kept`, `held`, `waiting`.
     pub kind: String,
@@ -337,7 +383,7 @@ pub struct FoundDifference {
 
 /// Read differing records again and write them, whatever was written before; versions, delete rule and safety limit
 /// still hold.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Repair {
     /// Of which sync.
     pub sync: SyncName,
@@ -349,12 +395,12 @@ question!(Repair, "repair", Retried);
 // ---- status
 
 /// How does the tenant stand?
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AskTenant {}
 question!(AskTenant, "tenant-status", TenantStatus);
 
 /// How a tenant stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TenantStatus {
     /// Which tenant.
     pub tenant: String,
@@ -385,7 +431,7 @@ pub struct TenantStatus {
 }
 
 /// One sync in a status.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SyncLine {
     /// Its name.
     pub name: SyncName,
@@ -412,7 +458,7 @@ pub struct SyncLine {
 }
 
 /// Messages in one lane.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LaneDepth {
     /// Who reads it.
     pub stage: StageKind,
@@ -423,7 +469,7 @@ pub struct LaneDepth {
 }
 
 /// How long changes are on their way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LatencyLine {
     /// Changes measured.
     pub samples: u64,

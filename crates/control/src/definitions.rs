@@ -1,9 +1,9 @@
 //! Definitions: applied declaratively, resolved against both systems, turned on and off, removed.
 
 mod resolve;
+pub(crate) mod revisions;
 mod tenants;
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use landbridge_bus::{Bucket, Filter, Key, KeyFilter, StreamName};
@@ -13,10 +13,11 @@ use landbridge_model::sync::SyncDefinition;
 use landbridge_model::{Revision, StageKind, SyncKey, SyncName, TenantId};
 use landbridge_stage::{ShardContext, StageError};
 use landbridge_wire::{AskError, AskErrorCode};
+use sha2::{Digest, Sha256};
 
 use crate::ask::{
-    Applied, AppliedSync, ApplySyncs, Change, CountMatching, Done, MatchingCount, RemoveSyncs, SetSyncs,
-    StartDryRun,
+    Applied, AppliedSync, ApplySyncs, Change, CountMatching, Done, EditSyncs, Expected, MatchingCount,
+    RemoveSyncs, SetSyncs, StartDryRun,
 };
 use crate::shard::{ControlShard, unavailable};
 pub(crate) use resolve::Preview;
@@ -114,11 +115,61 @@ pub(crate) fn with_status(sync: Sync, status: SyncStatus) -> Sync {
     }
 }
 
+/// Stands for a definition's content: the same content has the same tag.
+pub fn definition_tag(definition: &SyncDefinition) -> String {
+    let json =
+        serde_json::to_vec(definition).expect("a definition is made of texts, lists and maps of texts");
+    hex::encode(&Sha256::digest(&json)[..16])
+}
+
 /// Applies definitions: all of them, or, when one has a problem, none.
 pub(crate) async fn apply(
     shard: &ControlShard,
     tenant_id: &TenantId,
     ask: ApplySyncs,
+) -> Result<Applied, AskError> {
+    let edit = EditSyncs {
+        definitions: ask.definitions,
+        expected: Vec::new(),
+        by: String::new(),
+    };
+    apply_all(shard, tenant_id, edit, ask.dry_run).await
+}
+
+/// Applies definitions, if what is there is what their editor has seen.
+pub(crate) async fn edit(
+    shard: &ControlShard,
+    tenant_id: &TenantId,
+    ask: EditSyncs,
+) -> Result<Applied, AskError> {
+    for expected in &ask.expected {
+        let stored = shard.context.config.sync(tenant_id, &expected.name);
+        still_so(expected, stored.as_deref())?;
+    }
+    apply_all(shard, tenant_id, ask, false).await
+}
+
+fn still_so(expected: &Expected, stored: Option<&Sync>) -> Result<(), AskError> {
+    let stored = stored.map(|sync| definition_tag(&sync.definition));
+    if stored == expected.tag {
+        return Ok(());
+    }
+    let name = &expected.name;
+    let what = match (&expected.tag, &stored) {
+        (None, _) => format!("there is a sync {name} already; look at it before you change it"),
+        (Some(_), None) => format!("the sync {name} was removed since"),
+        (Some(_), Some(_)) => {
+            format!("the sync {name} was changed since; look at it again, and repeat the change")
+        }
+    };
+    Err(AskError::new(AskErrorCode::Conflict, what))
+}
+
+async fn apply_all(
+    shard: &ControlShard,
+    tenant_id: &TenantId,
+    ask: EditSyncs,
+    dry_run: bool,
 ) -> Result<Applied, AskError> {
     let context = &shard.context;
     tenant(context, tenant_id)?;
@@ -127,7 +178,7 @@ pub(crate) async fn apply(
     for definition in &ask.definitions {
         applied.syncs.push(resolver.check(definition).await?);
     }
-    if ask.dry_run || applied.has_problems() {
+    if dry_run || applied.has_problems() {
         return Ok(applied);
     }
     for (definition, line) in ask.definitions.iter().zip(&mut applied.syncs) {
@@ -145,7 +196,13 @@ pub(crate) async fn apply(
         };
         if line.change != Change::Unchanged {
             let key = definition.key();
-            let sync = write(context, &key, |stored| next(stored, definition, resolved.clone())).await?;
+            let expected = ask.expected.iter().find(|expected| expected.name == key.name);
+            let written = write(context, &key, Some(&ask.by), |stored| {
+                // Once more, under the lock of the bucket: somebody may have come first.
+                expected.map_or(Ok(()), |expected| still_so(expected, stored.as_ref()))?;
+                Ok(next(stored, definition, resolved.clone()))
+            });
+            let sync = written.await?;
             line.revision = sync.revision;
             applied.written = true;
         }
@@ -216,16 +273,27 @@ pub(crate) async fn count(
 async fn write(
     context: &ShardContext,
     key: &SyncKey,
-    mut change: impl FnMut(Option<Sync>) -> Sync + Send,
+    by: Option<&str>,
+    mut change: impl FnMut(Option<Sync>) -> Result<Sync, AskError> + Send,
 ) -> Result<Sync, AskError> {
+    let (kv, now_ms) = (context.hub.bus().kv(Bucket::Config), context.hub.now_ms());
+    // What is replaced must be among the revisions: the process may have ended between a change and its record.
+    if let Some(before) = context.config.sync(&key.tenant, &key.name) {
+        revisions::keep(&kv, &before, None, now_ms)
+            .await
+            .map_err(|error| unavailable(error.into()))?;
+    }
     let written = context
         .config
-        .change_sync(key, |stored| Ok::<_, Infallible>(Some(change(stored))))
+        .change_sync(key, |stored| change(stored).map(Some))
         .await;
-    let written = written
-        .map_err(unavailable)?
-        .unwrap_or_else(|never| match never {});
-    written.ok_or_else(|| AskError::new(AskErrorCode::Internal, format!("{key} was not written")))
+    let written = written.map_err(unavailable)??;
+    let sync =
+        written.ok_or_else(|| AskError::new(AskErrorCode::Internal, format!("{key} was not written")))?;
+    revisions::keep(&kv, &sync, by.filter(|by| !by.is_empty()), now_ms)
+        .await
+        .map_err(|error| unavailable(error.into()))?;
+    Ok(sync)
 }
 
 /// Resolves stored syncs against both systems as they are now, creates in HubSpot what they need, and stores the
@@ -259,12 +327,12 @@ pub(crate) async fn resolve_stored(
         let (resolved, provisioned) = resolver.provision(&sync.definition).await?;
         let key = sync.key();
         let definition = &sync.definition;
-        let written = write(context, &key, |stored| {
+        let written = write(context, &key, None, |stored| {
             // Edited meanwhile: what was resolved is of another definition, and the edit resolves itself.
-            match stored {
+            Ok(match stored {
                 Some(stored) if stored.definition != *definition => stored,
                 stored => next(stored, definition, Some(resolved.clone())),
-            }
+            })
         })
         .await?;
         line.revision = written.revision;
@@ -300,6 +368,7 @@ pub(crate) async fn set_status(
                     name: name.clone(),
                     change: Change::Unchanged,
                     revision: sync.revision,
+                    stored_tag: Some(definition_tag(&sync.definition)),
                     problems: Vec::new(),
                     notes: Vec::new(),
                     provisioned: Vec::new(),
@@ -365,6 +434,7 @@ pub(crate) async fn remove(
 async fn remove_one(context: &ShardContext, key: &SyncKey) -> Result<(), StageError> {
     context.config.remove_sync(key).await?;
     let bus = context.hub.bus();
+    revisions::forget(&bus.kv(Bucket::Config), key).await?;
     for memory in [
         StreamName::Failed,
         StreamName::Held,

@@ -1,65 +1,118 @@
-//! Control over HTTP. So far only the status; the REST API and the console move in here.
+//! Control over HTTP: the REST API under `/api/v1`, its OpenAPI document, and a page to read it.
+//!
+//! Handlers translate and nothing else: what may be done, and that it was done, is the [`Service`]'s. Every route but
+//! those that sign somebody in wants a session's cookie or a token; the layer around them sees to it, so that a new
+//! route cannot forget.
+//!
+//! For pages beside the API: [`Session`] is the extractor of who is signed in (`Option<Session>` where nobody need be),
+//! [`Session::check_csrf`] guards a form's post, [`cookie`] has the session's cookie.
 
-use std::time::Duration;
+mod access;
+mod connections;
+pub mod cookie;
+mod docs;
+mod extract;
+mod failures;
+mod health;
+mod idempotency;
+mod imports;
+mod openapi;
+mod problem;
+mod provider;
+mod records;
+mod revisions;
+mod session;
+mod syncs;
+mod tenants;
 
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::get;
-use axum::{Json, Router};
-use landbridge_model::StageKind;
-use landbridge_stage::{ConfigView, Hub};
-use landbridge_wire::{AskError, AskErrorCode};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use crate::ask::{AskTenant, TenantStatus};
+use crate::service::{Service, ServiceError};
+pub use access::{PasswordRequest, SignInRequest};
+pub use extract::address_of;
+pub use imports::{CountRequest, ImportRequest};
+pub use problem::{Problem, ProblemDocument};
+pub use records::RepairRequest;
+pub use session::Session;
+pub use syncs::ApplyRequest;
 
-/// How long one tenant's status may take.
-const STATUS: Duration = Duration::from_secs(15);
-
-#[derive(Clone)]
-struct Api {
-    hub: Hub,
-    config: ConfigView,
+/// The REST API with its document. Any control may serve it: it asks the owner of each tenant's shard.
+///
+/// Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, so that attempts to sign in can be counted by
+/// address.
+pub fn router(service: Service) -> Router {
+    let (api, document) = api(Some(&service));
+    let json: &'static str = Box::leak(openapi::to_json(&document).into_boxed_str());
+    let page: &'static str = Box::leak(docs::page(&document).into_boxed_str());
+    let document = get(async move || ([(header::CONTENT_TYPE, "application/json")], json));
+    let page = get(async move || {
+        let headers = [
+            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+            (header::CONTENT_SECURITY_POLICY, docs::CONTENT_SECURITY_POLICY),
+        ];
+        (headers, page)
+    });
+    api.route("/api/v1/openapi.json", document)
+        .route("/api/docs", page)
+        .route("/api/{*rest}", axum::routing::any(unknown))
+        .with_state(service)
 }
 
-/// The routes of `/api/v1`. Any control may serve them: it asks the owner of each tenant's shard.
-pub fn router(hub: Hub, config: ConfigView) -> Router {
-    Router::new()
-        .route("/api/v1/status", get(status))
-        .with_state(Api { hub, config })
+/// The OpenAPI document, as it is served and checked in.
+pub fn openapi_json() -> String {
+    openapi::to_json(&api(None).1)
 }
 
-/// How all tenants stand.
-async fn status(State(api): State<Api>) -> Result<Json<Vec<TenantStatus>>, Problem> {
-    let tenants = api.config.tenants();
-    let asked = tenants
-        .iter()
-        .map(|tenant| api.hub.ask(StageKind::Control, &tenant.id, &AskTenant {}, STATUS));
-    let answers = futures::future::try_join_all(asked).await.map_err(Problem)?;
-    Ok(Json(answers))
+async fn unknown() -> Problem {
+    ServiceError::NotFound("there is no such route; /api/docs lists those that there are".to_owned()).into()
 }
 
-/// An error as a problem document (RFC 9457).
-struct Problem(AskError);
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let status = match self.0.code {
-            AskErrorCode::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
-            AskErrorCode::NotFound => StatusCode::NOT_FOUND,
-            AskErrorCode::Unauthorized => StatusCode::UNAUTHORIZED,
-            AskErrorCode::Forbidden => StatusCode::FORBIDDEN,
-            AskErrorCode::Limited => StatusCode::TOO_MANY_REQUESTS,
-            AskErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            AskErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        let body = serde_json::json!({
-            "type": "about:blank",
-            "title": self.0.code.as_str(),
-            "status": status.as_u16(),
-            "detail": self.0.message,
-        });
-        let content_type = [("content-type", "application/problem+json")];
-        (status, content_type, body.to_string()).into_response()
+/// All routes and their document. Without a service only the document is good for anything.
+fn api(service: Option<&Service>) -> (Router<Service>, OpenApi) {
+    let mut signed_in = OpenApiRouter::new()
+        .merge(tenants::routes())
+        .merge(connections::routes())
+        .merge(syncs::routes())
+        .merge(revisions::routes())
+        .merge(imports::routes())
+        .merge(failures::routes())
+        .merge(records::routes())
+        .merge(health::routes())
+        .merge(access::routes());
+    if let Some(service) = service {
+        signed_in = signed_in
+            .layer(from_fn_with_state(service.clone(), idempotency::layer))
+            .layer(from_fn_with_state(service.clone(), session::layer));
     }
+    let public = OpenApiRouter::new()
+        .routes(routes!(access::sign_in))
+        .merge(provider::routes());
+    let all = OpenApiRouter::with_openapi(openapi::base())
+        .merge(signed_in)
+        .merge(public)
+        .layer(from_fn(headers));
+    let (router, mut document) = all.split_for_parts();
+    openapi::complete(&mut document);
+    (router, document)
+}
+
+/// What every answer says: it is for the caller alone, and it is what it says it is.
+async fn headers(request: axum::extract::Request, next: axum::middleware::Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
 }

@@ -11,12 +11,13 @@ use landbridge_wire::{Ask, AskError, AskErrorCode};
 use serde::{Deserialize, Serialize};
 
 use crate::ask::{
-    ApplySyncs, AskTenant, CancelDryRun, CancelImport, CountMatching, DryRunPage, DryRunState, ListHeld,
-    PutTenant, RemoveSyncs, RemoveTenant, Repair, RetryFailures, SetSyncs, StartDryRun, StartImports,
-    StartVerify, TestConnections, VerifyState,
+    ApplySyncs, AskTenant, CancelDryRun, CancelImport, CountMatching, DryRunPage, DryRunState, EditSyncs,
+    FindByHubSpotId, ListHeld, PutTenant, RemoveSyncs, RemoveTenant, Repair, RetryFailures, SetSyncs,
+    StartDryRun, StartImports, StartVerify, TestConnections, VerifyState,
 };
+use crate::service::{OidcSettings, ServiceError};
 use crate::shard::ControlShard;
-use crate::{definitions, explain, failures, held};
+use crate::{definitions, explain, failures, find, held};
 
 /// How often imports that the extractor has done with are looked at.
 const LOOK_AFTER: Duration = Duration::from_secs(2);
@@ -31,6 +32,48 @@ pub struct Settings {
     /// its definitions together: what was created in HubSpot a moment ago shows some seconds later.
     #[serde(with = "humantime_serde")]
     pub object_type_patience: Duration,
+    /// The address under which browsers reach it, such as `https://landbridge.acme.example`. With `https` the session's
+    /// cookie is sent over TLS only.
+    pub public_url: Option<String>,
+    /// Whether a proxy stands in front that names the client's address last in `X-Forwarded-For`.
+    pub behind_proxy: bool,
+    /// How long a session lasts that is not used.
+    #[serde(with = "humantime_serde")]
+    pub session_idle: Duration,
+    /// How long a session lasts at most.
+    #[serde(with = "humantime_serde")]
+    pub session_max: Duration,
+    /// The OpenID Connect provider by which people sign in; local users only when left out.
+    pub oidc: Option<OidcSettings>,
+}
+
+impl Settings {
+    /// The address under which browsers reach control, without a slash at its end.
+    pub(crate) fn public_address(&self) -> Result<String, ServiceError> {
+        if let Some(url) = &self.public_url {
+            return Ok(url.trim_end_matches('/').to_owned());
+        }
+        match self
+            .listen
+            .filter(|address| address.ip().is_loopback() && address.port() != 0)
+        {
+            Some(address) => Ok(format!("http://{address}")),
+            None => Err(ServiceError::Internal(
+                "control.public_url is not set: the provider cannot send anybody back".to_owned(),
+            )),
+        }
+    }
+
+    /// Whether the session's cookie is sent over TLS only: always, unless control is served in the clear to this machine
+    /// alone.
+    pub fn secure_cookies(&self) -> bool {
+        let is_https = self
+            .public_url
+            .as_ref()
+            .is_some_and(|url| url.starts_with("https://"));
+        let is_here = self.listen.is_some_and(|address| address.ip().is_loopback());
+        is_https || !is_here
+    }
 }
 
 impl Default for Settings {
@@ -38,6 +81,11 @@ impl Default for Settings {
         Self {
             listen: None,
             object_type_patience: Duration::from_secs(5),
+            public_url: None,
+            behind_proxy: false,
+            session_idle: Duration::from_secs(8 * 3_600),
+            session_max: Duration::from_secs(7 * 24 * 3_600),
+            oidc: None,
         }
     }
 }
@@ -89,6 +137,10 @@ impl Worker for Control {
             RemoveTenant::SERVICE => answer_with(&definitions::remove_tenant(&shard, tenant).await?),
             TestConnections::SERVICE => answer_with(&definitions::test_connections(context, tenant).await?),
             ApplySyncs::SERVICE => answer_with(&definitions::apply(&shard, tenant, parse_ask(&ask)?).await?),
+            EditSyncs::SERVICE => answer_with(&definitions::edit(&shard, tenant, parse_ask(&ask)?).await?),
+            FindByHubSpotId::SERVICE => {
+                answer_with(&find::by_hubspot_id(context, tenant, &parse_ask(&ask)?).await?)
+            }
             SetSyncs::SERVICE => {
                 answer_with(&definitions::set_status(&shard, tenant, parse_ask(&ask)?).await?)
             }

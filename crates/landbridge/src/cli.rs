@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, with help that shows how.
 
+mod access;
 mod operator;
 
 use std::net::SocketAddr;
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use landbridge_model::StageKind;
 use landbridge_sandbox::Limits;
 
+pub use access::{GrantArgs, TokenCommand, TokenCreateArgs, UserAddArgs, UserCommand, UserPasswordArgs};
 pub use operator::{
     ConnectionCommand, ExplainArgs, FailuresCommand, FailuresListArgs, FailuresRetryArgs, FailuresShowArgs,
     HeldCommand, HeldDecideArgs, HeldListArgs, ImportCancelArgs, ImportCommand, ImportListArgs,
@@ -63,6 +65,16 @@ pub struct GlobalArgs {
         hide_env_values = true
     )]
     pub nats: Option<String>,
+    /// Ask a control over its REST API instead of the bus, such as https://landbridge.acme.example. Its token is taken
+    /// from LANDBRIDGE_TOKEN.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "LANDBRIDGE_SERVER",
+        conflicts_with = "nats"
+    )]
+    pub server: Option<String>,
     /// How lists and statuses are printed.
     #[arg(long, global = true, value_enum, default_value_t, env = "LANDBRIDGE_OUTPUT")]
     pub output: OutputFormat,

@@ -1,10 +1,12 @@
-//! The operator's commands. Each asks control of a running installation, over the bus.
+//! The operator's commands. Each asks control of a running installation, over the bus or over its REST API.
 
+mod access;
 mod connection;
 mod explain;
 mod failures;
 mod held;
 mod import;
+mod remote;
 mod secret;
 mod status;
 mod sync;
@@ -18,13 +20,17 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use landbridge_bus::Bus;
+use landbridge_control::Service;
+use landbridge_control::service::{Caller, SyncView, TenantView};
 use landbridge_model::ask::Question;
+use landbridge_model::config::Tenant;
 use landbridge_model::{StageKind, TenantId};
 use landbridge_stage::{ConfigView, Hub};
 
-use crate::cli::{GlobalArgs, OperatorCommand, OutputFormat, SyncCommand, TenantArg};
+use crate::cli::{GlobalArgs, OperatorCommand, OutputFormat, SyncCommand, TenantArg, UserCommand};
 use crate::output::{CommandError, Exit};
 use crate::settings::Settings;
+use remote::Remote;
 
 /// How long control may think about an ordinary question.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -35,12 +41,25 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What every command works with.
 pub struct Context {
-    /// The bus, typed.
-    pub hub: Hub,
-    /// Tenants, syncs, imports.
-    pub config: ConfigView,
+    /// What is asked.
+    pub installation: Installation,
     /// How lists and statuses are printed.
     pub output: OutputFormat,
+}
+
+/// How a running installation is asked.
+pub enum Installation {
+    /// Over its bus, as whoever has that in hand.
+    Bus {
+        /// The bus, typed.
+        hub: Hub,
+        /// Tenants, syncs, imports.
+        config: ConfigView,
+        /// Users and tokens.
+        service: Service,
+    },
+    /// Over its REST API, as whoever the token says.
+    Server(Remote),
 }
 
 impl Context {
@@ -56,20 +75,42 @@ impl Context {
         question: &Q,
         patience: Duration,
     ) -> Result<Q::Answer, CommandError> {
-        Ok(self
-            .hub
-            .ask(StageKind::Control, tenant, question, patience)
-            .await?)
+        match &self.installation {
+            Installation::Bus { hub, .. } => {
+                Ok(hub.ask(StageKind::Control, tenant, question, patience).await?)
+            }
+            Installation::Server(remote) => remote.ask(tenant, question).await,
+        }
+    }
+
+    /// The tenants that there are.
+    pub async fn tenants(&self) -> Result<Vec<Tenant>, CommandError> {
+        match &self.installation {
+            Installation::Bus { config, .. } => {
+                Ok(config.tenants().iter().map(|tenant| (**tenant).clone()).collect())
+            }
+            Installation::Server(remote) => {
+                let views: Vec<TenantView> = remote.all(&["tenants"], &[]).await?;
+                Ok(views.into_iter().map(|view| view.tenant).collect())
+            }
+        }
+    }
+
+    /// The syncs of a tenant.
+    pub async fn syncs(&self, tenant: &TenantId) -> Result<Vec<SyncView>, CommandError> {
+        match &self.installation {
+            Installation::Bus { config, .. } => {
+                let syncs = config.syncs(tenant);
+                Ok(syncs.iter().map(|sync| SyncView::from(&**sync)).collect())
+            }
+            Installation::Server(remote) => remote.all(&["tenants", tenant.as_str(), "syncs"], &[]).await,
+        }
     }
 
     /// The tenant that is meant: the one that was named, or the only one.
-    pub fn tenant(&self, argument: &TenantArg) -> Result<TenantId, CommandError> {
-        let known: Vec<TenantId> = self
-            .config
-            .tenants()
-            .iter()
-            .map(|tenant| tenant.id.clone())
-            .collect();
+    pub async fn tenant(&self, argument: &TenantArg) -> Result<TenantId, CommandError> {
+        let tenants = self.tenants().await?;
+        let known: Vec<TenantId> = tenants.into_iter().map(|tenant| tenant.id).collect();
         choose_tenant(argument.tenant.as_ref(), &known)
     }
 }
@@ -132,12 +173,31 @@ pub async fn run(
         OperatorCommand::Status(arguments) => {
             status::run(&connect(global, settings).await?, &arguments).await?
         }
+        OperatorCommand::User(command) => {
+            let password = match &command {
+                UserCommand::Add(arguments) => access::password_for(arguments)?,
+                UserCommand::Password(arguments) => {
+                    Some(access::read_password(arguments.password_file.as_deref())?)
+                }
+                UserCommand::List | UserCommand::Remove(_) => None,
+            };
+            access::run_user(&connect(global, settings).await?, command, password).await?
+        }
+        OperatorCommand::Token(command) => {
+            access::run_token(&connect(global, settings).await?, command).await?
+        }
     };
     Ok(exit.into())
 }
 
 /// Connects to the bus of a running installation; never starts one.
 async fn connect(global: &GlobalArgs, mut settings: Settings) -> anyhow::Result<Context> {
+    if let Some(server) = &global.server {
+        return Ok(Context {
+            installation: Installation::Server(Remote::new(server)?),
+            output: global.output,
+        });
+    }
     if let Some(folder) = std::env::var_os("LANDBRIDGE_STATE_DIR") {
         settings.state_dir = folder.into();
     }
@@ -160,9 +220,10 @@ async fn connect(global: &GlobalArgs, mut settings: Settings) -> anyhow::Result<
     settings.bus.connect_timeout = settings.bus.connect_timeout.min(CONNECT_TIMEOUT);
     let bus = Bus::open(&settings.bus, &url, "landbridge-cli").await?;
     let config = ConfigView::open(&bus).await?;
+    let hub = Hub::new(bus);
+    let service = Service::new(hub.clone(), config.clone(), settings.control);
     Ok(Context {
-        hub: Hub::new(bus),
-        config,
+        installation: Installation::Bus { hub, config, service },
         output: global.output,
     })
 }
@@ -186,6 +247,16 @@ fn running_bus(store: &Path) -> Option<String> {
             std::net::TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_ok()
         })
     })
+}
+
+/// How the revisions and the audit log name whoever works beside the bus.
+fn local_name() -> String {
+    local().who
+}
+
+/// Whoever works beside the bus has everything in hand.
+fn local() -> Caller {
+    Caller::local(&std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned()))
 }
 
 /// Asks on the terminal before something is removed.

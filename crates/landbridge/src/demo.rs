@@ -57,6 +57,7 @@ pub async fn run(
     let code = match played {
         Some(Ok(clean)) => {
             if keep_running {
+                say_where(&world, &screen);
                 screen.line("Everything stays up until Ctrl-C.");
                 stop.cancelled().await;
             }
@@ -73,6 +74,18 @@ pub async fn run(
     let ended = world.end().await;
     let code = code?;
     ended.map(|()| code)
+}
+
+/// How to get in while everything stays up.
+fn say_where(world: &World, screen: &Screen) {
+    let Some(address) = world.control_address() else {
+        return;
+    };
+    screen.line(&format!("  The REST API is at http://{address}/api/docs"));
+    screen.line(&format!(
+        "  Sign in as demo, with the password {}",
+        world.password()
+    ));
 }
 
 fn interrupted(screen: &Screen) -> ExitCode {

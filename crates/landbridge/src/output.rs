@@ -21,6 +21,11 @@ pub(crate) fn line(text: fmt::Arguments<'_>) {
     let _closed = writeln!(std::io::stdout().lock(), "{text}");
 }
 
+/// Prints a line for people beside what is for programs.
+pub(crate) fn remark(text: fmt::Arguments<'_>) {
+    error_line(text);
+}
+
 /// Prints a line on standard error.
 fn error_line(text: fmt::Arguments<'_>) {
     let _closed = writeln!(std::io::stderr().lock(), "{text}");
@@ -57,7 +62,7 @@ impl From<Exit> for ExitCode {
 impl From<AskErrorCode> for Exit {
     fn from(code: AskErrorCode) -> Self {
         match code {
-            AskErrorCode::Invalid => Self::Invalid,
+            AskErrorCode::Invalid | AskErrorCode::Conflict => Self::Invalid,
             AskErrorCode::NotFound => Self::NotFound,
             AskErrorCode::Unauthorized | AskErrorCode::Forbidden => Self::Refused,
             AskErrorCode::Limited => Self::Limited,

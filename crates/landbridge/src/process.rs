@@ -26,6 +26,7 @@ pub struct Process {
     health: Health,
     telemetry: Telemetry,
     stop: CancellationToken,
+    control: Option<SocketAddr>,
     workers: JoinSet<anyhow::Result<()>>,
 }
 
@@ -49,6 +50,7 @@ impl Process {
             health,
             telemetry,
             stop,
+            control: None,
             workers: JoinSet::new(),
         })
     }
@@ -56,6 +58,17 @@ impl Process {
     /// The bus, typed.
     pub fn hub(&self) -> &Hub {
         &self.hub
+    }
+
+    /// What the REST API and the console do, for this process itself.
+    pub fn service(&self) -> landbridge_control::Service {
+        let settings = self.settings.control.clone();
+        landbridge_control::Service::new(self.hub.clone(), self.config.clone(), settings)
+    }
+
+    /// Where control is served, once it is.
+    pub fn control_address(&self) -> Option<SocketAddr> {
+        self.control
     }
 
     /// Starts one stage's worker in this process.
@@ -86,15 +99,18 @@ impl Process {
     }
 
     /// The REST API stands beside control's worker.
-    async fn serve_control(&self) -> anyhow::Result<()> {
+    async fn serve_control(&mut self) -> anyhow::Result<()> {
         let Some(address) = self.settings.control.listen else {
             return Ok(());
         };
         let listener = tokio::net::TcpListener::bind(address)
             .await
             .with_context(|| format!("control cannot listen on {address}"))?;
-        tracing::info!(address = %listener.local_addr()?, "control is served");
-        let router = landbridge_control::router(self.hub.clone(), self.config.clone());
+        let address = listener.local_addr()?;
+        self.control = Some(address);
+        tracing::info!(%address, "control is served");
+        let router = landbridge_control::router(self.service());
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let stop = self.stop.clone();
         tokio::spawn(async move {
             let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());

@@ -35,12 +35,12 @@ pub use estimate::{Estimate, EstimateReading, EstimateWriting, EstimatedCalls, E
 // ---- of the extractor
 
 /// Does the Salesforce connection work, who are we there, what is allowed?
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TestSalesforce {}
 question!(TestSalesforce, "test-salesforce", SalesforceTest);
 
 /// How the Salesforce connection stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SalesforceTest {
     /// The org's 18-character id.
     pub org_id: String,
@@ -59,12 +59,12 @@ pub struct SalesforceTest {
 }
 
 /// Which objects are there?
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ListObjects {}
 question!(ListObjects, "objects", Vec<ObjectSummary>);
 
 /// An object in a list.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ObjectSummary {
     /// API name.
     pub name: String,
@@ -75,7 +75,7 @@ pub struct ObjectSummary {
 }
 
 /// What fields does an object have?
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DescribeObject {
     /// API name.
     pub object: String,
@@ -83,7 +83,7 @@ pub struct DescribeObject {
 question!(DescribeObject, "describe", crate::salesforce::ObjectDescribe);
 
 /// How many records would an import of this sync read?
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CountRecords {
     /// The sync; its filter applies.
     pub sync: SyncName,
@@ -94,7 +94,7 @@ pub struct CountRecords {
 question!(CountRecords, "count", Count);
 
 /// A number of records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Count {
     /// So many match the filter.
     pub count: u64,
@@ -107,7 +107,7 @@ pub struct Count {
 }
 
 /// Read all records of a sync into the check lane, under this run; answers at once, tells its end by a report.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StartCompare {
     /// The sync.
     pub sync: SyncName,
@@ -134,16 +134,16 @@ pub struct StopCompare {
 question!(StopCompare, "stop-compare", Started);
 
 /// It has begun.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Started {}
 
 /// What the two systems' calls have cost since this worker started, and where the live sources stand.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AskStatus {}
 question!(AskStatus, "status", StageStatus);
 
 /// How a stage stands with one tenant.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StageStatus {
     /// Calls to the outside by family, since the worker took the shard.
     pub calls: Vec<CallCount>,
@@ -158,7 +158,7 @@ pub struct StageStatus {
 }
 
 /// How often a family of calls was made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CallCount {
     /// Such as `query`, `bulk`, `objects`, `associations`.
     pub family: String,
@@ -169,7 +169,7 @@ pub struct CallCount {
 }
 
 /// Where a sync's live reading stands.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LiveStatus {
     /// The sync.
     pub sync: SyncName,
@@ -184,7 +184,7 @@ pub struct LiveStatus {
 // ---- of every stage
 
 /// What do you know of this record?
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Explain {
     /// The record.
     pub id: SalesforceId,
@@ -192,14 +192,14 @@ pub struct Explain {
 question!(Explain, "explain", Story);
 
 /// What a stage knows of a record, oldest first.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Story {
     /// One fact each.
     pub lines: Vec<StoryLine>,
 }
 
 /// One fact about a record.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StoryLine {
     /// When it became so, in milliseconds since 1970, if it has a time.
     pub at_ms: Option<i64>,
@@ -214,12 +214,12 @@ pub struct StoryLine {
 // ---- of the loader
 
 /// Does the HubSpot connection work, which portal is it, what is allowed?
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TestHubSpot {}
 question!(TestHubSpot, "test-hubspot", HubSpotTest);
 
 /// How the HubSpot connection stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HubSpotTest {
     /// The portal.
     pub portal_id: u64,
@@ -240,7 +240,7 @@ pub struct HubSpotTest {
 }
 
 /// A limit and how much of it is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LimitUse {
     /// Allowed.
     pub limit: u64,
@@ -249,12 +249,12 @@ pub struct LimitUse {
 }
 
 /// Which custom object types does the portal have?
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ListSchemas {}
 question!(ListSchemas, "schemas", Vec<ObjectSchema>);
 
 /// What does this object type look like? Standard types go by their names (`companies`) too.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct GetSchema {
     /// Name, fully qualified name or id.
     pub object_type: String,
@@ -262,7 +262,7 @@ pub struct GetSchema {
 question!(GetSchema, "schema", ObjectSchema);
 
 /// Which association labels does a pair have?
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct GetLabels {
     /// Child's type.
     pub from: ObjectTypeId,
@@ -273,7 +273,7 @@ question!(GetLabels, "labels", Vec<AssociationLabel>);
 
 /// Create what a sync needs and the portal lacks: the unique property, `landbridge_version`, their group, labels.
 /// Idempotent.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Provision {
     /// The sync's object type.
     pub object_type: ObjectTypeId,
@@ -288,7 +288,7 @@ pub struct Provision {
 question!(Provision, "provision", Provisioned);
 
 /// An association that a sync wants.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct WantedAssociation {
     /// The lookup field.
     pub field: String,
@@ -301,7 +301,7 @@ pub struct WantedAssociation {
 }
 
 /// An option that a sync wants.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct WantedOption {
     /// The enumeration.
     pub property: String,
@@ -310,7 +310,7 @@ pub struct WantedOption {
 }
 
 /// What the portal now has.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Provisioned {
     /// The object type, read afresh.
     pub object_type: ObjectSchema,
@@ -321,7 +321,7 @@ pub struct Provisioned {
 }
 
 /// Create an object type from a proposal (rehearsals, and the wizard).
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CreateObjectType {
     /// HubSpot's own document of `POST …/schemas`.
     pub schema: serde_json::Value,
@@ -329,7 +329,7 @@ pub struct CreateObjectType {
 question!(CreateObjectType, "create-object-type", ObjectSchema);
 
 /// Which HubSpot records are these Salesforce records?
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FindIdentities {
     /// Their type.
     pub object_type: ObjectTypeId,
@@ -343,7 +343,7 @@ pub struct FindIdentities {
 question!(FindIdentities, "identities", FoundIdentities);
 
 /// Those that are there.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FoundIdentities {
     /// Pairs; what is not here is not in HubSpot.
     pub found: Vec<(SalesforceId, HubSpotId)>,
@@ -385,7 +385,7 @@ pub enum HeldDecision {
 }
 
 /// A page of what the portal holds of a type.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ListRecords {
     /// The type.
     pub object_type: ObjectTypeId,
@@ -397,7 +397,7 @@ pub struct ListRecords {
 question!(ListRecords, "records", RecordPage);
 
 /// Records of a portal, by listing.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RecordPage {
     /// The records.
     pub records: Vec<ListedRecord>,
@@ -406,7 +406,7 @@ pub struct RecordPage {
 }
 
 /// A HubSpot record in a listing.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ListedRecord {
     /// HubSpot's id.
     pub hubspot_id: HubSpotId,
@@ -419,7 +419,7 @@ pub struct ListedRecord {
 // ---- of control
 
 /// Where do this tenant's imports stand?
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ListImports {
     /// Only this one.
     pub id: Option<ImportId>,
@@ -427,7 +427,7 @@ pub struct ListImports {
 question!(ListImports, "imports", Vec<ImportStatus>);
 
 /// How an import stands: design's conservation, computed from outcomes and lanes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ImportStatus {
     /// Its id.
     pub id: ImportId,
@@ -460,7 +460,7 @@ pub struct ImportStatus {
 }
 
 /// Which records failed?
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ListFailures {
     /// Only of this sync.
     pub sync: Option<SyncName>,
@@ -470,7 +470,7 @@ pub struct ListFailures {
 question!(ListFailures, "failures", Vec<FailureEntry>);
 
 /// A record that failed, as it stands in the memory of failures.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FailureEntry {
     /// Of which sync.
     pub sync: SyncName,

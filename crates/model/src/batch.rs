@@ -114,7 +114,7 @@ pub struct ChangeBatch {
 }
 
 /// One lookup of a sync's definition, resolved against the portal.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Association {
     /// The Salesforce lookup or master-detail field.
     pub field: String,
@@ -129,7 +129,7 @@ pub struct Association {
 }
 
 /// HubSpot's name for a kind of association in one direction.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AssociationType {
     /// `HUBSPOT_DEFINED`, `USER_DEFINED` or `INTEGRATOR_DEFINED`. The same number can exist in two categories.
     pub category: String,

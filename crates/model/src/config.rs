@@ -9,7 +9,7 @@ use crate::salesforce::ObjectDescribe;
 use crate::sync::SyncDefinition;
 
 /// A tenant: endpoints and identities, never credentials.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Tenant {
     /// Its name.
     pub id: TenantId,
@@ -23,7 +23,7 @@ pub struct Tenant {
 }
 
 /// Where the org is, and which one it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SalesforceConnection {
     /// My Domain, or the login host.
     pub login_url: String,
@@ -36,7 +36,7 @@ pub struct SalesforceConnection {
 }
 
 /// Where the portal is, and which one it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HubSpotConnection {
     /// `https://api.hubapi.com`, or a sandbox.
     pub base_url: String,
@@ -49,7 +49,7 @@ pub struct HubSpotConnection {
 }
 
 /// What signs in to Salesforce. Crosses the bus only sealed to the extractor's key.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "flow", rename_all = "kebab-case")]
 pub enum SalesforceCredentials {
     /// OAuth client credentials, on My Domain only.
@@ -71,7 +71,7 @@ pub enum SalesforceCredentials {
 }
 
 /// What signs in to HubSpot. Crosses the bus only sealed to the loader's key.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "flow", rename_all = "kebab-case")]
 pub enum HubSpotCredentials {
     /// A service key or a private app's token.
@@ -94,7 +94,7 @@ impl std::fmt::Debug for HubSpotCredentials {
 }
 
 /// A sync as it stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Sync {
     /// The newest definition.
     pub definition: SyncDefinition,
@@ -121,7 +121,7 @@ impl Sync {
 }
 
 /// Whether a sync runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SyncStatus {
     /// Not yet turned on; it can be imported.
@@ -147,7 +147,7 @@ impl SyncStatus {
 }
 
 /// A definition resolved against both schemas: all that the mapper needs, without a network.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Resolved {
     /// The Salesforce object; fields reduced to those that the definition names and the system fields.
     pub object: ObjectDescribe,
@@ -162,7 +162,7 @@ pub struct Resolved {
 }
 
 /// A parent's field that a definition names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ParentField {
     /// As the definition writes it.
     pub path: String,
@@ -213,7 +213,7 @@ impl Missing {
 }
 
 /// An import as control asks for it. Its progress is in the outcomes and in the extractor's checkpoints.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Import {
     /// Its id.
     pub id: ImportId,
@@ -236,7 +236,7 @@ pub struct Import {
 }
 
 /// What is wanted of an import.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ImportWish {
     /// Run to its end.

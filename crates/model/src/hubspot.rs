@@ -6,7 +6,7 @@ use crate::batch::AssociationType;
 use crate::ids::ObjectTypeId;
 
 /// An object type with its properties.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectSchema {
     /// `2-123456`.
@@ -41,7 +41,7 @@ impl ObjectSchema {
 }
 
 /// A property.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PropertyDefinition {
     /// Internal name.
@@ -67,7 +67,7 @@ pub struct PropertyDefinition {
 }
 
 /// One option of an enumeration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PropertyOption {
     /// What people see.
     #[serde(default)]
@@ -77,7 +77,7 @@ pub struct PropertyOption {
 }
 
 /// HubSpot's property types.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the names are HubSpot's own")]
 pub enum PropertyType {
@@ -115,7 +115,7 @@ impl PropertyType {
 }
 
 /// One association label of a pair of object types, in one direction.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AssociationLabel {
     /// Category and number.
     #[serde(flatten)]

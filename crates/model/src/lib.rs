@@ -23,6 +23,7 @@ pub mod plan;
 pub mod predict;
 pub mod propose;
 pub mod salesforce;
+mod schema;
 pub mod standard;
 pub mod supported;
 pub mod sync;

@@ -8,7 +8,9 @@ use crate::ids::{HubSpotId, SalesforceId};
 use crate::version::Version;
 
 /// What became of one change of one record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// HubSpot has a record that it did not have.
@@ -68,7 +70,9 @@ impl fmt::Display for Outcome {
 }
 
 /// What became of one link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum LinkOutcome {
     /// The two records are associated.
@@ -103,7 +107,9 @@ impl fmt::Display for LinkOutcome {
 }
 
 /// Why something failed; people group by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureCategory {
     /// A value that HubSpot's property type cannot take.
@@ -187,7 +193,7 @@ impl fmt::Display for FailureCategory {
 }
 
 /// Why a record or a link was refused, in words that say what to do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Failure {
     /// What kind of trouble.
     pub category: FailureCategory,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// An object, as its describe call gives it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectDescribe {
     /// API name.
@@ -31,7 +31,7 @@ impl ObjectDescribe {
 }
 
 /// A field, as describe gives it. Key names are Salesforce's own, so that a describe's JSON reads straight into it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FieldDescribe {
     /// API name.
@@ -86,7 +86,7 @@ pub struct FieldDescribe {
 }
 
 /// One value of a picklist.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PicklistValue {
     /// What records carry.
@@ -100,7 +100,7 @@ pub struct PicklistValue {
 }
 
 /// Describe's field types.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "the names are Salesforce's own")]
 pub enum FieldType {

@@ -17,7 +17,7 @@ pub const VERSION_PROPERTY: &str = "landbridge_version";
 pub const PROPERTY_GROUP: &str = "landbridge";
 
 /// One sync, as written in a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SyncDefinition {
     /// `landbridge/v1`.
@@ -41,7 +41,7 @@ impl SyncDefinition {
 }
 
 /// Whose sync, and its name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Metadata {
     /// The tenant.
@@ -51,7 +51,7 @@ pub struct Metadata {
 }
 
 /// What a sync does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SyncSpec {
     /// Where records come from.
@@ -77,7 +77,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 /// The Salesforce end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SalesforceEnd {
     /// API name, such as `Vehicle__c`.
@@ -85,7 +85,7 @@ pub struct SalesforceEnd {
 }
 
 /// The HubSpot end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct HubSpotEnd {
     /// Name, fully qualified name or object type id of a custom object.
@@ -100,7 +100,7 @@ fn default_id_property() -> String {
 }
 
 /// What happens on create, update and delete.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Rules {
     /// Read-only, as in HubSpot's own product.
@@ -118,7 +118,7 @@ pub struct Rules {
 }
 
 /// The one choice there is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Always {
     /// Always.
@@ -127,7 +127,7 @@ pub enum Always {
 }
 
 /// What a delete in Salesforce does in HubSpot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeleteRule {
     /// Nothing.
@@ -185,7 +185,7 @@ impl From<MaxDeletes> for CountOrText {
 }
 
 /// Which records travel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Filter {
     /// All of these must hold.
@@ -196,7 +196,7 @@ pub struct Filter {
 }
 
 /// What happens to a record that stops matching the filter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnLeave {
     /// HubSpot keeps it as it is.
@@ -207,7 +207,7 @@ pub enum OnLeave {
 }
 
 /// One condition of a filter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
     /// A Salesforce field.
@@ -220,7 +220,7 @@ pub struct Condition {
 }
 
 /// How a field is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Operator {
     /// The same; text ignores case, as Salesforce does.
@@ -306,7 +306,7 @@ impl From<Scalars> for RawScalars {
 }
 
 /// A lookup that becomes an association.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AssociationRule {
     /// The Salesforce lookup or master-detail field.
@@ -322,7 +322,7 @@ pub struct AssociationRule {
 }
 
 /// A field that becomes a property.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct FieldRule {
     /// The Salesforce field; a parent's field as `Depot__r.Name`.
@@ -338,7 +338,7 @@ pub struct FieldRule {
 }
 
 /// What a picklist value without an option does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unmatched {
     /// The record fails, with the value and the options.

@@ -23,7 +23,7 @@ const UNSEEN_TYPE: &str = "create it in HubSpot, or give the token the scope crm
                            created moments ago may take up to a minute to show";
 
 /// Something that must be put right before a sync can run, or a note about what it will do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Problem {
     /// The key in the definition, such as `spec.fields[3].to`.
     pub place: String,

@@ -12,7 +12,20 @@ use crate::ids::InvalidIdentity;
 /// SystemModstamp has a grain of one second, and formula fields change without one, so the stamp alone cannot order
 /// two reads of a record: the org's time of the read breaks the tie. Only a strictly older version is superseded; an
 /// equal one is applied again, which changes nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
 pub struct Version {
     /// SystemModstamp, or the time of the delete: milliseconds since 1970 by the org's clock.
     pub stamp_ms: i64,

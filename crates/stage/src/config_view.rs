@@ -13,6 +13,9 @@ use tokio::sync::watch;
 
 use crate::error::StageError;
 
+/// What the view is of. The bucket also holds former revisions and drafts, which no worker needs in its memory.
+const WATCHED: [&str; 3] = ["tenant", "sync", "import"];
+
 #[derive(Debug, Default)]
 struct Snapshot {
     tenants: BTreeMap<TenantId, Arc<Tenant>>,
@@ -54,7 +57,11 @@ impl ConfigView {
     /// Begins to watch, and returns once everything that is there has been seen.
     pub async fn open(bus: &Bus) -> Result<Self, StageError> {
         let kv = bus.kv(Bucket::Config);
-        let mut watch = kv.watch(&KeyFilter::All).await?;
+        let mut watch = kv
+            .watch(&KeyFilter::UnderAny(
+                WATCHED.map(|kind| Key::new([kind])).to_vec(),
+            ))
+            .await?;
         let (changes, _) = watch::channel(0);
         let inner = Arc::new(Inner {
             kv,
@@ -318,7 +325,7 @@ impl Inner {
                         .insert((tenant, draft.run.clone()), Arc::new(draft));
                 }
             }),
-            _ => return, // keys, the installation's own record: not part of the view
+            _ => return, // keys, the installation's own record, revisions: not part of the view
         };
         drop(snapshot);
         if let Err(error) = read {

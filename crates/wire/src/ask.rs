@@ -53,6 +53,8 @@ pub enum AskErrorCode {
     Unauthorized,
     /// A permission or scope is missing.
     Forbidden,
+    /// Somebody else has changed it since it was looked at.
+    Conflict,
     /// A budget is used up.
     Limited,
     /// The other side, or the worker, cannot be reached now.
@@ -62,11 +64,12 @@ pub enum AskErrorCode {
 }
 
 impl AskErrorCode {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Invalid,
         Self::NotFound,
         Self::Unauthorized,
         Self::Forbidden,
+        Self::Conflict,
         Self::Limited,
         Self::Unavailable,
         Self::Internal,
@@ -79,6 +82,7 @@ impl AskErrorCode {
             Self::NotFound => "not-found",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
+            Self::Conflict => "conflict",
             Self::Limited => "limited",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",

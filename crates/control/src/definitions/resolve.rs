@@ -129,6 +129,9 @@ impl<'a> Resolver<'a> {
                 Change::Unchanged
             },
             revision,
+            stored_tag: stored
+                .as_deref()
+                .map(|sync| super::definition_tag(&sync.definition)),
             problems,
             notes,
             provisioned: Vec::new(),

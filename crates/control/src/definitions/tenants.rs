@@ -85,6 +85,8 @@ async fn forget_everything(shard: &ControlShard, tenant_id: &TenantId) -> Result
     let context = &shard.context;
     // First the definitions, so that nobody goes on working for it; then what waits; the secrets last.
     context.config.remove_tenant(tenant_id).await?;
+    let definitions = context.hub.bus().kv(landbridge_bus::Bucket::Config);
+    super::revisions::forget_tenant(&definitions, tenant_id).await?;
     for stream in StreamName::ALL {
         context
             .hub
@@ -171,11 +173,13 @@ fn judge(
                     && other.hubspot.portal_id == Some(test.portal_id)
             });
             if let Some(rival) = rival {
+                // The name stands apart: not everybody who sees this tenant may know of that one.
                 result.problems.push(format!(
-                    "HubSpot: the portal {} belongs to the tenant {} already; a portal belongs to one tenant, so remove \
+                    "HubSpot: the portal {} belongs to another tenant already; a portal belongs to one tenant, so remove \
                      one of the two",
-                    test.portal_id, rival.id
+                    test.portal_id
                 ));
+                result.rival = Some(rival.id.clone());
             }
             result.hubspot = Some(test);
         }
@@ -253,7 +257,8 @@ mod tests {
             Ok(hubspot),
         );
         assert_eq!(found.problems.len(), 1);
-        assert!(found.problems[0].contains("globex"), "{}", found.problems[0]);
+        assert!(!found.problems[0].contains("globex"), "{}", found.problems[0]);
+        assert_eq!(found.rival.as_ref().map(TenantId::as_str), Some("globex"));
     }
 
     #[test]

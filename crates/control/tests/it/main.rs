@@ -1,8 +1,12 @@
 //! Control against a real server, with stand-ins for the workers that it asks.
 
+mod api;
 mod definitions;
 mod dry_runs;
 mod imports;
 mod records;
 mod rig;
+mod routes;
+mod sign_in;
 mod stand_ins;
+mod strangers;

@@ -154,6 +154,29 @@ impl Rig {
         control
     }
 
+    /// Another tenant, at the same addresses.
+    pub(crate) async fn add_tenant(&self, name: &str) {
+        let id = TenantId::new(name).unwrap();
+        let put = PutTenant {
+            tenant: Tenant {
+                id: id.clone(),
+                ..acme()
+            },
+            salesforce: None,
+            hubspot: None,
+        };
+        let asked = self
+            .hub
+            .ask(StageKind::Control, &id, &put, Duration::from_secs(30));
+        asked.await.unwrap();
+        soon("the tenant", self.config.wait_for(|config| config.tenant(&id))).await;
+        soon(
+            "the tenant",
+            self.config.wait_for(|config| config.tenant(&tenant())),
+        )
+        .await;
+    }
+
     /// Where control keeps its cache.
     pub(crate) fn control_folder(&self) -> std::path::PathBuf {
         self.cache_of(StageKind::Control)
@@ -176,14 +199,8 @@ impl Rig {
         assert!(!applied.has_problems(), "{applied:?}");
     }
 
-    pub(crate) async fn report(
-        &self,
-        stage: StageKind,
-        source: Source,
-        run: Option<&RunId>,
-        body: ReportBody,
-    ) {
-        let envelope = Envelope {
+    pub(crate) fn envelope(&self, source: Source, run: Option<&RunId>) -> Envelope {
+        Envelope {
             tenant: tenant(),
             sync: sync_name(),
             revision: Revision(1),
@@ -191,9 +208,18 @@ impl Rig {
             source,
             run: run.cloned(),
             force: false,
-        };
+        }
+    }
+
+    pub(crate) async fn report(
+        &self,
+        stage: StageKind,
+        source: Source,
+        run: Option<&RunId>,
+        body: ReportBody,
+    ) {
         let report = Report {
-            envelope,
+            envelope: self.envelope(source, run),
             stage,
             at_ms: self.hub.now_ms(),
             org_ahead_ms: 0,

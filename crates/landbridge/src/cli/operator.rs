@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use landbridge_model::{FailureCategory, ImportId, SalesforceId, SyncName, TenantId};
 
+use super::access::{TokenCommand, UserCommand};
+
 /// The operator's commands.
 #[derive(Debug, Subcommand)]
 pub enum OperatorCommand {
@@ -32,6 +34,12 @@ pub enum OperatorCommand {
     Verify(VerifyArgs),
     /// Show how everything stands.
     Status(StatusArgs),
+    /// Users who sign in with a password.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// API tokens, for programs and for --server.
+    #[command(subcommand)]
+    Token(TokenCommand),
 }
 
 /// Whose.
@@ -135,6 +143,11 @@ pub enum SyncCommand {
     Apply(SyncApplyArgs),
     /// Find out what importing the definitions would do, record for record. Nothing is written.
     DryRun(SyncDryRunArgs),
+    /// Show how the definitions differ from the files. Exit code 3 when any does.
+    #[command(
+        after_help = "Examples:\n  landbridge sync diff -f fleet.yaml\n  landbridge sync diff -f syncs/"
+    )]
+    Diff(SyncDiffArgs),
     /// Print definitions as YAML that `sync apply` takes.
     Export(SyncExportArgs),
     /// List the syncs.
@@ -182,6 +195,17 @@ pub struct SyncApplyArgs {
     /// Turn the syncs on as well.
     #[arg(long)]
     pub activate: bool,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `landbridge sync diff`.
+#[derive(Clone, Debug, Args)]
+pub struct SyncDiffArgs {
+    /// YAML files, or folders of them; `-` is standard input. Several definitions in a file are parted by `---`.
+    #[arg(short, long = "file", value_name = "FILE", required = true, num_args = 1..)]
+    pub files: Vec<PathBuf>,
 }
 
 /// `landbridge sync dry-run`.

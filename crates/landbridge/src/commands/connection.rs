@@ -10,7 +10,7 @@ use crate::output::{Exit, show};
 
 pub(super) async fn run(context: &Context, command: ConnectionCommand) -> anyhow::Result<Exit> {
     let ConnectionCommand::Test(argument) = command;
-    test(context, &context.tenant(&argument)?).await
+    test(context, &context.tenant(&argument).await?).await
 }
 
 /// Signs in to both sides and shows how they stand.

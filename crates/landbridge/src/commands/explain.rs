@@ -7,7 +7,7 @@ use crate::cli::ExplainArgs;
 use crate::output::{Exit, show, time};
 
 pub(super) async fn run(context: &Context, arguments: &ExplainArgs) -> anyhow::Result<Exit> {
-    let tenant = context.tenant(&arguments.tenant)?;
+    let tenant = context.tenant(&arguments.tenant).await?;
     let story = context
         .ask_patiently(&tenant, &Explain { id: arguments.id }, LONG_PATIENCE)
         .await?;

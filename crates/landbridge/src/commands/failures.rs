@@ -18,7 +18,7 @@ pub(super) async fn run(context: &Context, command: FailuresCommand) -> anyhow::
 }
 
 async fn list(context: &Context, arguments: &FailuresListArgs) -> anyhow::Result<Exit> {
-    let tenant = context.tenant(&arguments.tenant)?;
+    let tenant = context.tenant(&arguments.tenant).await?;
     let question = ListFailures {
         sync: arguments.sync.clone(),
         id: None,
@@ -96,7 +96,7 @@ fn rows(entries: &[FailureEntry]) -> String {
 }
 
 async fn show_one(context: &Context, arguments: &FailuresShowArgs) -> anyhow::Result<Exit> {
-    let tenant = context.tenant(&arguments.tenant)?;
+    let tenant = context.tenant(&arguments.tenant).await?;
     let question = ListFailures {
         sync: None,
         id: Some(arguments.id),
@@ -139,7 +139,7 @@ fn in_full(entry: &FailureEntry) -> String {
 }
 
 async fn retry(context: &Context, arguments: FailuresRetryArgs) -> anyhow::Result<Exit> {
-    let tenant = context.tenant(&arguments.tenant)?;
+    let tenant = context.tenant(&arguments.tenant).await?;
     let question = RetryFailures {
         sync: arguments.sync,
         category: arguments.category,

@@ -17,7 +17,7 @@ pub(super) async fn run(context: &Context, command: HeldCommand) -> anyhow::Resu
 }
 
 async fn list(context: &Context, arguments: &HeldListArgs) -> anyhow::Result<Exit> {
-    let tenant = context.tenant(&arguments.tenant)?;
+    let tenant = context.tenant(&arguments.tenant).await?;
     let question = ListHeld {
         sync: arguments.sync.clone(),
     };
@@ -61,7 +61,7 @@ async fn decide(
     arguments: HeldDecideArgs,
     decision: HeldDecision,
 ) -> anyhow::Result<Exit> {
-    let tenant = context.tenant(&arguments.tenant)?;
+    let tenant = context.tenant(&arguments.tenant).await?;
     if decision == HeldDecision::Approve {
         let which = if arguments.all {
             "All records whose delete is held are".to_owned()

@@ -20,7 +20,7 @@ pub(super) async fn run(context: &Context, command: ImportCommand) -> anyhow::Re
 }
 
 async fn start(context: &Context, arguments: ImportStartArgs) -> anyhow::Result<Exit> {
-    let tenant = context.tenant(&arguments.tenant)?;
+    let tenant = context.tenant(&arguments.tenant).await?;
     let user = std::env::var("USER").unwrap_or_default();
     let question = StartImports {
         syncs: arguments.names,
@@ -50,7 +50,7 @@ async fn start(context: &Context, arguments: ImportStartArgs) -> anyhow::Result<
 }
 
 async fn watch_some(context: &Context, arguments: &ImportWatchArgs) -> anyhow::Result<Exit> {
-    let tenant = context.tenant(&arguments.tenant)?;
+    let tenant = context.tenant(&arguments.tenant).await?;
     let mut ids = arguments.ids.clone();
     let known = context.ask(&tenant, &ListImports { id: None }).await?;
     for id in &ids {
@@ -75,7 +75,7 @@ async fn watch_some(context: &Context, arguments: &ImportWatchArgs) -> anyhow::R
 }
 
 async fn list(context: &Context, arguments: &ImportListArgs) -> anyhow::Result<Exit> {
-    let tenant = context.tenant(&arguments.tenant)?;
+    let tenant = context.tenant(&arguments.tenant).await?;
     let imports = context
         .ask_patiently(&tenant, &ListImports { id: None }, LONG_PATIENCE)
         .await?;
@@ -120,7 +120,7 @@ fn row(import: &ImportStatus) -> [String; 9] {
 }
 
 async fn cancel(context: &Context, arguments: &ImportCancelArgs) -> anyhow::Result<Exit> {
-    let tenant = context.tenant(&arguments.tenant)?;
+    let tenant = context.tenant(&arguments.tenant).await?;
     context
         .ask(
             &tenant,

@@ -10,14 +10,18 @@ use crate::output::{Exit, counts, duration, show, table};
 
 pub(super) async fn run(context: &Context, arguments: &StatusArgs) -> anyhow::Result<Exit> {
     let tenants = match &arguments.tenant {
-        Some(_) => vec![context.tenant(&TenantArg {
-            tenant: arguments.tenant.clone(),
-        })?],
+        Some(_) => vec![
+            context
+                .tenant(&TenantArg {
+                    tenant: arguments.tenant.clone(),
+                })
+                .await?,
+        ],
         None => context
-            .config
             .tenants()
-            .iter()
-            .map(|tenant| tenant.id.clone())
+            .await?
+            .into_iter()
+            .map(|tenant| tenant.id)
             .collect(),
     };
     let asked = tenants.iter().map(|tenant| context.ask(tenant, &AskTenant {}));

@@ -4,9 +4,13 @@ mod dry_run;
 mod files;
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 
-use landbridge_control::ask::{Applied, AppliedSync, ApplySyncs, RemoveSyncs, SetSyncs};
-use landbridge_model::config::{Sync, SyncStatus};
+use landbridge_control::ask::{
+    Applied, AppliedSync, ApplySyncs, Change, EditSyncs, Expected, RemoveSyncs, SetSyncs,
+};
+use landbridge_control::service::{SyncView, definition_diff};
+use landbridge_model::config::SyncStatus;
 use landbridge_model::sync::SyncDefinition;
 use landbridge_model::{SyncName, TenantId, yaml};
 use serde::Serialize;
@@ -25,8 +29,10 @@ pub(super) enum Prepared {
         definitions: Vec<SyncDefinition>,
         dry_run: bool,
         activate: bool,
+        yes: bool,
     },
     DryRun(Vec<SyncDefinition>, SyncDryRunArgs),
+    Diff(Vec<SyncDefinition>),
     Export(SyncExportArgs),
     List(SyncListArgs),
     SetStatus(SyncNamesArgs, SyncStatus),
@@ -41,8 +47,10 @@ impl Prepared {
                 definitions: files::load(&arguments.files)?,
                 dry_run: arguments.dry_run,
                 activate: arguments.activate,
+                yes: arguments.yes,
             },
             SyncCommand::DryRun(arguments) => Self::DryRun(files::load(&arguments.files)?, arguments),
+            SyncCommand::Diff(arguments) => Self::Diff(files::load(&arguments.files)?),
             SyncCommand::Export(arguments) => Self::Export(arguments),
             SyncCommand::List(arguments) => Self::List(arguments),
             SyncCommand::Activate(arguments) => Self::SetStatus(arguments, SyncStatus::Active),
@@ -58,10 +66,23 @@ impl Prepared {
                 definitions,
                 dry_run,
                 activate,
-            } => apply(context, definitions, dry_run, activate).await,
+                yes,
+            } => {
+                apply(
+                    context,
+                    definitions,
+                    Wanted {
+                        dry_run,
+                        activate,
+                        yes,
+                    },
+                )
+                .await
+            }
+            Self::Diff(definitions) => diff(context, definitions).await,
             Self::DryRun(definitions, arguments) => dry_run::run(context, definitions, &arguments).await,
-            Self::Export(arguments) => export(context, &arguments),
-            Self::List(arguments) => list(context, arguments),
+            Self::Export(arguments) => export(context, &arguments).await,
+            Self::List(arguments) => list(context, arguments).await,
             Self::SetStatus(arguments, status) => set_status(context, arguments, status).await,
             Self::Remove(arguments) => remove(context, arguments).await,
         }
@@ -124,7 +145,7 @@ async fn plan(
         let named = TenantArg {
             tenant: Some(tenant.clone()),
         };
-        context.tenant(&named)?;
+        context.tenant(&named).await?;
         let question = ApplySyncs {
             definitions: definitions.clone(),
             dry_run: true,
@@ -160,25 +181,35 @@ async fn validate(context: &Context, definitions: Vec<SyncDefinition>) -> anyhow
     Ok(Exit::Done)
 }
 
-async fn apply(
-    context: &Context,
-    definitions: Vec<SyncDefinition>,
+/// How definitions are applied.
+#[derive(Clone, Copy)]
+struct Wanted {
     dry_run: bool,
     activate: bool,
-) -> anyhow::Result<Exit> {
+    yes: bool,
+}
+
+async fn apply(context: &Context, definitions: Vec<SyncDefinition>, wanted: Wanted) -> anyhow::Result<Exit> {
+    let Wanted {
+        dry_run,
+        activate,
+        yes,
+    } = wanted;
     let tenants = by_tenant(definitions);
     // All tenants are checked before the first is written to.
     let mut results = plan(context, &tenants).await?;
     if !dry_run {
-        results.clear();
-        for (tenant, definitions) in tenants {
+        confirm_plan(&results, yes)?;
+        let plans = std::mem::take(&mut results);
+        for ((tenant, definitions), plan) in tenants.into_iter().zip(plans) {
             let names: Vec<SyncName> = definitions
                 .iter()
                 .map(|definition| definition.metadata.name.clone())
                 .collect();
-            let question = ApplySyncs {
+            let question = EditSyncs {
                 definitions,
-                dry_run: false,
+                expected: expected(&plan.applied),
+                by: super::local_name(),
             };
             let applied = context.ask_patiently(&tenant, &question, LONG_PATIENCE).await?;
             refuse_problems(&applied)?;
@@ -192,31 +223,128 @@ async fn apply(
             results.push(TenantApplied { tenant, applied });
         }
     }
-    let verb = if dry_run { "would be " } else { "" };
     show(context.output, &results, |results| {
-        let lines = results.iter().flat_map(|result| {
-            let tenant = &result.tenant;
-            result.applied.syncs.iter().map(move |sync| {
-                let change = if sync.change.as_str() == "unchanged" {
-                    "unchanged".to_owned()
-                } else {
-                    format!("{verb}{}", sync.change.as_str())
-                };
-                format!(
-                    "{tenant}/{} {change} ({}){}",
-                    sync.name,
-                    sync.revision,
-                    notes(sync)
-                )
-            })
-        });
-        let mut lines: Vec<String> = lines.collect();
+        let mut lines = changes(results, if dry_run { "would be " } else { "" });
         if activate && !dry_run {
             lines.push("all are turned on".to_owned());
         }
         lines.join("\n")
     })?;
     Ok(Exit::Done)
+}
+
+/// One line for each definition: what is done to it.
+fn changes(results: &[TenantApplied], verb: &str) -> Vec<String> {
+    let lines = results.iter().flat_map(|result| {
+        let tenant = &result.tenant;
+        result.applied.syncs.iter().map(move |sync| {
+            let change = match sync.change {
+                Change::Unchanged => "unchanged".to_owned(),
+                change => format!("{verb}{}", change.as_str()),
+            };
+            format!(
+                "{tenant}/{} {change} ({}){}",
+                sync.name,
+                sync.revision,
+                notes(sync)
+            )
+        })
+    });
+    lines.collect()
+}
+
+/// Shows a person what would be done, and asks. Where nobody sits at a terminal, the command itself is the word.
+fn confirm_plan(plans: &[TenantApplied], yes: bool) -> Result<(), CommandError> {
+    let mut lines = plans.iter().flat_map(|plan| &plan.applied.syncs);
+    let changes_nothing = lines.all(|line| line.change == Change::Unchanged);
+    if yes || changes_nothing || !std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    for line in changes(plans, "will be ") {
+        crate::output::remark(format_args!("{line}"));
+    }
+    confirm("Apply this?", false)
+}
+
+/// What the plan was made from.
+fn expected(plan: &Applied) -> Vec<Expected> {
+    let seen = plan.syncs.iter().map(|line| Expected {
+        name: line.name.clone(),
+        tag: line.stored_tag.clone(),
+    });
+    seen.collect()
+}
+
+/// How one definition differs from its file.
+#[derive(Debug, Serialize)]
+struct Drift {
+    tenant: TenantId,
+    name: SyncName,
+    /// `missing` in the installation, `different`, or `unknown` to the files.
+    state: &'static str,
+    /// From what is applied to what the file says, each line with `+`, `-` or a space before it.
+    lines: Vec<String>,
+}
+
+async fn diff(context: &Context, definitions: Vec<SyncDefinition>) -> anyhow::Result<Exit> {
+    let mut drifts = Vec::new();
+    for (tenant, wanted) in by_tenant(definitions) {
+        let named = TenantArg {
+            tenant: Some(tenant.clone()),
+        };
+        context.tenant(&named).await?;
+        drifts.extend(drift(&tenant, &wanted, &context.syncs(&tenant).await?));
+    }
+    show(context.output, &drifts, |drifts| {
+        if drifts.is_empty() {
+            return "nothing differs".to_owned();
+        }
+        let texts = drifts.iter().map(|drift| {
+            let head = format!("{}/{} is {}", drift.tenant, drift.name, drift.state);
+            std::iter::once(head)
+                .chain(drift.lines.iter().cloned())
+                .collect::<Vec<_>>()
+                .join("\n")
+        });
+        texts.collect::<Vec<_>>().join("\n\n")
+    })?;
+    Ok(if drifts.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Differences
+    })
+}
+
+/// Where what is applied is not what the files say.
+fn drift(tenant: &TenantId, wanted: &[SyncDefinition], applied: &[SyncView]) -> Vec<Drift> {
+    let found = |name: &SyncName, state, lines| Drift {
+        tenant: tenant.clone(),
+        name: name.clone(),
+        state,
+        lines,
+    };
+    let mut drifts = Vec::new();
+    for definition in wanted {
+        let name = &definition.metadata.name;
+        match applied.iter().find(|sync| sync.name == *name) {
+            None => drifts.push(found(name, "missing", Vec::new())),
+            Some(sync) if sync.definition != *definition => {
+                drifts.push(found(
+                    name,
+                    "different",
+                    definition_diff(&sync.definition, definition),
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    let unknown = applied.iter().filter(|sync| {
+        wanted
+            .iter()
+            .all(|definition| definition.metadata.name != sync.name)
+    });
+    drifts.extend(unknown.map(|sync| found(&sync.name, "unknown to the files", Vec::new())));
+    drifts
 }
 
 fn refuse_problems(applied: &Applied) -> Result<(), CommandError> {
@@ -237,25 +365,24 @@ fn notes(sync: &AppliedSync) -> String {
 }
 
 /// The syncs that are meant, of one tenant or of all.
-fn chosen(context: &Context, tenant: Option<TenantId>) -> Result<Vec<std::sync::Arc<Sync>>, CommandError> {
+async fn chosen(context: &Context, tenant: Option<TenantId>) -> Result<Vec<SyncView>, CommandError> {
     let tenants = match tenant {
-        Some(_) => vec![context.tenant(&TenantArg { tenant })?],
-        None => context
-            .config
-            .tenants()
-            .iter()
-            .map(|tenant| tenant.id.clone())
-            .collect(),
+        Some(_) => vec![context.tenant(&TenantArg { tenant }).await?],
+        None => {
+            let tenants = context.tenants().await?.into_iter();
+            tenants.map(|tenant| tenant.id).collect()
+        }
     };
-    Ok(tenants
-        .iter()
-        .flat_map(|tenant| context.config.syncs(tenant))
-        .collect())
+    let mut syncs = Vec::new();
+    for tenant in &tenants {
+        syncs.extend(context.syncs(tenant).await?);
+    }
+    Ok(syncs)
 }
 
-fn export(context: &Context, arguments: &SyncExportArgs) -> anyhow::Result<Exit> {
-    let syncs = chosen(context, arguments.tenant.clone())?;
-    let mut definitions: Vec<SyncDefinition> = syncs.iter().map(|sync| sync.definition.clone()).collect();
+async fn export(context: &Context, arguments: &SyncExportArgs) -> anyhow::Result<Exit> {
+    let syncs = chosen(context, arguments.tenant.clone()).await?;
+    let mut definitions: Vec<SyncDefinition> = syncs.into_iter().map(|sync| sync.definition).collect();
     if !arguments.names.is_empty() {
         definitions.retain(|definition| arguments.names.contains(&definition.metadata.name));
         let is_there = |name: &SyncName| {
@@ -281,8 +408,8 @@ fn export(context: &Context, arguments: &SyncExportArgs) -> anyhow::Result<Exit>
     Ok(Exit::Done)
 }
 
-fn list(context: &Context, arguments: SyncListArgs) -> anyhow::Result<Exit> {
-    let syncs = chosen(context, arguments.tenant)?;
+async fn list(context: &Context, arguments: SyncListArgs) -> anyhow::Result<Exit> {
+    let syncs = chosen(context, arguments.tenant).await?;
     let rows: Vec<serde_json::Value> = syncs
         .iter()
         .map(|sync| {
@@ -329,7 +456,7 @@ fn list(context: &Context, arguments: SyncListArgs) -> anyhow::Result<Exit> {
 }
 
 async fn set_status(context: &Context, arguments: SyncNamesArgs, status: SyncStatus) -> anyhow::Result<Exit> {
-    let tenant = context.tenant(&arguments.tenant)?;
+    let tenant = context.tenant(&arguments.tenant).await?;
     let question = SetSyncs {
         names: arguments.names,
         status,
@@ -340,7 +467,7 @@ async fn set_status(context: &Context, arguments: SyncNamesArgs, status: SyncSta
     show(context.output, &result, |result| {
         let lines = result.applied.syncs.iter().map(|sync| {
             let change = match sync.change {
-                landbridge_control::ask::Change::Unchanged => "was already",
+                Change::Unchanged => "was already",
                 _ => "is now",
             };
             format!("{} {change} {}{}", sync.name, status.as_str(), notes(sync))
@@ -359,7 +486,7 @@ async fn set_status(context: &Context, arguments: SyncNamesArgs, status: SyncSta
 }
 
 async fn remove(context: &Context, arguments: SyncRemoveArgs) -> anyhow::Result<Exit> {
-    let tenant = context.tenant(&arguments.tenant)?;
+    let tenant = context.tenant(&arguments.tenant).await?;
     let names: Vec<&str> = arguments.names.iter().map(SyncName::as_str).collect();
     let names = names.join(", ");
     let question = format!("Remove {names} of {tenant}? What was written to HubSpot stays.");

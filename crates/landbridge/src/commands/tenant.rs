@@ -1,15 +1,16 @@
 //! `landbridge tenant`.
 
-use landbridge_bus::seal;
+use landbridge_bus::seal::{self, PublicKey};
 use landbridge_control::ask::{PutTenant, RemoveTenant};
-use landbridge_model::StageKind;
+use landbridge_control::service::check_address;
 use landbridge_model::config::{
     HubSpotConnection, HubSpotCredentials, SalesforceConnection, SalesforceCredentials, Tenant,
 };
+use landbridge_model::{StageKind, TenantId};
 use serde_json::json;
 
 use super::secret::SecretSource;
-use super::{Context, LONG_PATIENCE, confirm, connect, connection};
+use super::{Context, Installation, LONG_PATIENCE, confirm, connect, connection};
 use crate::cli::{GlobalArgs, OutputFormat, TenantAddArgs, TenantCommand, TenantRemoveArgs};
 use crate::output::{CommandError, Exit, say, show, table};
 use crate::settings::Settings;
@@ -26,7 +27,7 @@ pub(super) async fn run(
             let context = connect(global, settings).await?;
             add(&context, &arguments, addresses, credentials).await
         }
-        TenantCommand::List => list(&connect(global, settings).await?),
+        TenantCommand::List => list(&connect(global, settings).await?).await,
         TenantCommand::Remove(arguments) => remove(&connect(global, settings).await?, &arguments).await,
     }
 }
@@ -39,7 +40,7 @@ struct Addresses {
 /// Both addresses, or everything that is wrong with them.
 fn addresses(arguments: &TenantAddArgs) -> Result<Addresses, CommandError> {
     let mut problems = Vec::new();
-    let mut check = |flag: &str, text: &str| match address(text) {
+    let mut check = |flag: &str, text: &str| match check_address(text) {
         Ok(address) => address,
         Err(problem) => {
             problems.push(format!("{flag} {text}: {problem}"));
@@ -53,37 +54,6 @@ fn addresses(arguments: &TenantAddArgs) -> Result<Addresses, CommandError> {
     } else {
         Err(CommandError::invalid("the tenant cannot be added").with_details(problems))
     }
-}
-
-/// An address without a path, to which credentials can be sent without being seen on the way.
-fn address(text: &str) -> Result<String, String> {
-    let url = reqwest::Url::parse(text)
-        .map_err(|error| format!("{error}; write an address such as https://acme.my.salesforce.com"))?;
-    let host = url
-        .host_str()
-        .ok_or("it names no host; write an address such as https://api.hubapi.com")?;
-    let is_here = host == "localhost"
-        || host
-            .trim_matches(['[', ']'])
-            .parse()
-            .is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
-    match url.scheme() {
-        "https" => {}
-        "http" if is_here => {}
-        "http" => return Err("credentials would travel in the clear; write https".to_owned()),
-        other => {
-            return Err(format!(
-                "{other} is not a scheme that is spoken here; write https"
-            ));
-        }
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("an address holds no credentials; leave them out".to_owned());
-    }
-    if url.path() != "/" || url.query().is_some() {
-        return Err("only scheme, host and port are wanted; leave the rest out".to_owned());
-    }
-    Ok(text.trim_end_matches('/').to_owned())
 }
 
 struct Credentials {
@@ -146,15 +116,12 @@ async fn add(
     addresses: Addresses,
     credentials: Credentials,
 ) -> anyhow::Result<Exit> {
-    let bus = context.hub.bus();
-    let to_extractor = seal::public_key(bus, StageKind::Extractor)
-        .await
-        .map_err(no_key)?;
-    let to_loader = seal::public_key(bus, StageKind::Loader).await.map_err(no_key)?;
-    let suspended = context
-        .config
-        .tenant(&arguments.name)
-        .and_then(|tenant| tenant.suspended.clone());
+    let (to_extractor, to_loader) = keys(context, &arguments.name).await?;
+    let known = context.tenants().await?;
+    let suspended = known
+        .into_iter()
+        .find(|tenant| tenant.id == arguments.name)
+        .and_then(|tenant| tenant.suspended);
     let tenant = Tenant {
         id: arguments.name.clone(),
         salesforce: SalesforceConnection {
@@ -187,6 +154,17 @@ async fn add(
     connection::test(context, &arguments.name).await
 }
 
+/// The keys that credentials are sealed to, so that they cross no wire in the open.
+async fn keys(context: &Context, tenant: &TenantId) -> Result<(PublicKey, PublicKey), CommandError> {
+    match &context.installation {
+        Installation::Bus { hub, .. } => {
+            let key = async |stage| seal::public_key(hub.bus(), stage).await.map_err(no_key);
+            Ok((key(StageKind::Extractor).await?, key(StageKind::Loader).await?))
+        }
+        Installation::Server(remote) => remote.keys(tenant).await,
+    }
+}
+
 fn no_key(error: seal::SealError) -> CommandError {
     CommandError::new(
         Exit::Unavailable,
@@ -196,22 +174,25 @@ fn no_key(error: seal::SealError) -> CommandError {
     )
 }
 
-fn list(context: &Context) -> anyhow::Result<Exit> {
-    let tenants = context.config.tenants();
-    let tenants: Vec<&Tenant> = tenants.iter().map(AsRef::as_ref).collect();
+async fn list(context: &Context) -> anyhow::Result<Exit> {
+    let tenants = context.tenants().await?;
+    let mut syncs = Vec::with_capacity(tenants.len());
+    for tenant in &tenants {
+        syncs.push(context.syncs(&tenant.id).await?.len());
+    }
     show(context.output, &tenants, |tenants| {
         if tenants.is_empty() {
             return "there is no tenant yet: add one with landbridge tenant add".to_owned();
         }
         let unknown = || "not seen yet".to_owned();
-        let rows = tenants.iter().map(|tenant| {
+        let rows = tenants.iter().zip(&syncs).map(|(tenant, syncs)| {
             [
                 tenant.id.to_string(),
                 tenant.salesforce.login_url.clone(),
                 tenant.salesforce.org_id.clone().unwrap_or_else(unknown),
                 tenant.hubspot.base_url.clone(),
                 tenant.hubspot.portal_id.map_or_else(unknown, |id| id.to_string()),
-                context.config.syncs(&tenant.id).len().to_string(),
+                syncs.to_string(),
                 tenant
                     .suspended
                     .as_ref()
@@ -228,10 +209,11 @@ fn list(context: &Context) -> anyhow::Result<Exit> {
 
 async fn remove(context: &Context, arguments: &TenantRemoveArgs) -> anyhow::Result<Exit> {
     let name = &arguments.name;
-    let syncs = context.config.syncs(name).len();
-    if context.config.tenant(name).is_none() {
+    let is_there = context.tenants().await?.iter().any(|tenant| tenant.id == *name);
+    if !is_there {
         return Err(CommandError::new(Exit::NotFound, format!("there is no tenant {name}")).into());
     }
+    let syncs = context.syncs(name).await?.len();
     let question = format!(
         "Remove the tenant {name} with its {syncs} syncs, its imports and its credentials? What was written to HubSpot \
          stays."
@@ -242,34 +224,4 @@ async fn remove(context: &Context, arguments: &TenantRemoveArgs) -> anyhow::Resu
         .await?;
     say!("tenant {name} removed");
     Ok(Exit::Done)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_taken_or_refused_with_a_remedy() {
-        for (text, taken) in [
-            (
-                "https://acme.my.salesforce.com/",
-                "https://acme.my.salesforce.com",
-            ),
-            ("http://127.0.0.1:8081", "http://127.0.0.1:8081"),
-            ("http://localhost:8081", "http://localhost:8081"),
-        ] {
-            assert_eq!(address(text).as_deref(), Ok(taken));
-        }
-        for (text, part) in [
-            ("acme.my.salesforce.com", "write an address"),
-            ("http://api.hubapi.com", "write https"),
-            ("ftp://api.hubapi.com", "write https"),
-            ("https://me:secret@api.hubapi.com", "leave them out"),
-            ("https://api.hubapi.com/crm", "leave the rest out"),
-        ] {
-            let problem = address(text).unwrap_err();
-            assert!(problem.contains(part), "{text}: {problem}");
-            assert!(!problem.contains("secret"), "{problem}");
-        }
-    }
 }

@@ -29,8 +29,8 @@ struct Verified {
 }
 
 pub(super) async fn run(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit> {
-    let tenant = context.tenant(&arguments.tenant)?;
-    let names = names(context, &tenant, arguments)?;
+    let tenant = context.tenant(&arguments.tenant).await?;
+    let names = names(context, &tenant, arguments).await?;
     let mut results = Vec::new();
     for name in names {
         let mut result = Verified {
@@ -55,7 +55,7 @@ pub(super) async fn run(context: &Context, arguments: &VerifyArgs) -> anyhow::Re
 }
 
 /// The syncs that are meant: those named, or all that have ever run.
-fn names(
+async fn names(
     context: &Context,
     tenant: &TenantId,
     arguments: &VerifyArgs,
@@ -63,9 +63,9 @@ fn names(
     if !arguments.names.is_empty() {
         return Ok(arguments.names.clone());
     }
-    let syncs = context.config.syncs(tenant);
-    let ran = syncs.iter().filter(|sync| sync.resolved.is_some());
-    let names: Vec<SyncName> = ran.map(|sync| sync.definition.metadata.name.clone()).collect();
+    let syncs = context.syncs(tenant).await?;
+    let ran = syncs.into_iter().filter(|sync| sync.has_run);
+    let names: Vec<SyncName> = ran.map(|sync| sync.name).collect();
     if names.is_empty() {
         let what = format!("no sync of {tenant} has ever run: there is nothing to compare");
         return Err(CommandError::new(Exit::NotFound, what));

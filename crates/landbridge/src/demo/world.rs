@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use landbridge_bus::seal;
 use landbridge_bus::server::Server;
 use landbridge_control::ask::{ApplySyncs, PutTenant, SetSyncs, TestConnections};
+use landbridge_control::service::{Caller, Grant, PutUser, Role, UserName};
 use landbridge_model::ask::{CreateObjectType, Question};
 use landbridge_model::config::{
     HubSpotConnection, HubSpotCredentials, SalesforceConnection, SalesforceCredentials, SyncStatus, Tenant,
@@ -54,6 +55,7 @@ pub struct World {
     tenant: TenantId,
     definitions: Vec<SyncDefinition>,
     lag: Duration,
+    password: String,
     _state: StateFolder,
 }
 
@@ -101,6 +103,7 @@ impl World {
         settings.keys_dir = None;
         settings.extractor.lag = LAG;
         settings.extractor.poll_interval = POLL;
+        settings.control.listen = Some(loopback(arguments.control_port));
         let sandbox = start_sandbox(arguments, screen).await?;
         screen.line("Starting the bus (the first time this fetches nats-server, once).");
         let server = Server::find_or_start(&settings.bus, &settings.state_dir).await?;
@@ -125,6 +128,7 @@ impl World {
             .flatten()
             .collect();
         let tenant = TenantId::new("demo")?;
+        let password = add_user(&process).await?;
         let world = Self {
             sandbox,
             server,
@@ -132,6 +136,7 @@ impl World {
             tenant,
             definitions,
             lag: LAG,
+            password,
             _state: state,
         };
         world.make_ready(screen).await?;
@@ -156,6 +161,16 @@ impl World {
     /// The bus's address, for the operator's commands.
     pub fn bus_url(&self) -> &str {
         self.server.url()
+    }
+
+    /// Where control is served.
+    pub fn control_address(&self) -> Option<std::net::SocketAddr> {
+        self.process.control_address()
+    }
+
+    /// The password of the user `demo`, who may do everything.
+    pub fn password(&self) -> &str {
+        &self.password
     }
 
     /// How far behind the org's clock the increment stays.
@@ -284,8 +299,26 @@ impl World {
     }
 }
 
+fn loopback(port: u16) -> std::net::SocketAddr {
+    std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, port))
+}
+
+/// Somebody to sign in as, with a password of this run alone.
+async fn add_user(process: &Process) -> anyhow::Result<String> {
+    let password = landbridge_control::service::one_time_password();
+    let wanted = PutUser {
+        grants: vec![Grant::everywhere(Role::Admin)],
+        password: Some(password.clone()),
+    };
+    let demo = UserName::new("demo")?;
+    process
+        .service()
+        .put_user(&Caller::local("demo"), &demo, wanted)
+        .await?;
+    Ok(password)
+}
+
 async fn start_sandbox(arguments: &DemoArgs, screen: &Screen) -> anyhow::Result<Sandbox> {
-    let loopback = |port| std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, port));
     let config = SandboxConfig {
         salesforce: loopback(arguments.salesforce_port),
         hubspot: loopback(arguments.hubspot_port),

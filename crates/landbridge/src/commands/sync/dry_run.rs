@@ -51,9 +51,11 @@ pub(super) async fn run(
     }
     let mut results = Vec::new();
     for (tenant, definitions) in by_tenant(definitions) {
-        context.tenant(&TenantArg {
-            tenant: Some(tenant.clone()),
-        })?;
+        context
+            .tenant(&TenantArg {
+                tenant: Some(tenant.clone()),
+            })
+            .await?;
         let mut before = Vec::new();
         for definition in parents_first(&definitions) {
             let question = StartDryRun {

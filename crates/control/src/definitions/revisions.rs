@@ -1,0 +1,73 @@
+//! Every definition that was ever applied, kept under `revision.<tenant>.<sync>.<number>` in `lb_config`.
+
+use landbridge_bus::{Key, KeyFilter, Kv, KvError};
+use landbridge_model::config::Sync;
+use landbridge_model::sync::SyncDefinition;
+use landbridge_model::{Revision, SyncKey, SyncName, TenantId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// One revision of a sync.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StoredRevision {
+    /// Which.
+    pub revision: Revision,
+    /// The definition, as a file has it.
+    pub definition: SyncDefinition,
+    /// Who made it; none when nobody noted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// When it was stored, in milliseconds since 1970.
+    pub at_ms: i64,
+}
+
+fn under(tenant: &TenantId, sync: &SyncName) -> Key {
+    Key::new(["revision", tenant.as_str(), sync.as_str()])
+}
+
+/// Keeps a sync's revision. One that is kept already stays as it is.
+pub(crate) async fn keep(kv: &Kv, sync: &Sync, by: Option<&str>, at_ms: i64) -> Result<(), KvError> {
+    let key = sync.key();
+    let number = sync.revision.0.to_string();
+    let place = Key::new(["revision", key.tenant.as_str(), key.name.as_str(), &number]);
+    let stored = StoredRevision {
+        revision: sync.revision,
+        definition: sync.definition.clone(),
+        by: by.map(str::to_owned),
+        at_ms,
+    };
+    match kv.create_json(&place, &stored).await {
+        Ok(_) | Err(KvError::Exists) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Those of a sync that are kept.
+pub(crate) async fn list(
+    kv: &Kv,
+    tenant: &TenantId,
+    sync: &SyncName,
+) -> Result<Vec<StoredRevision>, KvError> {
+    let entries = kv.list(&KeyFilter::Under(under(tenant, sync))).await?;
+    entries.iter().map(|entry| entry.json()).collect()
+}
+
+/// Forgets those of a sync.
+pub(crate) async fn forget(kv: &Kv, key: &SyncKey) -> Result<(), KvError> {
+    remove(kv, under(&key.tenant, &key.name)).await
+}
+
+/// Forgets all revisions and drafts of a tenant.
+pub(crate) async fn forget_tenant(kv: &Kv, tenant: &TenantId) -> Result<(), KvError> {
+    for kind in ["revision", "draft"] {
+        remove(kv, Key::new([kind, tenant.as_str()])).await?;
+    }
+    Ok(())
+}
+
+async fn remove(kv: &Kv, under: Key) -> Result<(), KvError> {
+    for entry in kv.list(&KeyFilter::Under(under)).await? {
+        kv.delete(&entry.key).await?;
+    }
+    Ok(())
+}

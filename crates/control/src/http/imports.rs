@@ -1,0 +1,99 @@
+//! Imports.
+
+use axum::Json;
+use axum::http::StatusCode;
+use landbridge_model::ask::ImportStatus;
+use landbridge_model::{ImportId, SyncName};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Asked, Body, InTenant, Named, PageQuery};
+use super::problem::Problem;
+use crate::ask::StartedImport;
+use crate::service::{ImportCounts, Page, Service};
+
+pub(super) fn routes() -> OpenApiRouter<Service> {
+    OpenApiRouter::new()
+        .routes(routes!(list_imports, start_imports))
+        .routes(routes!(count_imports))
+        .routes(routes!(get_import))
+        .routes(routes!(cancel_import))
+}
+
+/// Which syncs to import.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImportRequest {
+    /// The syncs. They are imported parents first, whatever their order here.
+    pub syncs: Vec<SyncName>,
+    /// Write even what HubSpot already has.
+    #[serde(default)]
+    pub overwrite: bool,
+}
+
+/// Which syncs to count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CountRequest {
+    /// The syncs.
+    pub syncs: Vec<SyncName>,
+}
+
+/// Count in Salesforce how many records imports would read, filters applied.
+#[utoipa::path(post, path = "/api/v1/tenants/{tenant}/imports/count", tag = "imports",
+    request_body = CountRequest, responses((status = 200, body = ImportCounts)))]
+async fn count_imports(
+    InTenant(tenant): InTenant,
+    Body(request): Body<CountRequest>,
+) -> Result<Json<ImportCounts>, Problem> {
+    Ok(Json(tenant.count_import(&request.syncs).await?))
+}
+
+/// Start an import of each sync, parents first; none when any has a problem.
+#[utoipa::path(post, path = "/api/v1/tenants/{tenant}/imports", tag = "imports", request_body = ImportRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes it harmless to send the request again.")),
+    responses((status = 201, body = Vec<StartedImport>)))]
+async fn start_imports(
+    InTenant(tenant): InTenant,
+    Body(request): Body<ImportRequest>,
+) -> Result<(StatusCode, Json<Vec<StartedImport>>), Problem> {
+    let started = tenant.start_imports(&request.syncs, request.overwrite).await?;
+    Ok((StatusCode::CREATED, Json(started)))
+}
+
+/// List a tenant's imports, newest first.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/imports", tag = "imports", params(PageQuery),
+    responses((status = 200, body = Page<ImportStatus>)))]
+async fn list_imports(
+    InTenant(tenant): InTenant,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Json<Page<ImportStatus>>, Problem> {
+    Ok(Json(tenant.imports(&page.into()).await?))
+}
+
+#[derive(Deserialize)]
+struct ImportPath {
+    import: ImportId,
+}
+
+/// Read how an import stands.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/imports/{import}", tag = "imports",
+    responses((status = 200, body = ImportStatus)))]
+async fn get_import(
+    InTenant(tenant): InTenant,
+    Named(path): Named<ImportPath>,
+) -> Result<Json<ImportStatus>, Problem> {
+    Ok(Json(tenant.import(&path.import).await?))
+}
+
+/// Stop an import: nothing more is read, what is on its way still arrives.
+#[utoipa::path(post, path = "/api/v1/tenants/{tenant}/imports/{import}/cancel", tag = "imports",
+    responses((status = 200, body = ImportStatus)))]
+async fn cancel_import(
+    InTenant(tenant): InTenant,
+    Named(path): Named<ImportPath>,
+) -> Result<Json<ImportStatus>, Problem> {
+    Ok(Json(tenant.cancel_import(&path.import).await?))
+}

@@ -1,0 +1,136 @@
+//! What syncs were before, and what is not a sync yet.
+
+use axum::Json;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use landbridge_model::{Revision, SyncName};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Asked, Body, InTenant, Named, PageQuery, Precondition, precondition};
+use super::problem::Problem;
+use super::syncs::SyncPath;
+use crate::service::{Draft, DraftId, Page, RevisionDiff, RevisionLine, Service, StoredRevision};
+
+pub(super) fn routes() -> OpenApiRouter<Service> {
+    OpenApiRouter::new()
+        .routes(routes!(list_revisions))
+        .routes(routes!(get_revision))
+        .routes(routes!(get_revision_diff))
+        .routes(routes!(list_drafts))
+        .routes(routes!(get_draft, put_draft, delete_draft))
+}
+
+/// List a sync's revisions, newest first.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/syncs/{sync}/revisions", tag = "revisions",
+    params(PageQuery), responses((status = 200, body = Page<RevisionLine>)))]
+async fn list_revisions(
+    InTenant(tenant): InTenant,
+    Named(path): Named<SyncPath>,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Json<Page<RevisionLine>>, Problem> {
+    Ok(Json(tenant.revisions(&path.sync, &page.into()).await?))
+}
+
+#[derive(Deserialize)]
+struct RevisionPath {
+    sync: SyncName,
+    revision: u32,
+}
+
+/// Read one revision with its definition.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/syncs/{sync}/revisions/{revision}", tag = "revisions",
+    responses((status = 200, body = StoredRevision)))]
+async fn get_revision(
+    InTenant(tenant): InTenant,
+    Named(path): Named<RevisionPath>,
+) -> Result<Json<StoredRevision>, Problem> {
+    Ok(Json(tenant.revision(&path.sync, Revision(path.revision)).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct DiffTo {
+    /// The revision to compare with; the one before it when left out.
+    from: Option<u32>,
+}
+
+/// What is different between a revision and another one, as lines of their files.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/syncs/{sync}/revisions/{revision}/diff", tag = "revisions",
+    params(DiffTo), responses((status = 200, body = RevisionDiff)))]
+async fn get_revision_diff(
+    InTenant(tenant): InTenant,
+    Named(path): Named<RevisionPath>,
+    Asked(query): Asked<DiffTo>,
+) -> Result<Json<RevisionDiff>, Problem> {
+    let from = match query.from {
+        Some(from) => Revision(from),
+        None => {
+            tenant
+                .revision_before(&path.sync, Revision(path.revision))
+                .await?
+        }
+    };
+    let diff = tenant.revision_diff(&path.sync, from, Revision(path.revision));
+    Ok(Json(diff.await?))
+}
+
+#[derive(Deserialize)]
+struct DraftPath {
+    draft: DraftId,
+}
+
+fn with_tag(draft: &Draft) -> Response {
+    let mut response = Json(draft).into_response();
+    if let Ok(tag) = HeaderValue::try_from(format!("\"{}\"", draft.tag)) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
+/// List a tenant's drafts.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/drafts", tag = "revisions",
+    responses((status = 200, body = Vec<Draft>)))]
+async fn list_drafts(InTenant(tenant): InTenant) -> Result<Json<Vec<Draft>>, Problem> {
+    Ok(Json(tenant.drafts().await?))
+}
+
+/// Read a draft.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/drafts/{draft}", tag = "revisions",
+    responses((status = 200, body = Draft, headers(("ETag" = String)))))]
+async fn get_draft(InTenant(tenant): InTenant, Named(path): Named<DraftPath>) -> Result<Response, Problem> {
+    Ok(with_tag(&tenant.draft(&path.draft).await?))
+}
+
+/// Store a draft: any JSON document that its editor needs to go on. With `If-Match` only over what you read.
+#[utoipa::path(put, path = "/api/v1/tenants/{tenant}/drafts/{draft}", tag = "revisions",
+    request_body = serde_json::Value,
+    params(("If-Match" = Option<String>, Header, description = "The `ETag` that was read.")),
+    responses((status = 200, body = Draft, headers(("ETag" = String)))))]
+async fn put_draft(
+    InTenant(tenant): InTenant,
+    Named(path): Named<DraftPath>,
+    headers: HeaderMap,
+    Body(body): Body<serde_json::Value>,
+) -> Result<Response, Problem> {
+    let seen = match precondition(&headers)? {
+        Precondition::Tag(tag) => Some(tag),
+        Precondition::None | Precondition::Absent => None,
+    };
+    Ok(with_tag(
+        &tenant.put_draft(&path.draft, body, seen.as_deref()).await?,
+    ))
+}
+
+/// Forget a draft.
+#[utoipa::path(delete, path = "/api/v1/tenants/{tenant}/drafts/{draft}", tag = "revisions",
+    responses((status = 204, description = "It is forgotten.")))]
+async fn delete_draft(
+    InTenant(tenant): InTenant,
+    Named(path): Named<DraftPath>,
+) -> Result<StatusCode, Problem> {
+    tenant.remove_draft(&path.draft).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

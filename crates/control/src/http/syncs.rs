@@ -1,0 +1,231 @@
+//! Syncs: one by one, and several at once as files have them.
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use landbridge_model::SyncName;
+use landbridge_model::config::SyncStatus;
+use landbridge_model::sync::SyncDefinition;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Asked, Body, InTenant, Named, PageQuery, Precondition, precondition};
+use super::problem::Problem;
+use super::session::Session;
+use crate::ask::{Applied, AppliedSync, Change, Expected};
+use crate::service::{Page, Service, ServiceError, SyncView, TenantService};
+
+pub(super) fn routes() -> OpenApiRouter<Service> {
+    OpenApiRouter::new()
+        .routes(routes!(list_syncs))
+        .routes(routes!(get_sync, put_sync, delete_sync))
+        .routes(routes!(validate_sync))
+        .routes(routes!(activate_sync))
+        .routes(routes!(pause_sync))
+        .routes(routes!(apply_syncs))
+        .routes(routes!(export_syncs))
+        .routes(routes!(export_all_syncs))
+}
+
+/// The name of a sync in a path.
+#[derive(Deserialize)]
+pub(super) struct SyncPath {
+    pub(super) sync: SyncName,
+}
+
+fn with_tag(status: StatusCode, view: &SyncView) -> Response {
+    let mut response = (status, Json(view)).into_response();
+    if let Ok(tag) = HeaderValue::try_from(format!("\"{}\"", view.tag)) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
+/// List a tenant's syncs.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/syncs", tag = "syncs", params(PageQuery),
+    responses((status = 200, body = Page<SyncView>)))]
+async fn list_syncs(
+    InTenant(tenant): InTenant,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Json<Page<SyncView>>, Problem> {
+    Ok(Json(tenant.syncs(&page.into())?))
+}
+
+/// Read a sync. Its `ETag` stands for its definition.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/syncs/{sync}", tag = "syncs",
+    responses((status = 200, body = SyncView, headers(("ETag" = String)))))]
+async fn get_sync(InTenant(tenant): InTenant, Named(path): Named<SyncPath>) -> Result<Response, Problem> {
+    Ok(with_tag(StatusCode::OK, &tenant.sync(&path.sync)?))
+}
+
+/// Make a sync what the definition says. Send `If-Match` with the `ETag` that you read, or `If-None-Match: *` for a new
+/// sync: what somebody else changed meanwhile is answered with 412, and not overwritten.
+#[utoipa::path(put, path = "/api/v1/tenants/{tenant}/syncs/{sync}", tag = "syncs", request_body = SyncDefinition,
+    params(("If-Match" = Option<String>, Header, description = "The `ETag` that was read."),
+        ("If-None-Match" = Option<String>, Header, description = "`*`, for a new sync.")),
+    responses((status = 200, body = SyncView, headers(("ETag" = String))),
+        (status = 201, description = "It was made.", body = SyncView, headers(("ETag" = String)))))]
+async fn put_sync(
+    InTenant(tenant): InTenant,
+    Named(path): Named<SyncPath>,
+    headers: HeaderMap,
+    Body(definition): Body<SyncDefinition>,
+) -> Result<Response, Problem> {
+    if definition.metadata.name != path.sync {
+        return Err(ServiceError::invalid(format!(
+            "the definition is of {}, and the path of {}",
+            definition.metadata.name, path.sync
+        ))
+        .into());
+    }
+    let tag = match precondition(&headers)? {
+        Precondition::Tag(tag) => Some(tag),
+        Precondition::Absent => None,
+        Precondition::None => {
+            return Err(ServiceError::PreconditionRequired(
+                "send If-Match with the ETag that you read, or If-None-Match: * to make a new sync"
+                    .to_owned(),
+            )
+            .into());
+        }
+    };
+    let name = path.sync;
+    let expected = Expected {
+        name: name.clone(),
+        tag,
+    };
+    let applied = tenant.apply(vec![definition], vec![expected]).await?;
+    let line = applied.syncs.first();
+    let line = line.ok_or_else(|| ServiceError::Internal("a definition was not looked at".to_owned()))?;
+    let is_new = line.change == Change::Created;
+    let status = if is_new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    Ok(with_tag(status, &tenant.sync_at(&name, line.revision).await?))
+}
+
+/// Remove a sync. What it wrote to HubSpot stays.
+#[utoipa::path(delete, path = "/api/v1/tenants/{tenant}/syncs/{sync}", tag = "syncs",
+    params(("If-Match" = Option<String>, Header, description = "The `ETag` that was read.")),
+    responses((status = 204, description = "It is removed.")))]
+async fn delete_sync(
+    InTenant(tenant): InTenant,
+    Named(path): Named<SyncPath>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let seen = match precondition(&headers)? {
+        Precondition::Tag(tag) => Some(tag),
+        Precondition::None | Precondition::Absent => None,
+    };
+    tenant.remove_sync(&path.sync, seen).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Check a definition against itself and both schemas. Nothing is written.
+#[utoipa::path(post, path = "/api/v1/tenants/{tenant}/syncs/{sync}/validate", tag = "syncs",
+    request_body = SyncDefinition, responses((status = 200, body = AppliedSync)))]
+async fn validate_sync(
+    InTenant(tenant): InTenant,
+    Named(_path): Named<SyncPath>,
+    Body(definition): Body<SyncDefinition>,
+) -> Result<Json<AppliedSync>, Problem> {
+    let plan = tenant.plan(vec![definition]).await?;
+    let line = plan.syncs.into_iter().next();
+    let line = line.ok_or_else(|| ServiceError::Internal("a definition was not looked at".to_owned()))?;
+    Ok(Json(line))
+}
+
+async fn set_status(
+    tenant: &TenantService,
+    path: SyncPath,
+    status: SyncStatus,
+) -> Result<Json<AppliedSync>, Problem> {
+    let applied = tenant.set_status(vec![path.sync], status).await?;
+    let line = applied.syncs.into_iter().next();
+    let line = line.ok_or_else(|| ServiceError::Internal("a sync was not looked at".to_owned()))?;
+    Ok(Json(line))
+}
+
+/// Turn a sync on: from then on what is created or changed in Salesforce travels.
+#[utoipa::path(post, path = "/api/v1/tenants/{tenant}/syncs/{sync}/activate", tag = "syncs",
+    responses((status = 200, body = AppliedSync)))]
+async fn activate_sync(
+    InTenant(tenant): InTenant,
+    Named(path): Named<SyncPath>,
+) -> Result<Json<AppliedSync>, Problem> {
+    set_status(&tenant, path, SyncStatus::Active).await
+}
+
+/// Stop a sync's reading; activating continues where it stopped.
+#[utoipa::path(post, path = "/api/v1/tenants/{tenant}/syncs/{sync}/pause", tag = "syncs",
+    responses((status = 200, body = AppliedSync)))]
+async fn pause_sync(
+    InTenant(tenant): InTenant,
+    Named(path): Named<SyncPath>,
+) -> Result<Json<AppliedSync>, Problem> {
+    set_status(&tenant, path, SyncStatus::Paused).await
+}
+
+/// Several definitions at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApplyRequest {
+    /// The definitions.
+    pub definitions: Vec<SyncDefinition>,
+    /// Only say what would be done, and what is wrong.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// What a plan was made from; when that is no longer so, nothing is written and the answer is 412. Syncs that are not
+    /// named here are written whatever is there.
+    #[serde(default)]
+    pub expected: Vec<Expected>,
+}
+
+/// Make definitions what they are given as: all of them, or none when one has a problem. Applying the same again changes
+/// nothing.
+#[utoipa::path(post, path = "/api/v1/tenants/{tenant}/apply", tag = "syncs", request_body = ApplyRequest,
+    responses((status = 200, body = Applied)))]
+async fn apply_syncs(
+    InTenant(tenant): InTenant,
+    Body(request): Body<ApplyRequest>,
+) -> Result<Json<Applied>, Problem> {
+    Ok(Json(if request.dry_run {
+        tenant.plan(request.definitions).await?
+    } else {
+        tenant.apply(request.definitions, request.expected).await?
+    }))
+}
+
+/// Names that a query repeats: `?sync=vehicles&sync=depots`.
+fn names_of(query: Option<String>) -> Result<Vec<SyncName>, ServiceError> {
+    let query = query.unwrap_or_default();
+    let pairs = url::form_urlencoded::parse(query.as_bytes());
+    let names = pairs.filter(|(key, _)| key == "sync");
+    names
+        .map(|(_, name)| SyncName::new(&name).map_err(|error| ServiceError::invalid(error.to_string())))
+        .collect()
+}
+
+fn yaml(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/yaml")], text).into_response()
+}
+
+/// A tenant's definitions as one YAML file, byte for byte what `landbridge sync export` prints.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/export", tag = "syncs",
+    params(("sync" = Option<Vec<String>>, Query, description = "Only these syncs; repeat it for several.")),
+    responses((status = 200, body = String, content_type = "application/yaml")))]
+async fn export_syncs(InTenant(tenant): InTenant, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+    Ok(yaml(tenant.export(&names_of(query)?)?))
+}
+
+/// The definitions of all tenants that you may see, as one YAML file.
+#[utoipa::path(get, path = "/api/v1/export", tag = "syncs",
+    responses((status = 200, body = String, content_type = "application/yaml")))]
+async fn export_all_syncs(State(service): State<Service>, session: Session) -> Response {
+    yaml(service.export_all(&session.caller))
+}

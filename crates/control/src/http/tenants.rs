@@ -1,0 +1,106 @@
+//! Tenants.
+
+use axum::Json;
+use axum::extract::{FromRequestParts, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use landbridge_model::TenantId;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Asked, Body, InTenant, PageQuery, tenant_of};
+use super::problem::Problem;
+use super::session::Session;
+use crate::ask::Change;
+use crate::service::{AuditEntry, Page, PutTenantBody, Service, TenantView};
+
+pub(super) fn routes() -> OpenApiRouter<Service> {
+    OpenApiRouter::new()
+        .routes(routes!(list_tenants))
+        .routes(routes!(get_tenant, put_tenant, delete_tenant))
+        .routes(routes!(list_tenant_audit))
+        .routes(routes!(list_audit))
+}
+
+/// List the tenants that you may see.
+#[utoipa::path(get, path = "/api/v1/tenants", tag = "tenants", params(PageQuery),
+    responses((status = 200, body = Page<TenantView>)))]
+async fn list_tenants(
+    State(service): State<Service>,
+    session: Session,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Json<Page<TenantView>>, Problem> {
+    Ok(Json(service.list_tenants(&session.caller, &page.into())?))
+}
+
+/// Read a tenant.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}", tag = "tenants",
+    responses((status = 200, body = TenantView)))]
+async fn get_tenant(InTenant(tenant): InTenant) -> Json<TenantView> {
+    Json(tenant.view())
+}
+
+/// The tenant of the path, for whom may change it or add it. Taken before the body is read.
+struct Puttable(TenantId, Session);
+
+impl FromRequestParts<Service> for Puttable {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Problem> {
+        let session = <Session as FromRequestParts<Service>>::from_request_parts(parts, service).await?;
+        let id = tenant_of(parts, service).await?;
+        service.may_put_tenant(&session.caller, &id)?;
+        Ok(Self(id, session))
+    }
+}
+
+/// Add a tenant, or change its connections. Adding needs an admin of all tenants, changing an admin of this one.
+#[utoipa::path(put, path = "/api/v1/tenants/{tenant}", tag = "tenants", request_body = PutTenantBody,
+    responses((status = 200, body = TenantView), (status = 201, description = "It was added.", body = TenantView)))]
+async fn put_tenant(
+    State(service): State<Service>,
+    Puttable(tenant, session): Puttable,
+    Body(wanted): Body<PutTenantBody>,
+) -> Result<Response, Problem> {
+    let (change, view) = service.put_tenant(&session.caller, &tenant, wanted).await?;
+    let status = if change == Change::Created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    Ok((status, Json(view)).into_response())
+}
+
+/// Remove a tenant with its syncs, imports and credentials. What was written to HubSpot stays.
+#[utoipa::path(delete, path = "/api/v1/tenants/{tenant}", tag = "tenants",
+    responses((status = 204, description = "It is removed.")))]
+async fn delete_tenant(
+    State(service): State<Service>,
+    session: Session,
+    InTenant(tenant): InTenant,
+) -> Result<StatusCode, Problem> {
+    service.remove_tenant(&session.caller, tenant.id()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What was changed in a tenant, newest first.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/audit", tag = "audit", params(PageQuery),
+    responses((status = 200, body = Page<AuditEntry>)))]
+async fn list_tenant_audit(
+    InTenant(tenant): InTenant,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Json<Page<AuditEntry>>, Problem> {
+    Ok(Json(tenant.audit_log(&page.into()).await?))
+}
+
+/// What was changed anywhere, newest first. Needs an admin of all tenants.
+#[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(PageQuery),
+    responses((status = 200, body = Page<AuditEntry>)))]
+async fn list_audit(
+    State(service): State<Service>,
+    session: Session,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Json<Page<AuditEntry>>, Problem> {
+    Ok(Json(service.audit_log(&session.caller, &page.into()).await?))
+}

@@ -1,0 +1,420 @@
+//! Signing in by an OpenID Connect provider: authorization code with PKCE.
+//!
+//! What was begun is kept in the bucket for some minutes, under the state that travels with the browser, so that any
+//! control may end it. The state is also in a cookie: an answer that another browser began is refused.
+
+use std::time::Duration;
+
+use landbridge_bus::{Key, Secret};
+use landbridge_model::TenantId;
+use openidconnect::core::{
+    CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreErrorResponseType, CoreGenderClaim,
+    CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreProviderMetadata,
+    CoreRevocableToken, CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
+};
+use openidconnect::{
+    AdditionalClaims, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EmptyExtraTokenFields,
+    EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IdTokenFields, IssuerUrl,
+    Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, StandardErrorResponse,
+    StandardTokenResponse, TokenResponse as _,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::caller::{Caller, Grant, Reach, Role};
+use super::error::ServiceError;
+use super::sessions::{Owner, SignedIn};
+use super::{Service, secret};
+
+/// How long somebody may take at the provider.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// How long one call to the provider may take.
+const CALL: Duration = Duration::from_secs(10);
+/// Where the provider sends the browser back to.
+pub(crate) const CALLBACK: &str = "/api/v1/oidc/callback";
+
+/// `[control.oidc]`: the provider, and what its claims mean.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OidcSettings {
+    /// The provider, as its own discovery document names it, such as `https://login.acme.example`.
+    pub issuer: String,
+    /// What Landbridge is called there.
+    pub client_id: String,
+    /// What it proves that by; none for a public client.
+    pub client_secret: Option<Secret>,
+    /// What is asked for besides `openid`.
+    #[serde(default = "default_scopes")]
+    pub scopes: Vec<String>,
+    /// The claim by which people are called in the audit log.
+    #[serde(default = "default_name_claim")]
+    pub name_claim: String,
+    /// The claim with the groups, a text or a list of texts; a dot leads into an object.
+    #[serde(default = "default_groups_claim")]
+    pub groups_claim: String,
+    /// What each group may do. Whoever is in none of them is refused.
+    #[serde(default)]
+    pub roles: Vec<GroupRole>,
+}
+
+/// What a group may do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupRole {
+    /// The group, as the claim has it.
+    pub group: String,
+    /// The role.
+    pub role: Role,
+    /// In which tenants; with `all_tenants` left out.
+    #[serde(default)]
+    pub tenants: Vec<TenantId>,
+    /// Everywhere.
+    #[serde(default)]
+    pub all_tenants: bool,
+}
+
+fn default_scopes() -> Vec<String> {
+    ["profile", "email"].map(str::to_owned).to_vec()
+}
+
+fn default_name_claim() -> String {
+    "email".to_owned()
+}
+
+fn default_groups_claim() -> String {
+    "groups".to_owned()
+}
+
+impl OidcSettings {
+    /// What the claims of a person give them; nothing when they are in none of the groups.
+    fn grants(&self, claims: &Map<String, Value>) -> Vec<Grant> {
+        let groups = texts(claim(claims, &self.groups_claim));
+        let meant = self
+            .roles
+            .iter()
+            .filter(|role| groups.contains(&role.group.as_str()));
+        meant
+            .map(|role| Grant {
+                role: role.role,
+                reach: if role.all_tenants {
+                    Reach::All
+                } else {
+                    Reach::Tenants(role.tenants.clone())
+                },
+            })
+            .collect()
+    }
+}
+
+/// A claim by its name; where there is none of the name, a dot leads into an object.
+fn claim<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    if let Some(found) = claims.get(name) {
+        return Some(found);
+    }
+    let (head, tail) = name.split_once('.')?;
+    claim(claims.get(head)?.as_object()?, tail)
+}
+
+fn texts(value: Option<&Value>) -> Vec<&str> {
+    match value {
+        Some(Value::String(text)) => vec![text],
+        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// All that a token says besides what the standard names.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Others {
+    #[serde(flatten)]
+    claims: Map<String, Value>,
+}
+
+impl AdditionalClaims for Others {}
+
+type Fields = IdTokenFields<
+    Others,
+    EmptyExtraTokenFields,
+    CoreGenderClaim,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJwsSigningAlgorithm,
+>;
+
+type OidcClient = Client<
+    Others,
+    CoreAuthDisplay,
+    CoreGenderClaim,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJsonWebKey,
+    CoreAuthPrompt,
+    StandardErrorResponse<CoreErrorResponseType>,
+    StandardTokenResponse<Fields, CoreTokenType>,
+    CoreTokenIntrospectionResponse,
+    CoreRevocableToken,
+    CoreRevocationErrorResponse,
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointMaybeSet,
+    EndpointMaybeSet,
+>;
+
+/// What is kept while somebody is at the provider.
+#[derive(Serialize, Deserialize)]
+struct Begun {
+    nonce: String,
+    verifier: String,
+    return_to: String,
+}
+
+/// Where the browser goes to sign in, and what it must bring back.
+#[derive(Clone, Debug)]
+pub struct SignInRoad {
+    /// The provider's page.
+    pub address: String,
+    /// For a cookie of this browser alone.
+    pub state: String,
+}
+
+impl Service {
+    /// Whether people can sign in by a provider.
+    pub fn has_provider(&self) -> bool {
+        self.settings().oidc.is_some()
+    }
+
+    fn provider(&self) -> Result<&OidcSettings, ServiceError> {
+        let none = || ServiceError::NotFound("no OpenID Connect provider is set up here".to_owned());
+        self.settings().oidc.as_ref().ok_or_else(none)
+    }
+
+    async fn oidc_client(&self) -> Result<(OidcClient, Vec<CoreJwsSigningAlgorithm>), ServiceError> {
+        let settings = self.provider()?;
+        let wrong = |what: &str, error: String| {
+            ServiceError::Internal(format!("control.oidc.{what} cannot be used: {error}"))
+        };
+        let issuer =
+            IssuerUrl::new(settings.issuer.clone()).map_err(|error| wrong("issuer", error.to_string()))?;
+        let back = format!("{}{CALLBACK}", self.settings().public_address()?);
+        let back = RedirectUrl::new(back).map_err(|error| wrong("public_url", error.to_string()))?;
+        let metadata = CoreProviderMetadata::discover_async(issuer, &call)
+            .await
+            .map_err(unreachable)?;
+        // A token signed with the client's own secret, or not at all, proves less than one signed by the provider.
+        let algorithms = metadata
+            .id_token_signing_alg_values_supported()
+            .iter()
+            .filter(|algorithm| {
+                !matches!(
+                    algorithm,
+                    CoreJwsSigningAlgorithm::None
+                        | CoreJwsSigningAlgorithm::HmacSha256
+                        | CoreJwsSigningAlgorithm::HmacSha384
+                        | CoreJwsSigningAlgorithm::HmacSha512
+                )
+            });
+        let algorithms = algorithms.cloned().collect();
+        let id = ClientId::new(settings.client_id.clone());
+        let secret = settings.client_secret.as_ref();
+        let secret = secret.map(|secret| ClientSecret::new(secret.reveal().to_owned()));
+        let client = Client::from_provider_metadata(metadata, id, secret).set_redirect_uri(back);
+        Ok((client, algorithms))
+    }
+
+    /// Begins to sign in. `return_to` is a path of this server.
+    pub async fn begin_sign_in(&self, return_to: &str) -> Result<SignInRoad, ServiceError> {
+        let is_ours = return_to.starts_with('/') && !return_to.starts_with("//") && !return_to.contains('\\');
+        if !is_ours {
+            return Err(ServiceError::invalid("return_to must be a path of this server"));
+        }
+        let (client, _) = self.oidc_client().await?;
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        let mut request = client
+            .authorize_url(
+                CoreAuthenticationFlow::AuthorizationCode,
+                || CsrfToken::new(secret::generate()),
+                Nonce::new_random,
+            )
+            .set_pkce_challenge(challenge);
+        for scope in &self.provider()?.scopes {
+            request = request.add_scope(Scope::new(scope.clone()));
+        }
+        let (address, state, nonce) = request.url();
+        let begun = Begun {
+            nonce: nonce.secret().clone(),
+            verifier: verifier.secret().clone(),
+            return_to: return_to.to_owned(),
+        };
+        let value = serde_json::to_vec(&begun)?;
+        self.inner
+            .access
+            .create_for(&key(state.secret()), value, PATIENCE)
+            .await?;
+        Ok(SignInRoad {
+            address: address.to_string(),
+            state: state.secret().clone(),
+        })
+    }
+
+    /// Ends signing in: `cookie` is what the browser kept, `state` and `code` what the provider gave it. Also gives the
+    /// path to go to.
+    pub async fn end_sign_in(
+        &self,
+        cookie: Option<&str>,
+        state: &str,
+        code: String,
+    ) -> Result<(SignedIn, String), ServiceError> {
+        let refused = || {
+            ServiceError::Unauthenticated(
+                "this sign-in was not begun here, or long ago; begin anew".to_owned(),
+            )
+        };
+        if cookie != Some(state) {
+            return Err(refused());
+        }
+        let key = key(state);
+        let (begun, _) = self
+            .inner
+            .access
+            .get_json::<Begun>(&key)
+            .await?
+            .ok_or_else(refused)?;
+        self.inner.access.delete(&key).await?;
+        let (subject, claims) = self.claims(code, &begun).await?;
+        let settings = self.provider()?;
+        let grants = settings.grants(&claims);
+        if grants.is_empty() {
+            return Err(ServiceError::Forbidden(
+                "you are known, but in no group that may do anything here; ask an admin".to_owned(),
+            ));
+        }
+        let name = claim(&claims, &settings.name_claim).and_then(Value::as_str);
+        let name = name.unwrap_or(&subject).to_owned();
+        let caller = Caller::new(format!("oidc:{name}"), grants.clone());
+        let signed_in = self
+            .begin_session(Owner::Provider { name, grants }, caller)
+            .await?;
+        Ok((signed_in, begun.return_to))
+    }
+
+    /// Who a code stands for, in the provider's words.
+    async fn claims(
+        &self,
+        code: String,
+        begun: &Begun,
+    ) -> Result<(String, Map<String, Value>), ServiceError> {
+        let (client, algorithms) = self.oidc_client().await?;
+        let refused = |error: String| {
+            ServiceError::Unauthenticated(format!("the provider's answer is not good: {error}"))
+        };
+        let request = client
+            .exchange_code(AuthorizationCode::new(code))
+            .map_err(|error| refused(error.to_string()))?
+            .set_pkce_verifier(PkceCodeVerifier::new(begun.verifier.clone()));
+        let answer = request
+            .request_async(&call)
+            .await
+            .map_err(|error| refused(error.to_string()))?;
+        let token = answer
+            .id_token()
+            .ok_or_else(|| refused("it holds no ID token".to_owned()))?;
+        let verifier = client.id_token_verifier().set_allowed_algs(algorithms);
+        let claims = token
+            .claims(&verifier, &Nonce::new(begun.nonce.clone()))
+            .map_err(|error| refused(error.to_string()))?;
+        let subject = claims.subject().to_string();
+        match serde_json::to_value(claims)? {
+            Value::Object(claims) => Ok((subject, claims)),
+            _ => Err(refused("its claims are no object".to_owned())),
+        }
+    }
+}
+
+fn key(state: &str) -> Key {
+    Key::new(["oidc", &secret::hash(state)])
+}
+
+fn unreachable<E: std::error::Error>(error: openidconnect::DiscoveryError<E>) -> ServiceError {
+    ServiceError::Unavailable(format!("the OpenID Connect provider cannot be asked: {error}"))
+}
+
+/// Why a call to the provider came to nothing.
+#[derive(Debug, thiserror::Error)]
+enum CallError {
+    #[error("the provider cannot be reached")]
+    Call(#[from] reqwest::Error),
+    #[error("the provider's answer cannot be read")]
+    Answer(#[from] axum::http::Error),
+}
+
+/// One call to the provider. Redirects are not followed: they could lead to anywhere.
+async fn call(request: HttpRequest) -> Result<HttpResponse, CallError> {
+    let client = reqwest::Client::builder()
+        .timeout(CALL)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()?;
+    let (parts, body) = request.into_parts();
+    let response = client
+        .request(parts.method, parts.uri.to_string())
+        .headers(parts.headers)
+        .body(body)
+        .send()
+        .await?;
+    let mut answer = axum::http::Response::builder().status(response.status());
+    if let Some(headers) = answer.headers_mut() {
+        headers.clone_from(response.headers());
+    }
+    Ok(answer.body(response.bytes().await?.to_vec())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(groups_claim: &str) -> OidcSettings {
+        let role = |group: &str, role, tenants: &[&str]| GroupRole {
+            group: group.to_owned(),
+            role,
+            tenants: tenants.iter().map(|name| TenantId::new(name).unwrap()).collect(),
+            all_tenants: tenants.is_empty(),
+        };
+        OidcSettings {
+            issuer: String::new(),
+            client_id: String::new(),
+            client_secret: None,
+            scopes: default_scopes(),
+            name_claim: default_name_claim(),
+            groups_claim: groups_claim.to_owned(),
+            roles: vec![
+                role("lb-admins", Role::Admin, &[]),
+                role("fleet", Role::Editor, &["acme", "globex"]),
+            ],
+        }
+    }
+
+    #[test]
+    fn groups_give_roles_and_nothing_gives_none() {
+        let acme = TenantId::new("acme").unwrap();
+        for (claim, claims, role) in [
+            ("groups", r#"{"groups": ["fleet", "others"]}"#, Some(Role::Editor)),
+            ("groups", r#"{"groups": "lb-admins"}"#, Some(Role::Admin)),
+            (
+                "realm.roles",
+                r#"{"realm": {"roles": ["fleet"]}}"#,
+                Some(Role::Editor),
+            ),
+            (
+                "https://a.b/groups",
+                r#"{"https://a.b/groups": ["fleet"]}"#,
+                Some(Role::Editor),
+            ),
+            ("groups", r#"{"groups": []}"#, None),
+            ("groups", r#"{"groups": {"fleet": true}}"#, None),
+            ("groups", "{}", None),
+        ] {
+            let claims = serde_json::from_str(claims).unwrap();
+            let caller = Caller::new("oidc:ann", settings(claim).grants(&claims));
+            assert_eq!(caller.role_in(&acme), role, "{claim} {claims:?}");
+        }
+    }
+}

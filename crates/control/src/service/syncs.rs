@@ -1,0 +1,239 @@
+//! Syncs: read, edited with a look at what was there, applied several at once, turned on and off, removed.
+
+use std::sync::Arc;
+
+use landbridge_model::config::{Sync, SyncStatus};
+use landbridge_model::sync::SyncDefinition;
+use landbridge_model::{Revision, SyncName, TenantId, yaml};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::audit::Change;
+use super::caller::{Caller, Role};
+use super::error::ServiceError;
+use super::page::{Page, PageRequest, paginate};
+use super::{Service, TenantService};
+use crate::ask::{
+    Applied, AppliedSync, ApplySyncs, Change as Made, EditSyncs, Expected, RemoveSyncs, SetSyncs,
+};
+
+pub use crate::definitions::definition_tag;
+
+/// A sync, as a caller sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SyncView {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Its name.
+    pub name: SyncName,
+    /// Whether it runs.
+    pub status: SyncStatus,
+    /// Why not, if Landbridge stopped it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Counts the edits.
+    pub revision: Revision,
+    /// Whether it was ever turned on or imported.
+    pub has_run: bool,
+    /// Stands for the definition as it is: the `ETag` of this sync, without its quotes.
+    pub tag: String,
+    /// The definition, as a file has it.
+    pub definition: SyncDefinition,
+}
+
+impl From<&Sync> for SyncView {
+    fn from(sync: &Sync) -> Self {
+        Self {
+            tenant: sync.definition.metadata.tenant.clone(),
+            name: sync.definition.metadata.name.clone(),
+            status: sync.status,
+            reason: sync.reason.clone(),
+            revision: sync.revision,
+            has_run: sync.resolved.is_some(),
+            tag: definition_tag(&sync.definition),
+            definition: sync.definition.clone(),
+        }
+    }
+}
+
+impl Service {
+    /// The definitions of all tenants that the caller may see, as one YAML file.
+    pub fn export_all(&self, caller: &Caller) -> String {
+        let tenants = self.tenants(caller);
+        let syncs = tenants.iter().flat_map(|tenant| self.config().syncs(tenant.id()));
+        let definitions: Vec<SyncDefinition> = syncs.map(|sync| sync.definition.clone()).collect();
+        export(&definitions)
+    }
+}
+
+/// A file of no syncs is empty.
+fn export(definitions: &[SyncDefinition]) -> String {
+    yaml::export(definitions)
+}
+
+impl TenantService {
+    pub(super) fn stored_sync(&self, name: &SyncName) -> Result<Arc<Sync>, ServiceError> {
+        let found = self.service.config().sync(self.id(), name);
+        found.ok_or_else(|| ServiceError::NotFound(format!("{} has no sync {name}", self.id())))
+    }
+
+    /// The tenant's syncs, by name.
+    pub fn syncs(&self, request: &PageRequest) -> Result<Page<SyncView>, ServiceError> {
+        self.require(Role::Viewer)?;
+        let syncs = self.service.config().syncs(self.id());
+        let views = syncs.iter().map(|sync| SyncView::from(&**sync));
+        paginate(views, |view| view.name.clone(), request)
+    }
+
+    /// One sync.
+    pub fn sync(&self, name: &SyncName) -> Result<SyncView, ServiceError> {
+        self.require(Role::Viewer)?;
+        Ok(SyncView::from(&*self.stored_sync(name)?))
+    }
+
+    /// One sync that was just written by the owner of its shard, as soon as that is seen here.
+    pub async fn sync_at(&self, name: &SyncName, revision: Revision) -> Result<SyncView, ServiceError> {
+        self.require(Role::Viewer)?;
+        let seen = self.service.config().wait_for(|config| {
+            let sync = config.sync(self.id(), name)?;
+            (sync.revision >= revision).then_some(sync)
+        });
+        match tokio::time::timeout(super::PATIENCE, seen).await {
+            Ok(sync) => Ok(SyncView::from(&*sync)),
+            Err(_) => self.sync(name),
+        }
+    }
+
+    /// Definitions as one YAML file; all of the tenant when none is named.
+    pub fn export(&self, names: &[SyncName]) -> Result<String, ServiceError> {
+        self.require(Role::Viewer)?;
+        let mut syncs = self.service.config().syncs(self.id());
+        if !names.is_empty() {
+            for name in names {
+                self.stored_sync(name)?;
+            }
+            syncs.retain(|sync| names.contains(&sync.definition.metadata.name));
+        }
+        let definitions: Vec<SyncDefinition> = syncs.iter().map(|sync| sync.definition.clone()).collect();
+        Ok(export(&definitions))
+    }
+
+    /// What applying these would do, and what is wrong with them. Nothing is written.
+    pub async fn plan(&self, definitions: Vec<SyncDefinition>) -> Result<Applied, ServiceError> {
+        self.require(Role::Viewer)?;
+        self.check_owner(&definitions)?;
+        let question = ApplySyncs {
+            definitions,
+            dry_run: true,
+        };
+        self.ask_control(&question).await
+    }
+
+    /// Makes definitions what they are given as: all, or none when one has a problem or has been changed since the
+    /// caller looked.
+    pub async fn apply(
+        &self,
+        definitions: Vec<SyncDefinition>,
+        expected: Vec<Expected>,
+    ) -> Result<Applied, ServiceError> {
+        self.require(Role::Editor)?;
+        self.check_owner(&definitions)?;
+        let before: Vec<Option<Arc<Sync>>> = definitions
+            .iter()
+            .map(|definition| self.service.config().sync(self.id(), &definition.metadata.name))
+            .collect();
+        let question = EditSyncs {
+            definitions: definitions.clone(),
+            expected,
+            by: self.caller.who.clone(),
+        };
+        let applied: Applied = self.ask_control(&question).await?;
+        if applied.has_problems() {
+            return Err(ServiceError::of_syncs(
+                "the definitions have problems; nothing was written",
+                &applied.syncs,
+            ));
+        }
+        for ((line, definition), before) in applied.syncs.iter().zip(&definitions).zip(before) {
+            self.audit_applied(line, before.as_deref(), definition).await?;
+        }
+        Ok(applied)
+    }
+
+    async fn audit_applied(
+        &self,
+        line: &AppliedSync,
+        before: Option<&Sync>,
+        after: &SyncDefinition,
+    ) -> Result<(), ServiceError> {
+        let action = match line.change {
+            Made::Unchanged => return Ok(()),
+            Made::Created => "sync.created",
+            Made::Changed => "sync.changed",
+        };
+        let mut change = Change::between(before.map(|sync| &sync.definition), Some(after))?;
+        if !line.provisioned.is_empty() {
+            change = change.with_detail(format!("created in HubSpot: {}", line.provisioned.join("; ")));
+        }
+        self.audit(action, line.name.as_str(), change).await
+    }
+
+    /// A definition says itself whose it is: it must not say another.
+    fn check_owner(&self, definitions: &[SyncDefinition]) -> Result<(), ServiceError> {
+        match definitions
+            .iter()
+            .find(|definition| definition.metadata.tenant != *self.id())
+        {
+            None => Ok(()),
+            Some(other) => Err(ServiceError::invalid(format!(
+                "the definition of {} says that it belongs to {}, and not to {}",
+                other.metadata.name,
+                other.metadata.tenant,
+                self.id()
+            ))),
+        }
+    }
+
+    /// Turns syncs on, or pauses them.
+    pub async fn set_status(
+        &self,
+        names: Vec<SyncName>,
+        status: SyncStatus,
+    ) -> Result<Applied, ServiceError> {
+        self.require(Role::Operator)?;
+        for name in &names {
+            self.stored_sync(name)?;
+        }
+        let applied: Applied = self.ask_control(&SetSyncs { names, status }).await?;
+        if applied.has_problems() {
+            let message = format!("this cannot be made {}", status.as_str());
+            return Err(ServiceError::of_syncs(&message, &applied.syncs));
+        }
+        let changed = applied.syncs.iter().filter(|line| line.change != Made::Unchanged);
+        for line in changed {
+            let action = format!("sync.{}", status.as_str());
+            self.audit(
+                &action,
+                line.name.as_str(),
+                Change::told(line.provisioned.join("; ")),
+            )
+            .await?;
+        }
+        Ok(applied)
+    }
+
+    /// Removes a sync. What it wrote to HubSpot stays.
+    pub async fn remove_sync(&self, name: &SyncName, expected: Option<String>) -> Result<(), ServiceError> {
+        self.require(Role::Editor)?;
+        let before = self.stored_sync(name)?;
+        if expected.is_some_and(|tag| tag != definition_tag(&before.definition)) {
+            return Err(ServiceError::Stale(format!(
+                "{name} was changed since; look at it again"
+            )));
+        }
+        let names = vec![name.clone()];
+        self.ask_control(&RemoveSyncs { names }).await?;
+        let change = Change::between(Some(&before.definition), None)?;
+        self.audit("sync.removed", name.as_str(), change).await
+    }
+}

@@ -1,0 +1,285 @@
+//! Local users: for a single machine, or where there is no OpenID Connect provider.
+
+use landbridge_bus::{Key, KeyFilter, KvError};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Service;
+use super::attempts::Counted;
+use super::audit::Change;
+use super::caller::{Caller, Grant, Role};
+use super::error::ServiceError;
+
+/// A user's name: 1 to 64 lower-case letters, digits and `.` `_` `-` `@`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = "^[a-z0-9._@-]{1,64}$", example = "ann")]
+pub struct UserName(String);
+
+impl UserName {
+    /// Takes a name; upper-case letters are made lower-case.
+    pub fn new(text: &str) -> Result<Self, ServiceError> {
+        let name = text.trim().to_ascii_lowercase();
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-@".contains(&byte);
+        if (1..=64).contains(&name.len()) && name.bytes().all(fits) {
+            return Ok(Self(name));
+        }
+        Err(ServiceError::invalid(
+            "a user's name has 1 to 64 letters, digits, dots, hyphens, underscores or at signs",
+        ))
+    }
+
+    /// The text form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn who(&self) -> String {
+        format!("user:{}", self.0)
+    }
+
+    fn key(&self) -> Key {
+        Key::new(["user", self.as_str()])
+    }
+}
+
+impl TryFrom<String> for UserName {
+    type Error = ServiceError;
+    fn try_from(text: String) -> Result<Self, ServiceError> {
+        Self::new(&text)
+    }
+}
+
+impl From<UserName> for String {
+    fn from(name: UserName) -> Self {
+        name.0
+    }
+}
+
+impl std::fmt::Display for UserName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::str::FromStr for UserName {
+    type Err = ServiceError;
+    fn from_str(text: &str) -> Result<Self, ServiceError> {
+        Self::new(text)
+    }
+}
+
+/// A user as it is stored.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct StoredUser {
+    name: UserName,
+    /// Made by argon2id, with its salt and parameters.
+    password_hash: String,
+    pub(super) grants: Vec<Grant>,
+    /// Changes with the password: sessions of another generation are over.
+    pub(super) generation: u64,
+    created_ms: i64,
+}
+
+/// A user, as others see them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UserView {
+    /// The name.
+    pub name: UserName,
+    /// What they may do, and where.
+    pub grants: Vec<Grant>,
+    /// Since when, in milliseconds since 1970.
+    pub created_ms: i64,
+}
+
+/// A user as somebody wants them.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PutUser {
+    /// What they may do, and where.
+    pub grants: Vec<Grant>,
+    /// A new password, of 12 characters at least. Needed for a user who is new; it ends the user's sessions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+}
+
+impl std::fmt::Debug for PutUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PutUser")
+            .field("grants", &self.grants)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    pub(super) async fn stored_user(
+        &self,
+        name: &UserName,
+    ) -> Result<Option<(StoredUser, u64)>, ServiceError> {
+        Ok(self.inner.access.get_json(&name.key()).await?)
+    }
+
+    /// All users, by name.
+    pub async fn users(&self, caller: &Caller) -> Result<Vec<UserView>, ServiceError> {
+        self.require_everywhere(caller, Role::Admin)?;
+        let entries = self
+            .inner
+            .access
+            .list(&KeyFilter::Under(Key::new(["user"])))
+            .await?;
+        let mut users = entries
+            .iter()
+            .map(|entry| entry.json::<StoredUser>().map(view))
+            .collect::<Result<Vec<_>, _>>()?;
+        users.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(users)
+    }
+
+    /// One user.
+    pub async fn user(&self, caller: &Caller, name: &UserName) -> Result<UserView, ServiceError> {
+        self.require_everywhere(caller, Role::Admin)?;
+        let found = self.stored_user(name).await?;
+        found.map(|(user, _)| view(user)).ok_or_else(|| no_user(name))
+    }
+
+    /// Adds a user, or changes what they may do and, if a password is given, their password.
+    pub async fn put_user(
+        &self,
+        caller: &Caller,
+        name: &UserName,
+        wanted: PutUser,
+    ) -> Result<UserView, ServiceError> {
+        self.require_everywhere(caller, Role::Admin)?;
+        let stored = self.stored_user(name).await?;
+        let new_hash = match &wanted.password {
+            Some(password) => Some(self.inner.hashing.hash(password).await?),
+            None => None,
+        };
+        let has_new_password = new_hash.is_some();
+        let before = stored.clone().map(|(user, _)| view(user));
+        let next = match (stored, new_hash) {
+            (None, None) => {
+                return Err(ServiceError::invalid(format!(
+                    "the user {name} is new: give a password"
+                )));
+            }
+            (None, Some(password_hash)) => StoredUser {
+                name: name.clone(),
+                password_hash,
+                grants: wanted.grants,
+                generation: rand::random(),
+                created_ms: self.now_ms(),
+            },
+            (Some((stored, _)), hash) => StoredUser {
+                generation: if hash.is_some() {
+                    rand::random()
+                } else {
+                    stored.generation
+                },
+                password_hash: hash.unwrap_or(stored.password_hash),
+                grants: wanted.grants,
+                ..stored
+            },
+        };
+        self.inner.access.put_json(&name.key(), &next).await?;
+        let after = view(next);
+        let action = if before.is_none() {
+            "user.added"
+        } else {
+            "user.changed"
+        };
+        let mut change = Change::between(before.as_ref(), Some(&after))?;
+        if has_new_password && before.is_some() {
+            change = change.with_detail("the password was set anew; sessions are over");
+        }
+        self.write_audit(caller, None, action, name.as_str(), change)
+            .await?;
+        Ok(after)
+    }
+
+    /// Changes a user's own password. Their sessions are over.
+    pub async fn change_password(
+        &self,
+        caller: &Caller,
+        name: &UserName,
+        old: &str,
+        new: &str,
+        address: &str,
+    ) -> Result<(), ServiceError> {
+        if caller.who != name.who() {
+            return Err(ServiceError::Forbidden(
+                "only a user themselves, signed in, can change their password so".to_owned(),
+            ));
+        }
+        let user = self.check_password(name, old, address).await?;
+        let password_hash = self.inner.hashing.hash(new).await?;
+        let Some((_, revision)) = self.stored_user(name).await? else {
+            return Err(no_user(name));
+        };
+        let next = StoredUser {
+            password_hash,
+            generation: rand::random(),
+            ..user
+        };
+        match self.inner.access.update_json(&name.key(), &next, revision).await {
+            Ok(_) => {}
+            Err(KvError::Conflict) => {
+                return Err(ServiceError::Conflict(
+                    "the user was changed at the same moment; try again".to_owned(),
+                ));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let change = Change::told("the password was changed; sessions are over");
+        self.write_audit(caller, None, "user.changed", name.as_str(), change)
+            .await
+    }
+
+    /// Removes a user. Their sessions and tokens are good for nothing from then on.
+    pub async fn remove_user(&self, caller: &Caller, name: &UserName) -> Result<(), ServiceError> {
+        self.require_everywhere(caller, Role::Admin)?;
+        let Some((user, _)) = self.stored_user(name).await? else {
+            return Err(no_user(name));
+        };
+        self.revoke_tokens_of(&name.who()).await?;
+        self.inner.access.delete(&name.key()).await?;
+        let change = Change::between(Some(&view(user)), None)?;
+        self.write_audit(caller, None, "user.removed", name.as_str(), change)
+            .await
+    }
+
+    /// The user, if the password is theirs. Takes as long when there is no such user.
+    pub(super) async fn check_password(
+        &self,
+        name: &UserName,
+        password: &str,
+        address: &str,
+    ) -> Result<StoredUser, ServiceError> {
+        self.count_attempt(Counted::Address(address)).await?;
+        self.count_attempt(Counted::User(name.as_str())).await?;
+        let stored = self.stored_user(name).await?.map(|(user, _)| user);
+        let hash = stored.as_ref().map(|user| user.password_hash.as_str());
+        let fits = self.inner.hashing.verify(password, hash).await?;
+        match stored {
+            Some(user) if fits => {
+                self.forgive_attempts(name.as_str(), address).await?;
+                Ok(user)
+            }
+            _ => Err(ServiceError::Unauthenticated(
+                "name or password is wrong".to_owned(),
+            )),
+        }
+    }
+}
+
+fn view(user: StoredUser) -> UserView {
+    UserView {
+        name: user.name,
+        grants: user.grants,
+        created_ms: user.created_ms,
+    }
+}
+
+fn no_user(name: &UserName) -> ServiceError {
+    ServiceError::NotFound(format!("there is no user {name}"))
+}

@@ -1,0 +1,386 @@
+//! The operator's commands over the REST API, with `--server`: the same questions, asked as requests.
+
+use std::time::Duration;
+
+use landbridge_bus::seal::PublicKey;
+use landbridge_control::ask::{
+    Applied, AppliedSync, ApplySyncs, AskTenant, CancelImport, Done, EditSyncs, PutTenant, RemoveSyncs,
+    RemoveTenant, Repair, RetryFailures, SetSyncs, StartImports, StartVerify, StartedImports,
+    TestConnections, VerifyState,
+};
+use landbridge_control::http::ProblemDocument;
+use landbridge_control::service::Keys;
+use landbridge_model::TenantId;
+use landbridge_model::ask::{Explain, ListFailures, ListImports, Question};
+use landbridge_model::config::SyncStatus;
+use reqwest::{Method, StatusCode, Url};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::output::{CommandError, Exit};
+
+/// Entries asked for at once.
+const PAGE: usize = 500;
+/// How long a request may take that looks into Salesforce or HubSpot.
+const PATIENCE: Duration = Duration::from_secs(330);
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// A running control, and what lets us in.
+pub struct Remote {
+    client: reqwest::Client,
+    server: Url,
+    token: String,
+}
+
+impl std::fmt::Debug for Remote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Remote")
+            .field("server", &self.server.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Remote {
+    /// At an address, with the token of `LANDBRIDGE_TOKEN`.
+    pub fn new(server: &str) -> Result<Self, CommandError> {
+        let address = landbridge_control::service::check_address(server)
+            .map_err(|problem| CommandError::invalid(format!("--server {server}: {problem}")))?;
+        let server =
+            Url::parse(&address).map_err(|error| CommandError::invalid(format!("--server {error}")))?;
+        let token = std::env::var("LANDBRIDGE_TOKEN").unwrap_or_default();
+        if token.is_empty() {
+            return Err(CommandError::new(
+                Exit::Refused,
+                "--server needs a token: make one with landbridge token create, and put it into LANDBRIDGE_TOKEN",
+            ));
+        }
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .timeout(PATIENCE)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|error| CommandError::new(Exit::Failed, format!("no HTTP client: {error}")))?;
+        Ok(Self {
+            client,
+            server,
+            token,
+        })
+    }
+
+    /// A request. `path` stands behind `/api/v1`, its parts in segments.
+    pub async fn call<A: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<A, CommandError> {
+        let text = self.text(method, path, query, body).await?;
+        let text = if text.is_empty() { "null" } else { &text };
+        serde_json::from_str(text).map_err(|error| {
+            CommandError::new(
+                Exit::Failed,
+                format!(
+                    "{} answers what this version does not understand: {error}",
+                    self.server
+                ),
+            )
+        })
+    }
+
+    /// A request whose answer is taken as it is.
+    pub async fn text(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<String, CommandError> {
+        let mut url = self.server.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.extend(["api", "v1"]).extend(path);
+        }
+        let mut request = self
+            .client
+            .request(method, url)
+            .query(query)
+            .bearer_auth(&self.token);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let unreachable = |error: reqwest::Error| {
+            let error = error.without_url();
+            CommandError::new(
+                Exit::Unavailable,
+                format!("{} cannot be reached: {error}", self.server),
+            )
+        };
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status();
+        let text = response.text().await.map_err(unreachable)?;
+        if status.is_success() {
+            return Ok(text);
+        }
+        Err(refused(status, &text, &self.server))
+    }
+
+    /// The keys that a tenant's credentials are sealed to.
+    pub async fn keys(&self, tenant: &TenantId) -> Result<(PublicKey, PublicKey), CommandError> {
+        let keys: Keys = self.call(Method::GET, &["keys"], &[], None).await?;
+        let read = |key: Option<String>| {
+            let key = key.ok_or_else(|| {
+                CommandError::new(
+                    Exit::Unavailable,
+                    format!("there is nobody to seal the credentials of {tenant} to: start the extractor and the loader first"),
+                )
+            })?;
+            PublicKey::parse(&key).map_err(|error| CommandError::new(Exit::Failed, error.to_string()))
+        };
+        Ok((read(keys.salesforce)?, read(keys.hubspot)?))
+    }
+
+    /// All entries of a list, page by page.
+    pub async fn all<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Vec<T>, CommandError> {
+        #[derive(serde::Deserialize)]
+        struct Page<T> {
+            items: Vec<T>,
+            next: Option<String>,
+        }
+        let limit = PAGE.to_string();
+        let mut all = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let mut asked = query.to_vec();
+            asked.push(("limit", &limit));
+            if let Some(cursor) = &cursor {
+                asked.push(("cursor", cursor));
+            }
+            let page: Page<T> = self.call(Method::GET, path, &asked, None).await?;
+            all.extend(page.items);
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// Asks what control would be asked over the bus.
+    pub async fn ask<Q: Question>(&self, tenant: &TenantId, question: &Q) -> Result<Q::Answer, CommandError> {
+        let question = serde_json::to_value(question).map_err(unfit)?;
+        let answer = self.answer(Q::SERVICE, tenant.as_str(), question).await?;
+        serde_json::from_value(answer).map_err(unfit)
+    }
+
+    async fn answer(&self, service: &str, tenant: &str, question: Value) -> Result<Value, CommandError> {
+        let (get, post) = (Method::GET, Method::POST);
+        let of = |tail: &'static [&'static str]| [&["tenants", tenant], tail].concat();
+        match service {
+            AskTenant::SERVICE => self.call(get, &of(&["status"]), &[], None).await,
+            TestConnections::SERVICE => self.call(post, &of(&["connections", "test"]), &[], None).await,
+            RemoveTenant::SERVICE => {
+                self.text(Method::DELETE, &of(&[]), &[], None).await?;
+                as_json(&Done {})
+            }
+            PutTenant::SERVICE => self.put_tenant(tenant, read(question)?).await,
+            ApplySyncs::SERVICE => self.call(post, &of(&["apply"]), &[], Some(&question)).await,
+            EditSyncs::SERVICE => {
+                let asked: EditSyncs = read(question)?;
+                let body = json!({ "definitions": asked.definitions, "expected": asked.expected });
+                self.call(post, &of(&["apply"]), &[], Some(&body)).await
+            }
+            SetSyncs::SERVICE => self.set_syncs(tenant, read(question)?).await,
+            RemoveSyncs::SERVICE => {
+                for name in read::<RemoveSyncs>(question)?.names {
+                    let path = ["tenants", tenant, "syncs", name.as_str()];
+                    self.text(Method::DELETE, &path, &[], None).await?;
+                }
+                as_json(&Done {})
+            }
+            StartImports::SERVICE => self.start_imports(tenant, read(question)?).await,
+            ListImports::SERVICE => self.list_imports(tenant, read(question)?).await,
+            CancelImport::SERVICE => {
+                let id = read::<CancelImport>(question)?.id;
+                let path = ["tenants", tenant, "imports", id.as_str(), "cancel"];
+                self.text(post, &path, &[], None).await?;
+                as_json(&Done {})
+            }
+            ListFailures::SERVICE => self.list_failures(tenant, read(question)?).await,
+            RetryFailures::SERVICE => {
+                self.call(post, &of(&["failures", "retry"]), &[], Some(&question))
+                    .await
+            }
+            Explain::SERVICE => {
+                let id = read::<Explain>(question)?.id;
+                self.call(get, &of(&["explain"]), &[("record", id.as_str())], None)
+                    .await
+            }
+            StartVerify::SERVICE => {
+                let sync = read::<StartVerify>(question)?.sync;
+                let path = ["tenants", tenant, "syncs", sync.as_str(), "verify"];
+                self.call(post, &path, &[], None).await
+            }
+            VerifyState::SERVICE => {
+                let run = read::<VerifyState>(question)?.run;
+                self.call(
+                    get,
+                    &["tenants", tenant, "verifications", run.as_str()],
+                    &[],
+                    None,
+                )
+                .await
+            }
+            Repair::SERVICE => {
+                let asked: Repair = read(question)?;
+                let path = ["tenants", tenant, "syncs", asked.sync.as_str(), "repair"];
+                self.call(post, &path, &[], Some(&json!({ "ids": asked.ids })))
+                    .await
+            }
+            other => Err(CommandError::new(
+                Exit::Failed,
+                format!("{other} cannot be asked with --server; ask it over the bus, with --nats"),
+            )),
+        }
+    }
+
+    async fn put_tenant(&self, tenant: &str, put: PutTenant) -> Result<Value, CommandError> {
+        let sealed = |sealed: Option<landbridge_bus::seal::Sealed>| {
+            sealed.map(|sealed| json!({ "sealed": { "to": sealed.to, "sealed": sealed.sealed } }))
+        };
+        let body = json!({
+            "salesforce": {
+                "login_url": put.tenant.salesforce.login_url,
+                "daily_calls": put.tenant.salesforce.daily_calls,
+            },
+            "hubspot": {
+                "base_url": put.tenant.hubspot.base_url,
+                "calls_per_ten_seconds": put.tenant.hubspot.calls_per_ten_seconds,
+            },
+            "credentials": { "salesforce": sealed(put.salesforce), "hubspot": sealed(put.hubspot) },
+        });
+        self.text(Method::PUT, &["tenants", tenant], &[], Some(&body))
+            .await?;
+        as_json(&landbridge_control::ask::Change::Changed)
+    }
+
+    async fn set_syncs(&self, tenant: &str, asked: SetSyncs) -> Result<Value, CommandError> {
+        let verb = if asked.status == SyncStatus::Active {
+            "activate"
+        } else {
+            "pause"
+        };
+        let mut applied = Applied::default();
+        for name in asked.names {
+            let path = ["tenants", tenant, "syncs", name.as_str(), verb];
+            let line: AppliedSync = self.call(Method::POST, &path, &[], None).await?;
+            applied.written |= line.change != landbridge_control::ask::Change::Unchanged;
+            applied.syncs.push(line);
+        }
+        as_json(&applied)
+    }
+
+    async fn start_imports(&self, tenant: &str, asked: StartImports) -> Result<Value, CommandError> {
+        let body = json!({ "syncs": asked.syncs, "overwrite": asked.overwrite });
+        let path = ["tenants", tenant, "imports"];
+        let imports = self.call(Method::POST, &path, &[], Some(&body)).await?;
+        as_json(&StartedImports {
+            imports,
+            problems: Vec::new(),
+        })
+    }
+
+    /// Oldest first, as control lists them.
+    async fn list_imports(&self, tenant: &str, asked: ListImports) -> Result<Value, CommandError> {
+        let mut imports: Vec<Value> = match asked.id {
+            Some(id) => {
+                let path = ["tenants", tenant, "imports", id.as_str()];
+                vec![self.call(Method::GET, &path, &[], None).await?]
+            }
+            None => self.all(&["tenants", tenant, "imports"], &[]).await?,
+        };
+        imports.reverse();
+        as_json(&imports)
+    }
+
+    async fn list_failures(&self, tenant: &str, asked: ListFailures) -> Result<Value, CommandError> {
+        let Some(id) = asked.id else {
+            let query: Vec<(&str, &str)> = asked.sync.iter().map(|sync| ("sync", sync.as_str())).collect();
+            return as_json(
+                &self
+                    .all::<Value>(&["tenants", tenant, "failures"], &query)
+                    .await?,
+            );
+        };
+        let path = ["tenants", tenant, "failures", id.as_str()];
+        match self.call::<Value>(Method::GET, &path, &[], None).await {
+            Err(error) if error.exit == Exit::NotFound => as_json(&Vec::<Value>::new()),
+            answer => answer,
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(value: Value) -> Result<T, CommandError> {
+    serde_json::from_value(value).map_err(unfit)
+}
+
+fn as_json<T: Serialize>(value: &T) -> Result<Value, CommandError> {
+    serde_json::to_value(value).map_err(unfit)
+}
+
+fn unfit(error: serde_json::Error) -> CommandError {
+    CommandError::new(
+        Exit::Failed,
+        format!("the server is of another version than this command: {error}"),
+    )
+}
+
+/// A refusal, with the exit code that the same refusal has over the bus.
+fn refused(status: StatusCode, text: &str, server: &Url) -> CommandError {
+    let exit = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_GATEWAY => Exit::Refused,
+        StatusCode::NOT_FOUND => Exit::NotFound,
+        StatusCode::TOO_MANY_REQUESTS => Exit::Limited,
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => Exit::Unavailable,
+        status if status.is_client_error() => Exit::Invalid,
+        _ => Exit::Failed,
+    };
+    match serde_json::from_str::<ProblemDocument>(text) {
+        Ok(problem) => {
+            let details = problem.problems.iter().map(ToString::to_string);
+            CommandError::new(exit, problem.detail).with_details(details)
+        }
+        Err(_) => CommandError::new(
+            exit,
+            format!("{server} answers {status}; is it a Landbridge control?"),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_keep_their_exit_codes() {
+        let server = Url::parse("http://127.0.0.1:1").unwrap();
+        let text = r#"{"type": "x", "title": "y", "status": 422, "detail": "no", "problems":
+            [{"place": "vehicles: spec", "what": "is wrong", "remedy": "put it right"}]}"#;
+        let error = refused(StatusCode::UNPROCESSABLE_ENTITY, text, &server);
+        assert_eq!(error.exit, Exit::Invalid);
+        assert_eq!(error.to_string(), "no\n  vehicles: spec: is wrong; put it right");
+        for (status, exit) in [
+            (401, Exit::Refused),
+            (404, Exit::NotFound),
+            (503, Exit::Unavailable),
+            (500, Exit::Failed),
+        ] {
+            let error = refused(StatusCode::from_u16(status).unwrap(), "<html>", &server);
+            assert_eq!(error.exit, exit, "{status}");
+        }
+    }
+}
