@@ -15,3 +15,4 @@ mod fleet;
 mod harness;
 mod lifecycle;
 mod main_job;
+mod remote;

@@ -3,6 +3,7 @@
 mod api;
 mod definitions;
 mod imports;
+mod provider;
 mod records;
 mod rig;
 mod routes;
