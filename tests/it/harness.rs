@@ -404,6 +404,25 @@ impl Installation {
         self.command().args(arguments).output().unwrap()
     }
 
+    /// Where control's API is served.
+    pub fn control_address(&self) -> String {
+        wait_for("the address of control", || {
+            let control = self.processes.iter().find(|process| process.name == "control")?;
+            address_in(&control.log(), "control is served")
+        })
+    }
+
+    /// An operator's command over control's API, with nothing but a token.
+    pub fn remote(&self, token: &str, arguments: &[&str]) -> Output {
+        binary()
+            .args(["--server", &format!("http://{}", self.control_address())])
+            .args(arguments)
+            .env("LANDBRIDGE_TOKEN", token)
+            .env("LANDBRIDGE_STATE_DIR", self.folder.path().join("nothing"))
+            .output()
+            .unwrap()
+    }
+
     /// Runs an operator's command that must succeed, and reads its JSON.
     #[track_caller]
     pub fn cli(&self, arguments: &[&str]) -> Value {
@@ -452,7 +471,11 @@ impl Drop for Installation {
 
 /// Logs are JSON where there is no terminal; the line that names the address is the only one of its kind.
 fn health_address(log: &str) -> Option<String> {
-    let line = log.lines().find(|line| line.contains("health is served"))?;
+    address_in(log, "health is served")
+}
+
+fn address_in(log: &str, words: &str) -> Option<String> {
+    let line = log.lines().find(|line| line.contains(words))?;
     let record: Value = serde_json::from_str(line).ok()?;
     let address = record
         .pointer("/fields/address")

@@ -19,3 +19,4 @@ mod lifecycle;
 mod main_job;
 mod org_folder;
 mod portal;
+mod remote;

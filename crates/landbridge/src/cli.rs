@@ -65,15 +65,9 @@ pub struct GlobalArgs {
         hide_env_values = true
     )]
     pub nats: Option<String>,
-    /// Ask a control over its REST API instead of the bus, such as https://landbridge.acme.example. Its token is taken
-    /// from LANDBRIDGE_TOKEN.
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        env = "LANDBRIDGE_SERVER",
-        conflicts_with = "nats"
-    )]
+    /// Ask a control over its REST API instead of the bus, such as https://landbridge.acme.example; goes before --nats.
+    /// Its token is taken from LANDBRIDGE_TOKEN.
+    #[arg(long, global = true, value_name = "URL", env = "LANDBRIDGE_SERVER")]
     pub server: Option<String>,
     /// How lists and statuses are printed.
     #[arg(long, global = true, value_enum, default_value_t, env = "LANDBRIDGE_OUTPUT")]

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Shell, paths};
+use super::{Shell, Trouble, parts, paths};
 
 fn page(shell: &Shell, code: &str, title: &str, text: &str, extra: &Markup) -> Markup {
     let body = html! {
@@ -60,4 +60,14 @@ pub fn broken(shell: &Shell, reference: &str) -> Markup {
         "It is not your doing, and syncs keep running. Load the page again; if this stays, give the reference to whoever runs Landbridge.",
         &html! { p.quiet { "Reference " code { (reference) } } },
     )
+}
+
+/// What the page would show cannot be had now, or what was sent cannot be taken.
+pub fn unavailable(shell: &Shell, trouble: &Trouble) -> Markup {
+    let body = html! {
+        div.page-head { h1 { "This did not work" } }
+        (parts::trouble(trouble))
+        div.actions { a.button href=(shell.path) { "Load the page again" } a.button.primary href=(paths::TENANTS) { "All tenants" } }
+    };
+    shell.document("This did not work", &body)
 }

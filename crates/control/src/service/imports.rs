@@ -188,7 +188,7 @@ mod tests {
         );
         assert_eq!(order(&[depots, visits]), "depots visits");
         assert_eq!(
-            order(&[vehicles.clone()]),
+            order(std::slice::from_ref(&vehicles)),
             "vehicles",
             "a parent that is not imported is not waited for"
         );

@@ -14,6 +14,16 @@ use tower::ServiceExt as _;
 
 use crate::rig::{Rig, Running, tenant};
 
+/// reqwest wants a TLS provider even for plain HTTP.
+pub(crate) fn install_tls() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .expect("no other provider is installed");
+    });
+}
+
 /// What a caller shows.
 #[derive(Clone, Debug)]
 pub(crate) enum Proof {

@@ -4,6 +4,7 @@ mod api;
 mod definitions;
 mod dry_runs;
 mod imports;
+mod provider;
 mod records;
 mod rig;
 mod routes;

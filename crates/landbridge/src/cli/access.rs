@@ -8,16 +8,20 @@ use landbridge_model::TenantId;
 
 /// A role, and where it holds.
 #[derive(Clone, Debug, Args)]
-#[group(id = "reach", required = true, multiple = false, args = ["tenants", "all_tenants"])]
 pub struct GrantArgs {
     /// What may be done: viewer, editor, operator or admin.
     #[arg(long, value_name = "ROLE")]
     pub role: Role,
     /// Where: this tenant. Repeat it for several.
-    #[arg(short, long = "tenant", value_name = "TENANT")]
+    #[arg(
+        short,
+        long = "tenant",
+        value_name = "TENANT",
+        required_unless_present = "all_tenants"
+    )]
     pub tenants: Vec<TenantId>,
     /// Everywhere: all tenants, and the installation itself.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "tenants")]
     pub all_tenants: bool,
 }
 

@@ -1,0 +1,315 @@
+//! Signing in by an OpenID Connect provider: a small one, which does what it must and can be told to do it wrong.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use axum::extract::{Form, Query, State};
+use axum::response::Redirect;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use landbridge_control::Settings;
+use landbridge_control::service::{GroupRole, OidcSettings, Role};
+use openidconnect::PrivateSigningKey as _;
+use openidconnect::core::{CoreEdDsaPrivateSigningKey, CoreJwsSigningAlgorithm};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::api::{Answer, Api, Proof};
+use crate::rig::tenant;
+
+/// A private key of this run: an Ed25519 seed in its usual envelope.
+static KEY: LazyLock<String> = LazyLock::new(|| {
+    let envelope = hex::decode("302e020100300506032b657004220420").unwrap();
+    let key = [envelope, rand::random::<[u8; 32]>().to_vec()].concat();
+    let text = base64::engine::general_purpose::STANDARD.encode(key);
+    format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----")
+});
+
+#[derive(Clone, Debug, Default)]
+struct Told {
+    /// The groups that the person is in.
+    groups: Vec<String>,
+    /// Another audience than the client.
+    audience: Option<String>,
+    /// Another nonce than was sent.
+    nonce: Option<String>,
+}
+
+struct Provider {
+    issuer: String,
+    told: Mutex<Told>,
+    /// What each code stands for: the challenge and the nonce.
+    codes: Mutex<HashMap<String, (String, String)>>,
+}
+
+impl Provider {
+    async fn start() -> Arc<Self> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let provider = Arc::new(Self {
+            issuer: format!("http://{}", listener.local_addr().unwrap()),
+            told: Mutex::default(),
+            codes: Mutex::default(),
+        });
+        let router = Router::new()
+            .route("/.well-known/openid-configuration", get(configuration))
+            .route("/keys", get(keys))
+            .route("/authorize", get(authorize))
+            .route("/token", post(token))
+            .with_state(provider.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        provider
+    }
+
+    fn tell(&self, told: Told) {
+        *self.told.lock().unwrap() = told;
+    }
+
+    fn settings(&self) -> OidcSettings {
+        let role = |group: &str, role, all_tenants| GroupRole {
+            group: group.to_owned(),
+            role,
+            tenants: if all_tenants { Vec::new() } else { vec![tenant()] },
+            all_tenants,
+        };
+        OidcSettings {
+            issuer: self.issuer.clone(),
+            client_id: "landbridge".to_owned(),
+            client_secret: None,
+            scopes: vec!["email".to_owned()],
+            name_claim: "email".to_owned(),
+            groups_claim: "groups".to_owned(),
+            roles: vec![
+                role("fleet", Role::Editor, false),
+                role("admins", Role::Admin, true),
+            ],
+        }
+    }
+}
+
+fn signing_key() -> CoreEdDsaPrivateSigningKey {
+    let kid = openidconnect::JsonWebKeyId::new("k1".to_owned());
+    CoreEdDsaPrivateSigningKey::from_ed25519_pem(&KEY, Some(kid)).unwrap()
+}
+
+async fn configuration(State(provider): State<Arc<Provider>>) -> Json<Value> {
+    let issuer = &provider.issuer;
+    Json(json!({
+        "issuer": issuer,
+        "authorization_endpoint": format!("{issuer}/authorize"),
+        "token_endpoint": format!("{issuer}/token"),
+        "jwks_uri": format!("{issuer}/keys"),
+        "response_types_supported": ["code"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["EdDSA", "HS256", "none"],
+    }))
+}
+
+async fn keys() -> Json<Value> {
+    Json(json!({ "keys": [signing_key().as_verification_key()] }))
+}
+
+async fn authorize(
+    State(provider): State<Arc<Provider>>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Redirect {
+    assert_eq!(
+        (
+            query["client_id"].as_str(),
+            query["code_challenge_method"].as_str()
+        ),
+        ("landbridge", "S256")
+    );
+    let code = format!("code-{}", provider.codes.lock().unwrap().len());
+    let begun = (query["code_challenge"].clone(), query["nonce"].clone());
+    provider.codes.lock().unwrap().insert(code.clone(), begun);
+    Redirect::to(&format!(
+        "{}?state={}&code={code}",
+        query["redirect_uri"], query["state"]
+    ))
+}
+
+async fn token(
+    State(provider): State<Arc<Provider>>,
+    Form(form): Form<HashMap<String, String>>,
+) -> Result<Json<Value>, axum::http::StatusCode> {
+    let (challenge, nonce) = provider
+        .codes
+        .lock()
+        .unwrap()
+        .remove(&form["code"])
+        .ok_or(axum::http::StatusCode::BAD_REQUEST)?;
+    let verifier = Sha256::digest(form["code_verifier"].as_bytes());
+    assert_eq!(
+        URL_SAFE_NO_PAD.encode(verifier),
+        challenge,
+        "the code is exchanged by whoever asked for it"
+    );
+    let told = provider.told.lock().unwrap().clone();
+    let now = jiff::Timestamp::now().as_second();
+    let claims = json!({
+        "iss": provider.issuer,
+        "aud": told.audience.unwrap_or_else(|| "landbridge".to_owned()),
+        "sub": "4711",
+        "exp": now + 60,
+        "iat": now,
+        "nonce": told.nonce.unwrap_or(nonce),
+        "email": "ann@acme.example",
+        "groups": told.groups,
+    });
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!(
+        "{}.{}",
+        part(&json!({"alg": "EdDSA", "kid": "k1", "typ": "JWT"})),
+        part(&claims)
+    );
+    let signature = signing_key()
+        .sign(&CoreJwsSigningAlgorithm::EdDsa, signed.as_bytes())
+        .unwrap();
+    Ok(Json(json!({
+        "access_token": "unused",
+        "token_type": "bearer",
+        "id_token": format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)),
+    })))
+}
+
+async fn with_provider() -> (Api, Arc<Provider>) {
+    crate::api::install_tls();
+    let provider = Provider::start().await;
+    let settings = Settings {
+        oidc: Some(provider.settings()),
+        public_url: Some("http://127.0.0.1:9".to_owned()),
+        ..Settings::default()
+    };
+    (Api::with(settings).await, provider)
+}
+
+/// To the provider and back, as a browser goes. Gives the way back with the cookie that the browser kept.
+async fn to_provider(api: &Api, return_to: &str) -> (String, String) {
+    let start = api
+        .get(
+            &format!("/api/v1/oidc/start?return_to={return_to}"),
+            &Proof::Nothing,
+        )
+        .await
+        .expect(303);
+    let cookie = start.header("set-cookie").split(';').next().unwrap().to_owned();
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(std::time::Duration::from_secs(20))
+        .build()
+        .unwrap();
+    let at_provider = client.get(start.header("location")).send().await.unwrap();
+    let back = at_provider.headers()["location"].to_str().unwrap();
+    let path = back
+        .strip_prefix("http://127.0.0.1:9")
+        .expect("back to where control is");
+    (path.to_owned(), cookie)
+}
+
+async fn back(api: &Api, path: &str, cookie: &str) -> Answer {
+    api.get(path, &Proof::Cookie(cookie.to_owned(), None)).await
+}
+
+fn session(answer: &Answer) -> Proof {
+    let cookies = answer.headers.get_all("set-cookie").iter();
+    let cookie = cookies
+        .map(|value| value.to_str().unwrap().split(';').next().unwrap())
+        .find(|cookie| cookie.starts_with("landbridge_session="))
+        .expect("a session");
+    Proof::Cookie(cookie.to_owned(), None)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_at_the_provider_are_roles_here() {
+    let (api, provider) = with_provider().await;
+    for (groups, role) in [(vec!["fleet"], "editor"), (vec!["others", "admins"], "admin")] {
+        provider.tell(Told {
+            groups: groups.into_iter().map(str::to_owned).collect(),
+            ..Told::default()
+        });
+        let (path, cookie) = to_provider(&api, "/tenants/acme").await;
+        let signed_in = back(&api, &path, &cookie).await.expect(303);
+        assert_eq!(signed_in.header("location"), "/tenants/acme");
+        let current = api
+            .get("/api/v1/sessions/current", &session(&signed_in))
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(
+            (&current["who"], &current["grants"][0]["role"]),
+            (&json!("oidc:ann@acme.example"), &json!(role))
+        );
+        assert!(current["csrf_token"].is_string());
+    }
+    let (who, action, _) = api.audit().await.remove(0);
+    assert_eq!(
+        (who.as_str(), action.as_str()),
+        ("oidc:ann@acme.example", "session.begun")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_in_no_group_is_refused() {
+    let (api, provider) = with_provider().await;
+    provider.tell(Told {
+        groups: vec!["others".to_owned()],
+        ..Told::default()
+    });
+    let (path, cookie) = to_provider(&api, "/").await;
+    assert_eq!(back(&api, &path, &cookie).await.expect(403).kind(), "forbidden");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_good_once_and_in_its_own_browser() {
+    let (api, provider) = with_provider().await;
+    provider.tell(Told {
+        groups: vec!["fleet".to_owned()],
+        ..Told::default()
+    });
+    let (path, cookie) = to_provider(&api, "/").await;
+    let (_, other_browser) = to_provider(&api, "/").await;
+    api.get(&path, &Proof::Nothing).await.expect(401);
+    back(&api, &path, &other_browser).await.expect(401);
+    back(&api, &path, &cookie).await.expect(303);
+    assert_eq!(
+        back(&api, &path, &cookie).await.expect(401).kind(),
+        "unauthenticated"
+    );
+    back(&api, "/api/v1/oidc/callback?error=access_denied", &cookie)
+        .await
+        .expect(401);
+    for elsewhere in ["https://evil.example", "//evil.example", "/%5Cevil.example"] {
+        api.get(
+            &format!("/api/v1/oidc/start?return_to={elsewhere}"),
+            &Proof::Nothing,
+        )
+        .await
+        .expect(422);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_for_another_or_from_another_time_is_refused() {
+    let (api, provider) = with_provider().await;
+    let groups = vec!["fleet".to_owned()];
+    let wrong = [
+        Told {
+            groups: groups.clone(),
+            audience: Some("somebody-else".to_owned()),
+            nonce: None,
+        },
+        Told {
+            groups,
+            audience: None,
+            nonce: Some("of-another-time".to_owned()),
+        },
+    ];
+    for told in wrong {
+        provider.tell(told);
+        let (path, cookie) = to_provider(&api, "/").await;
+        let refused = back(&api, &path, &cookie).await.expect(401);
+        assert!(refused.headers.get("set-cookie").is_none(), "{}", refused.text);
+    }
+}
