@@ -14,6 +14,7 @@
 
 pub mod ask;
 pub mod console;
+pub mod console_routes;
 mod definitions;
 mod dry_run;
 mod explain;

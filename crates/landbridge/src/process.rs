@@ -109,7 +109,9 @@ impl Process {
         let address = listener.local_addr()?;
         self.control = Some(address);
         tracing::info!(%address, "control is served");
-        let router = landbridge_control::router(self.service());
+        let service = self.service();
+        let pages = landbridge_control::console_routes::router(service.clone());
+        let router = landbridge_control::router(service).merge(pages);
         let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let stop = self.stop.clone();
         tokio::spawn(async move {

@@ -57,7 +57,7 @@ impl Session {
     }
 
     /// The session's id in the cookie, to end it.
-    pub(super) fn cookie(&self) -> Option<&str> {
+    pub(crate) fn cookie(&self) -> Option<&str> {
         match &self.proof {
             Proof::Cookie(session) => Some(session),
             Proof::Bearer(_) => None,

@@ -119,6 +119,12 @@ impl Service {
         Ok(self.inner.access.get_json(&name.key()).await?)
     }
 
+    /// Whether anybody can sign in with a name and a password: told before anybody has signed in, so it says no more.
+    pub async fn has_local_users(&self) -> Result<bool, ServiceError> {
+        let users = KeyFilter::Under(Key::new(["user"]));
+        Ok(!self.inner.access.list(&users).await?.is_empty())
+    }
+
     /// All users, by name.
     pub async fn users(&self, caller: &Caller) -> Result<Vec<UserView>, ServiceError> {
         self.require_everywhere(caller, Role::Admin)?;
