@@ -11,8 +11,8 @@ use landbridge_wire::{Ask, AskError, AskErrorCode};
 use serde::{Deserialize, Serialize};
 
 use crate::ask::{
-    ApplySyncs, AskTenant, CancelImport, EditSyncs, FindByHubSpotId, PutTenant, RemoveSyncs, RemoveTenant,
-    Repair, RetryFailures, SetSyncs, StartImports, StartVerify, TestConnections, VerifyState,
+    ApplySyncs, AskTenant, CancelImport, EditSyncs, FindByHubSpotId, PauseImport, PutTenant, RemoveSyncs,
+    RemoveTenant, Repair, RetryFailures, SetSyncs, StartImports, StartVerify, TestConnections, VerifyState,
 };
 use crate::service::{OidcSettings, ServiceError};
 use crate::shard::ControlShard;
@@ -144,6 +144,7 @@ impl Worker for Control {
             StartImports::SERVICE => answer_with(&shard.start_imports(tenant, parse_ask(&ask)?).await?),
             ListImports::SERVICE => answer_with(&shard.list_imports(tenant, &parse_ask(&ask)?).await?),
             CancelImport::SERVICE => answer_with(&shard.cancel_import(tenant, &parse_ask(&ask)?).await?),
+            PauseImport::SERVICE => answer_with(&shard.pause_import(tenant, &parse_ask(&ask)?).await?),
             ListFailures::SERVICE => answer_with(&failures::list(context, tenant, &parse_ask(&ask)?).await?),
             RetryFailures::SERVICE => answer_with(&failures::retry(context, tenant, parse_ask(&ask)?).await?),
             Repair::SERVICE => answer_with(&failures::repair(context, tenant, parse_ask(&ask)?).await?),

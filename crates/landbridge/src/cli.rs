@@ -13,7 +13,7 @@ use landbridge_sandbox::Limits;
 pub use access::{GrantArgs, TokenCommand, TokenCreateArgs, UserAddArgs, UserCommand, UserPasswordArgs};
 pub use operator::{
     ConnectionCommand, ExplainArgs, FailuresCommand, FailuresListArgs, FailuresRetryArgs, FailuresShowArgs,
-    ImportCancelArgs, ImportCommand, ImportListArgs, ImportStartArgs, ImportWatchArgs, OperatorCommand,
+    ImportCommand, ImportListArgs, ImportOneArgs, ImportStartArgs, ImportWatchArgs, OperatorCommand,
     StatusArgs, SyncCommand, SyncExportArgs, SyncFilesArgs, SyncListArgs, SyncNamesArgs, SyncRemoveArgs,
     TenantAddArgs, TenantArg, TenantCommand, TenantRemoveArgs, VerifyArgs,
 };

@@ -557,6 +557,12 @@ async fn imports_are_counted_started_once_and_canceled() {
             .json()["state"],
         "Queued"
     );
+    let act = async |verb: &str| {
+        let path = format!("{path}/{import}/{verb}");
+        api.send(Method::POST, &path, &operator, &[], None).await
+    };
+    assert_eq!(act("pause").await.expect(200).json()["state"], "Paused");
+    assert_eq!(act("resume").await.expect(200).json()["state"], "Queued");
     let canceled = api
         .send(
             Method::POST,
@@ -567,6 +573,7 @@ async fn imports_are_counted_started_once_and_canceled() {
         )
         .await;
     canceled.expect(200);
+    assert!(act("resume").await.expect(422).text.contains("cancelled"));
     api.get(&format!("{path}/imp-none"), &operator).await.expect(404);
     api.post(&path, &operator, &json!({"syncs": []}))
         .await

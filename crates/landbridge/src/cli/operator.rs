@@ -260,8 +260,15 @@ pub enum ImportCommand {
     /// List the imports.
     #[command(after_help = "Example:\n  landbridge import list --tenant acme --output json")]
     List(ImportListArgs),
+    /// Let an import stand where it is; what is on its way still arrives.
+    #[command(after_help = "Example:\n  landbridge import pause imp-20260301-101500-k3f9")]
+    Pause(ImportOneArgs),
+    /// Let an import go on where it stood.
+    #[command(after_help = "Example:\n  landbridge import resume imp-20260301-101500-k3f9")]
+    Resume(ImportOneArgs),
     /// Stop an import: nothing more is read, what is on its way still arrives.
-    Cancel(ImportCancelArgs),
+    #[command(after_help = "Example:\n  landbridge import cancel imp-20260301-101500-k3f9")]
+    Cancel(ImportOneArgs),
 }
 
 /// `landbridge import start`.
@@ -307,10 +314,9 @@ pub struct ImportListArgs {
     pub tenant: TenantArg,
 }
 
-/// `landbridge import cancel`.
+/// One import.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Example:\n  landbridge import cancel imp-20260301-101500-k3f9")]
-pub struct ImportCancelArgs {
+pub struct ImportOneArgs {
     /// Which import.
     pub id: ImportId,
     /// Whose.

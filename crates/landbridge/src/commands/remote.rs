@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use landbridge_bus::seal::PublicKey;
 use landbridge_control::ask::{
-    Applied, AppliedSync, ApplySyncs, AskTenant, CancelImport, Done, EditSyncs, PutTenant, RemoveSyncs,
-    RemoveTenant, Repair, RetryFailures, SetSyncs, StartImports, StartVerify, StartedImports,
+    Applied, AppliedSync, ApplySyncs, AskTenant, CancelImport, Done, EditSyncs, PauseImport, PutTenant,
+    RemoveSyncs, RemoveTenant, Repair, RetryFailures, SetSyncs, StartImports, StartVerify, StartedImports,
     TestConnections, VerifyState,
 };
 use landbridge_control::http::ProblemDocument;
@@ -207,6 +207,13 @@ impl Remote {
             CancelImport::SERVICE => {
                 let id = read::<CancelImport>(question)?.id;
                 let path = ["tenants", tenant, "imports", id.as_str(), "cancel"];
+                self.text(post, &path, &[], None).await?;
+                as_json(&Done {})
+            }
+            PauseImport::SERVICE => {
+                let PauseImport { id, pause } = read(question)?;
+                let verb = if pause { "pause" } else { "resume" };
+                let path = ["tenants", tenant, "imports", id.as_str(), verb];
                 self.text(post, &path, &[], None).await?;
                 as_json(&Done {})
             }
