@@ -219,6 +219,16 @@ pub struct StartedImport {
     pub id: ImportId,
 }
 
+/// Let an import stand, or go on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PauseImport {
+    /// Which import.
+    pub id: ImportId,
+    /// Stand; else go on where it stood.
+    pub pause: bool,
+}
+question!(PauseImport, "pause-import", Done);
+
 /// Stop an import: nothing more is read, what is on its way still arrives.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CancelImport {

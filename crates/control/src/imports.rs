@@ -6,7 +6,7 @@ use landbridge_model::{ImportId, LinkOutcome, Outcome, RunId, SyncName, TenantId
 use landbridge_stage::StageError;
 use landbridge_wire::{AskError, AskErrorCode, RunPhase};
 
-use crate::ask::{CancelImport, Done, StartImports, StartedImport, StartedImports};
+use crate::ask::{CancelImport, Done, PauseImport, StartImports, StartedImport, StartedImports};
 use crate::definitions;
 use crate::lanes;
 use crate::ledger::{Assessment, RunAccount};
@@ -75,7 +75,7 @@ fn state(
             }
         }
         _ if import.wish == ImportWish::Cancel => "Canceled",
-        _ if around.stopped.is_some() => "Paused",
+        _ if import.wish == ImportWish::Pause || around.stopped.is_some() => "Paused",
         RunPhase::Queued => "Queued",
         RunPhase::Counting => "Counting",
         RunPhase::Reading | RunPhase::CatchingUp | RunPhase::Ended => "Running",
@@ -200,12 +200,12 @@ impl ControlShard {
             return Some(why);
         }
         let sync = config.sync(tenant, sync)?;
-        let is_suspended = sync.status == SyncStatus::Suspended;
-        is_suspended.then(|| {
-            sync.reason
-                .clone()
-                .unwrap_or_else(|| "the sync is suspended".to_owned())
-        })
+        let why = match sync.status {
+            SyncStatus::Suspended => "the sync is suspended",
+            SyncStatus::Paused => "the sync is paused",
+            SyncStatus::Draft | SyncStatus::Active => return None,
+        };
+        Some(sync.reason.clone().unwrap_or_else(|| why.to_owned()))
     }
 
     /// Looks after imports that the extractor has done with: notes their end, and lets go of records of those that
@@ -300,6 +300,40 @@ impl ControlShard {
         let now = jiff::Timestamp::from_millisecond(self.context.hub.now_ms());
         let now = now.map_err(|error| internal(error.to_string()))?;
         ImportId::new(&import_id(now, rand::random())).map_err(|error| internal(error.to_string()))
+    }
+
+    /// Lets an import stand, or go on.
+    pub(crate) async fn pause_import(&self, tenant: &TenantId, ask: &PauseImport) -> Result<Done, AskError> {
+        let wish = if ask.pause {
+            ImportWish::Pause
+        } else {
+            ImportWish::Run
+        };
+        let run = RunId::from(&ask.id);
+        let is_over = {
+            let ledger = self.ledger();
+            let account = ledger.tenant(tenant).and_then(|tenant| tenant.run(&run));
+            account.is_some_and(RunAccount::is_final)
+        };
+        let refused = |code, what: &str| AskError::new(code, format!("the import {} {what}", ask.id));
+        let changed = self
+            .context
+            .config
+            .change_import(tenant, &ask.id, |stored| match stored {
+                None => {
+                    let what = format!("{tenant} has no import {}", ask.id);
+                    Err(AskError::new(AskErrorCode::NotFound, what))
+                }
+                Some(import) if import.wish == ImportWish::Cancel => Err(refused(
+                    AskErrorCode::Invalid,
+                    "was cancelled; start another one: what HubSpot has already costs it no calls",
+                )),
+                Some(_) if is_over => Err(refused(AskErrorCode::Invalid, "has ended")),
+                Some(import) if import.wish == wish => Ok(None),
+                Some(import) => Ok(Some(Import { wish, ..import })),
+            })
+            .await;
+        changed.map_err(unavailable)?.map(|_| Done {})
     }
 
     /// Stops an import's reading.

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ask::{
     ApplySyncs, AskTenant, CancelDryRun, CancelImport, CountMatching, DryRunPage, DryRunState, EditSyncs,
-    FindByHubSpotId, ListHeld, PutTenant, RemoveSyncs, RemoveTenant, Repair, RetryFailures, SetSyncs,
-    StartDryRun, StartImports, StartVerify, TestConnections, VerifyState,
+    FindByHubSpotId, ListHeld, PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair, RetryFailures,
+    SetSyncs, StartDryRun, StartImports, StartVerify, TestConnections, VerifyState,
 };
 use crate::service::{OidcSettings, ServiceError};
 use crate::shard::ControlShard;
@@ -150,6 +150,7 @@ impl Worker for Control {
             StartImports::SERVICE => answer_with(&shard.start_imports(tenant, parse_ask(&ask)?).await?),
             ListImports::SERVICE => answer_with(&shard.list_imports(tenant, &parse_ask(&ask)?).await?),
             CancelImport::SERVICE => answer_with(&shard.cancel_import(tenant, &parse_ask(&ask)?).await?),
+            PauseImport::SERVICE => answer_with(&shard.pause_import(tenant, &parse_ask(&ask)?).await?),
             ListFailures::SERVICE => answer_with(&failures::list(context, tenant, &parse_ask(&ask)?).await?),
             RetryFailures::SERVICE => answer_with(&failures::retry(context, tenant, parse_ask(&ask)?).await?),
             ListHeld::SERVICE => answer_with(&held::list(context, tenant, &parse_ask(&ask)?).await?),

@@ -43,7 +43,7 @@ pub struct Importer {
 enum Interruption {
     /// A person cancelled the import.
     Canceled,
-    /// The sync is paused, or its tenant suspended.
+    /// The import or its sync is paused, or the tenant suspended.
     Paused,
 }
 
@@ -337,8 +337,10 @@ impl Importer {
         let wish = config
             .import(&self.import.tenant, &self.import.id)
             .map(|import| import.wish);
-        if wish != Some(ImportWish::Run) {
-            return Some(Interruption::Canceled);
+        match wish {
+            Some(ImportWish::Run) => {}
+            Some(ImportWish::Pause) => return Some(Interruption::Paused),
+            Some(ImportWish::Cancel) | None => return Some(Interruption::Canceled),
         }
         let suspended = config
             .tenant(&self.key.tenant)

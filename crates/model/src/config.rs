@@ -241,6 +241,8 @@ pub struct Import {
 pub enum ImportWish {
     /// Run to its end.
     Run,
+    /// Stand where it is; what is on its way still arrives.
+    Pause,
     /// Stop reading; what is on its way still arrives.
     Cancel,
 }

@@ -19,6 +19,8 @@ pub(super) fn routes() -> OpenApiRouter<Service> {
         .routes(routes!(list_imports, start_imports))
         .routes(routes!(count_imports))
         .routes(routes!(get_import))
+        .routes(routes!(pause_import))
+        .routes(routes!(resume_import))
         .routes(routes!(cancel_import))
 }
 
@@ -86,6 +88,26 @@ async fn get_import(
     Named(path): Named<ImportPath>,
 ) -> Result<Json<ImportStatus>, Problem> {
     Ok(Json(tenant.import(&path.import).await?))
+}
+
+/// Let an import stand where it is: nothing more is read, what is on its way still arrives.
+#[utoipa::path(post, path = "/api/v1/tenants/{tenant}/imports/{import}/pause", tag = "imports",
+    responses((status = 200, body = ImportStatus)))]
+async fn pause_import(
+    InTenant(tenant): InTenant,
+    Named(path): Named<ImportPath>,
+) -> Result<Json<ImportStatus>, Problem> {
+    Ok(Json(tenant.pause_import(&path.import, true).await?))
+}
+
+/// Let an import go on where it stood.
+#[utoipa::path(post, path = "/api/v1/tenants/{tenant}/imports/{import}/resume", tag = "imports",
+    responses((status = 200, body = ImportStatus)))]
+async fn resume_import(
+    InTenant(tenant): InTenant,
+    Named(path): Named<ImportPath>,
+) -> Result<Json<ImportStatus>, Problem> {
+    Ok(Json(tenant.pause_import(&path.import, false).await?))
 }
 
 /// Stop an import: nothing more is read, what is on its way still arrives.

@@ -32,7 +32,7 @@ fn account(phase: RunPhase, ended_ms: Option<i64>) -> RunAccount {
 
 #[test]
 fn states_are_those_of_the_table() {
-    use ImportWish::{Cancel, Run};
+    use ImportWish::{Cancel, Pause, Run};
     use RunPhase::{Canceled, CatchingUp, Counting, Ended, Failed, Queued, Reading};
     let no_errors = Assessment::default();
     let mut errors = Assessment::default();
@@ -47,6 +47,8 @@ fn states_are_those_of_the_table() {
         (Run, Ended, Some(5), &no_errors, None, "Completed"),
         (Run, Ended, Some(5), &no_errors, Some("no token"), "Completed"),
         (Run, Ended, Some(5), &errors, None, "Completed with errors"),
+        (Pause, Reading, None, &no_errors, None, "Paused"),
+        (Pause, Ended, Some(5), &no_errors, None, "Completed"),
         (Cancel, Reading, None, &no_errors, None, "Canceled"),
         (Cancel, Canceled, Some(5), &no_errors, None, "Canceled"),
         (Cancel, Ended, Some(5), &no_errors, None, "Completed"),

@@ -11,7 +11,7 @@ use super::caller::Role;
 use super::error::ServiceError;
 use super::page::{Page, PageRequest, paginate};
 use super::{LONG_PATIENCE, TenantService};
-use crate::ask::{CancelImport, StartImports, StartedImport};
+use crate::ask::{CancelImport, PauseImport, StartImports, StartedImport};
 
 /// How many records an import of one sync would read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -121,6 +121,19 @@ impl TenantService {
         let question = ListImports { id: Some(id.clone()) };
         let found = self.ask_control(&question).await?.pop();
         found.ok_or_else(|| ServiceError::NotFound(format!("{} has no import {id}", self.id())))
+    }
+
+    /// Lets an import stand where it is, or go on from there.
+    pub async fn pause_import(&self, id: &ImportId, pause: bool) -> Result<ImportStatus, ServiceError> {
+        self.require(Role::Operator)?;
+        let question = PauseImport {
+            id: id.clone(),
+            pause,
+        };
+        self.ask_control(&question).await?;
+        let action = if pause { "import.paused" } else { "import.resumed" };
+        self.audit(action, id.as_str(), Change::done()).await?;
+        self.import(id).await
     }
 
     /// Stops an import: nothing more is read, what is on its way still arrives.

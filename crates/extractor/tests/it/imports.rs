@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use landbridge_model::config::ImportWish;
 use landbridge_model::{ChangeKind, Lane};
 use landbridge_sandbox::SandboxConfig;
 use landbridge_wire::{Report, ReportBody, RunPhase};
@@ -191,6 +192,30 @@ async fn a_cancelled_import_stops_and_stays_stopped() {
     assert_eq!(phases, [RunPhase::Counting, RunPhase::Canceled]);
     assert!(rig.ledger.all().is_empty());
     second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_import_stands_until_it_is_resumed() {
+    let rig = Rig::new(org(60)).await;
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("draft", serde_json::Value::Null).await;
+    let id = rig.store_import("import-1", ImportWish::Pause).await;
+    // Another import of the same sync shows that the extractor is at work.
+    rig.start_import("import-2").await;
+    let is_of =
+        |report: &Report, run: &str| report.envelope.run.as_ref().is_some_and(|of| of.as_str() == run);
+    let ended = |report: &Report, run: &str| is_of(report, run) && phase(report) == Some(RunPhase::Ended);
+    let reports = rig
+        .reports_until("the other import", |report| ended(report, "import-2"))
+        .await;
+    assert!(
+        reports.iter().all(|report| !is_of(report, "import-1")),
+        "it did not stand"
+    );
+    rig.wish(&id, ImportWish::Run).await;
+    rig.reports_until("the end of the paused import", |report| ended(report, "import-1"))
+        .await;
+    extractor.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -237,13 +237,17 @@ impl Rig {
     }
 
     pub(crate) async fn start_import(&self, id: &str) -> ImportId {
+        self.store_import(id, ImportWish::Run).await
+    }
+
+    pub(crate) async fn store_import(&self, id: &str, wish: ImportWish) -> ImportId {
         let id: ImportId = id.parse().unwrap();
         let import = Import {
             id: id.clone(),
             tenant: tenant(),
             sync: key().name,
             revision: Revision(1),
-            wish: ImportWish::Run,
+            wish,
             overwrite: false,
             started_by: "test".into(),
             started_ms: self.hub.now_ms(),
@@ -257,13 +261,17 @@ impl Rig {
     }
 
     pub(crate) async fn cancel_import(&self, id: &ImportId) {
+        self.wish(id, ImportWish::Cancel).await;
+    }
+
+    pub(crate) async fn wish(&self, id: &ImportId, wish: ImportWish) {
         let tenant = tenant();
-        let canceled = self.config.change_import(&tenant, id, |import| {
+        let changed = self.config.change_import(&tenant, id, |import| {
             let mut import = import.ok_or(())?;
-            import.wish = ImportWish::Cancel;
+            import.wish = wish;
             Ok::<_, ()>(Some(import))
         });
-        canceled.await.unwrap().unwrap();
+        changed.await.unwrap().unwrap();
     }
 
     /// Reads reports from the beginning until one is as wanted; gives all of them.

@@ -1,12 +1,12 @@
 //! `landbridge import`.
 
-use landbridge_control::ask::{CancelImport, StartImports};
+use landbridge_control::ask::{CancelImport, PauseImport, StartImports};
 use landbridge_model::ask::{ImportStatus, ListImports};
 
 use super::sync::problems;
 use super::{Context, LONG_PATIENCE, watch};
 use crate::cli::{
-    ImportCancelArgs, ImportCommand, ImportListArgs, ImportStartArgs, ImportWatchArgs, OutputFormat,
+    ImportCommand, ImportListArgs, ImportOneArgs, ImportStartArgs, ImportWatchArgs, OutputFormat,
 };
 use crate::output::{CommandError, Exit, counts, say, show, table, time};
 
@@ -15,6 +15,8 @@ pub(super) async fn run(context: &Context, command: ImportCommand) -> anyhow::Re
         ImportCommand::Start(arguments) => start(context, arguments).await,
         ImportCommand::Watch(arguments) => watch_some(context, &arguments).await,
         ImportCommand::List(arguments) => list(context, &arguments).await,
+        ImportCommand::Pause(arguments) => pause(context, &arguments, true).await,
+        ImportCommand::Resume(arguments) => pause(context, &arguments, false).await,
         ImportCommand::Cancel(arguments) => cancel(context, &arguments).await,
     }
 }
@@ -119,7 +121,25 @@ fn row(import: &ImportStatus) -> [String; 9] {
     ]
 }
 
-async fn cancel(context: &Context, arguments: &ImportCancelArgs) -> anyhow::Result<Exit> {
+async fn pause(context: &Context, arguments: &ImportOneArgs, pause: bool) -> anyhow::Result<Exit> {
+    let tenant = context.tenant(&arguments.tenant).await?;
+    let question = PauseImport {
+        id: arguments.id.clone(),
+        pause,
+    };
+    context.ask(&tenant, &question).await?;
+    if context.output == OutputFormat::Text {
+        let what = if pause {
+            "stands; what is on its way still arrives"
+        } else {
+            "goes on where it stood"
+        };
+        say!("import {} {what}", arguments.id);
+    }
+    Ok(Exit::Done)
+}
+
+async fn cancel(context: &Context, arguments: &ImportOneArgs) -> anyhow::Result<Exit> {
     let tenant = context.tenant(&arguments.tenant).await?;
     context
         .ask(
