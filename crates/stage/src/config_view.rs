@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use crate::error::StageError;
 
 /// What the view is of. The bucket also holds former revisions and drafts, which no worker needs in its memory.
-const WATCHED: [&str; 3] = ["tenant", "sync", "import"];
+const WATCHED: [&str; 4] = ["tenant", "sync", "import", "run"];
 
 #[derive(Debug, Default)]
 struct Snapshot {
