@@ -5,8 +5,15 @@
 //! * **H3** Nothing is changed by a form without its session's token; a post is answered with a redirection, so that
 //!   loading the page again repeats nothing.
 
+mod audit;
+mod connected;
+mod connections;
 mod entry;
 mod form;
+mod people;
+mod summary;
+mod sync;
+mod tenants;
 mod visit;
 
 use axum::Router;
@@ -24,6 +31,12 @@ pub(crate) use visit::{Answer, Refusal, Visit};
 pub fn router(service: Service) -> Router {
     let pages = Router::new()
         .merge(entry::routes())
+        .merge(tenants::routes())
+        .merge(connected::routes())
+        .merge(connections::routes())
+        .merge(sync::routes())
+        .merge(audit::routes())
+        .merge(people::routes())
         .fallback(visit::nothing_here)
         .layer(from_fn(headers))
         .with_state(service);
