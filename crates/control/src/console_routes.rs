@@ -8,6 +8,7 @@
 mod entry;
 mod form;
 mod visit;
+mod wizard;
 
 use axum::Router;
 use axum::http::{HeaderValue, header};
@@ -24,6 +25,7 @@ pub(crate) use visit::{Answer, Refusal, Visit};
 pub fn router(service: Service) -> Router {
     let pages = Router::new()
         .merge(entry::routes())
+        .merge(wizard::routes())
         .fallback(visit::nothing_here)
         .layer(from_fn(headers))
         .with_state(service);

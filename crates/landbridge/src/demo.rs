@@ -81,11 +81,13 @@ fn say_where(world: &World, screen: &Screen) {
     let Some(address) = world.control_address() else {
         return;
     };
-    screen.line(&format!("  The REST API is at http://{address}/api/docs"));
+    screen.line(&format!("  The console is at  http://{address}"));
     screen.line(&format!(
         "  Sign in as demo, with the password {}",
         world.password()
     ));
+    screen.line("  One object is left for you to sync: Inspection, to HubSpot's Inspection.");
+    screen.line(&format!("  The REST API is at http://{address}/api/docs"));
 }
 
 fn interrupted(screen: &Screen) -> ExitCode {
