@@ -15,6 +15,7 @@ mod summary;
 mod sync;
 mod tenants;
 mod visit;
+mod wizard;
 
 use axum::Router;
 use axum::http::{HeaderValue, header};
@@ -37,6 +38,7 @@ pub fn router(service: Service) -> Router {
         .merge(sync::routes())
         .merge(audit::routes())
         .merge(people::routes())
+        .merge(wizard::routes())
         .fallback(visit::nothing_here)
         .layer(from_fn(headers))
         .with_state(service);

@@ -217,6 +217,24 @@ impl Client {
         Ok(live(listing.results))
     }
 
+    /// Creates one property from HubSpot's own document.
+    pub async fn create_property(
+        &self,
+        object_type: &ObjectTypeId,
+        document: &Value,
+    ) -> Result<PropertyDefinition, Error> {
+        let path = self.version().properties(object_type, "");
+        let call = Call::post(
+            path,
+            json_body(document),
+            Family::Schema,
+            Share::Live,
+            Effect::Writes,
+        );
+        let property: PropertyBody = self.send(call).await?.json()?;
+        Ok(property.into())
+    }
+
     /// Creates properties; answers the names made. One that exists already is no error.
     pub async fn create_properties(
         &self,

@@ -3,9 +3,9 @@
 use landbridge_hubspot::records::BATCH_INPUTS_MAX;
 use landbridge_hubspot::{Client, Error, Family, Share, Usage};
 use landbridge_model::ask::{
-    AskStatus, CallCount, CreateObjectType, DecideHeld, EstimateWriting, Explain, FindIdentities,
-    FoundIdentities, GetLabels, GetSchema, HubSpotTest, LimitUse, ListRecords, ListSchemas, ListedRecord,
-    Provision, Question, RecordPage, StageStatus, Story, StoryLine, TestHubSpot,
+    AskStatus, CallCount, CreateObjectType, CreateProperty, DecideHeld, EstimateWriting, Explain,
+    FindIdentities, FoundIdentities, GetLabels, GetSchema, HubSpotTest, LimitUse, ListRecords, ListSchemas,
+    ListedRecord, Provision, Question, RecordPage, StageStatus, Story, StoryLine, TestHubSpot,
 };
 use landbridge_model::hubspot::ObjectSchema;
 use landbridge_model::sync::VERSION_PROPERTY;
@@ -17,7 +17,7 @@ use crate::estimate::{self, Budget};
 use crate::held;
 use crate::known::Known;
 use crate::portal::{Portal, Tenant, ask_error};
-use crate::provision::{provision, schema};
+use crate::provision::{create_property, provision, schema};
 use crate::shard::LoaderShard;
 use crate::target::Target;
 
@@ -90,6 +90,10 @@ async fn answer_once(shard: &LoaderShard, ask: Ask) -> Result<String, AskError> 
             let question: CreateObjectType = parse_ask(&ask)?;
             let created = client.create_schema(&question.schema).await;
             answer_with(&created.map_err(|error| ask_error(&error))?)
+        }
+        CreateProperty::SERVICE => {
+            let question: CreateProperty = parse_ask(&ask)?;
+            answer_with(&create_property(client, &question).await?)
         }
         FindIdentities::SERVICE => {
             let question: FindIdentities = parse_ask(&ask)?;

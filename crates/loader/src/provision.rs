@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use landbridge_hubspot::schemas::NewProperty;
 use landbridge_hubspot::{Client, Error, Share};
-use landbridge_model::ask::{Provision, Provisioned, WantedAssociation, WantedOption};
-use landbridge_model::hubspot::{AssociationLabel, ObjectSchema, PropertyOption, PropertyType};
+use landbridge_model::ask::{CreateProperty, Provision, Provisioned, WantedAssociation, WantedOption};
+use landbridge_model::hubspot::{
+    AssociationLabel, ObjectSchema, PropertyDefinition, PropertyOption, PropertyType,
+};
+use landbridge_model::propose::property_document;
 use landbridge_model::sync::{PROPERTY_GROUP, VERSION_PROPERTY};
 use landbridge_model::{Association, ObjectTypeId};
 use landbridge_wire::{AskError, AskErrorCode};
@@ -107,7 +110,8 @@ async fn properties(
     for property in &missing {
         created.push(format!("property {} of {object_type}", property.name));
     }
-    seen(client, object_type, &missing).await
+    let names: Vec<&str> = missing.iter().map(|property| property.name.as_str()).collect();
+    seen(client, object_type, &names).await
 }
 
 fn property(name: &str, label: &str, description: &str, unique: bool) -> NewProperty {
@@ -123,8 +127,27 @@ fn property(name: &str, label: &str, description: &str, unique: bool) -> NewProp
     }
 }
 
+/// Makes one property that a person wants.
+pub(crate) async fn create_property(
+    client: &Client,
+    wanted: &CreateProperty,
+) -> Result<PropertyDefinition, AskError> {
+    let failed = |error: Error| ask_error(&error);
+    let object_type = &wanted.object_type;
+    client
+        .create_group(object_type, PROPERTY_GROUP, "Landbridge")
+        .await
+        .map_err(failed)?;
+    let mut document = property_document(&wanted.property);
+    document["groupName"] = PROPERTY_GROUP.into();
+    let created = client.create_property(object_type, &document).await;
+    let created = created.map_err(failed)?;
+    seen(client, object_type, &[created.name.as_str()]).await?;
+    Ok(created)
+}
+
 /// Waits until new properties can be used.
-async fn seen(client: &Client, object_type: &ObjectTypeId, missing: &[NewProperty]) -> Result<(), AskError> {
+async fn seen(client: &Client, object_type: &ObjectTypeId, missing: &[&str]) -> Result<(), AskError> {
     let looking = async {
         loop {
             let present = client
@@ -133,7 +156,7 @@ async fn seen(client: &Client, object_type: &ObjectTypeId, missing: &[NewPropert
                 .map_err(|error| ask_error(&error))?;
             if missing
                 .iter()
-                .all(|wanted| present.iter().any(|property| property.name == wanted.name))
+                .all(|wanted| present.iter().any(|property| property.name == **wanted))
             {
                 return Ok(());
             }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::Association;
 use crate::config::Sync;
-use crate::hubspot::{AssociationLabel, ObjectSchema};
+use crate::hubspot::{AssociationLabel, ObjectSchema, PropertyDefinition};
 use crate::ids::{HubSpotId, ImportId, ObjectTypeId, Revision, RunId, SalesforceId, SyncName};
 use crate::outcome::Failure;
 use crate::version::Version;
@@ -327,6 +327,16 @@ pub struct CreateObjectType {
     pub schema: serde_json::Value,
 }
 question!(CreateObjectType, "create-object-type", ObjectSchema);
+
+/// Create a property of an object type, in Landbridge's own group; answers when HubSpot shows it.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct CreateProperty {
+    /// Of which type.
+    pub object_type: ObjectTypeId,
+    /// As it shall be.
+    pub property: PropertyDefinition,
+}
+question!(CreateProperty, "create-property", PropertyDefinition);
 
 /// Which HubSpot records are these Salesforce records?
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]

@@ -71,6 +71,9 @@ pub struct FieldDescribe {
     /// `Depot__r` for `Depot__c`.
     #[serde(default)]
     pub relationship_name: Option<String>,
+    /// 0 or 1 for a master-detail field; `None` for a mere lookup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relationship_order: Option<u32>,
     /// Whether only listed picklist values are allowed.
     #[serde(default)]
     pub restricted_picklist: bool,

@@ -19,6 +19,7 @@ pub(crate) fn field(name: &str, kind: FieldType) -> FieldDescribe {
         calculated_formula: None,
         custom: name.ends_with("__c"),
         reference_to: Vec::new(),
+        relationship_order: None,
         relationship_name: None,
         restricted_picklist: false,
         picklist_values: Vec::new(),
@@ -31,6 +32,7 @@ pub(crate) fn field(name: &str, kind: FieldType) -> FieldDescribe {
 pub(crate) fn lookup(name: &str, to: &str) -> FieldDescribe {
     FieldDescribe {
         reference_to: vec![to.to_owned()],
+        relationship_order: None,
         relationship_name: Some(name.replace("__c", "__r")),
         ..field(name, FieldType::Reference)
     }

@@ -67,6 +67,16 @@ pub fn step(tenant: &TenantId, sync: &SyncName, step: Step) -> String {
     format!("/tenants/{tenant}/syncs/{sync}/edit/{}", step.as_str())
 }
 
+/// Forgetting what was entered in the wizard.
+pub fn discard(tenant: &TenantId, sync: &SyncName) -> String {
+    format!("/tenants/{tenant}/syncs/{sync}/edit/discard")
+}
+
+/// The page after a sync was turned on.
+pub fn turned_on(tenant: &TenantId, sync: &SyncName) -> String {
+    format!("/tenants/{tenant}/syncs/{sync}/turned-on")
+}
+
 /// The imports of a tenant.
 pub fn imports(tenant: &TenantId) -> String {
     format!("/tenants/{tenant}/imports")

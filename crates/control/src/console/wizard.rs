@@ -11,18 +11,21 @@ pub mod mappings;
 pub mod prediction;
 pub mod preview;
 pub mod proposal;
+pub mod read;
 pub mod rules;
 pub mod turn_on;
 
 use jiff::Timestamp;
 use landbridge_model::{Problem, Revision, SyncName, TenantId};
 use maud::{Markup, html};
+use serde::{Deserialize, Serialize};
 
 use super::parts::{Control, Icon, ago, icon};
 use super::{Shell, Trouble, fields, parts, paths};
 
 /// The steps, after the start on the tenant's page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// Which object becomes which.
     MapObjects,
@@ -65,6 +68,11 @@ impl Step {
         }
     }
 
+    /// The step of a word in a path.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|step| step.as_str() == word)
+    }
+
     /// The title.
     pub fn title(self) -> &'static str {
         match self {
@@ -92,6 +100,15 @@ impl Step {
         } else {
             Self::MapObjects
         }
+    }
+
+    /// The one after; the last is its own.
+    pub fn after(self) -> Self {
+        let place = Self::ALL
+            .iter()
+            .position(|step| *step == self)
+            .unwrap_or_default();
+        Self::ALL.get(place + 1).copied().unwrap_or(self)
     }
 
     /// The one before.
@@ -198,6 +215,9 @@ pub(crate) fn head(shell: &Shell, draft: &Draft, step: Step, lead: &str) -> Mark
             p.quiet {
                 @if let Some(revision) = draft.editing { "Editing " (revision) ", which keeps running until you save. " }
                 @if let Some(saved) = draft.saved { "Draft saved " (ago(shell.now, saved)) "." }
+            }
+            @if draft.saved.is_some() {
+                (shell.button(&paths::discard(&draft.tenant, &draft.sync), "Discard draft", "quiet small", &[]))
             }
         }
     }

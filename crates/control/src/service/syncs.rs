@@ -90,6 +90,13 @@ impl TenantService {
         paginate(views, |view| view.name.clone(), request)
     }
 
+    /// All of the tenant's syncs at once: as many as a portal has object types.
+    pub(crate) fn every_sync(&self) -> Result<Vec<SyncView>, ServiceError> {
+        self.require(Role::Viewer)?;
+        let syncs = self.service.config().syncs(self.id());
+        Ok(syncs.iter().map(|sync| SyncView::from(&**sync)).collect())
+    }
+
     /// One sync.
     pub fn sync(&self, name: &SyncName) -> Result<SyncView, ServiceError> {
         self.require(Role::Viewer)?;
@@ -203,7 +210,7 @@ impl TenantService {
     }
 
     /// A definition says itself whose it is: it must not say another.
-    fn check_owner(&self, definitions: &[SyncDefinition]) -> Result<(), ServiceError> {
+    pub(super) fn check_owner(&self, definitions: &[SyncDefinition]) -> Result<(), ServiceError> {
         match definitions
             .iter()
             .find(|definition| definition.metadata.tenant != *self.id())

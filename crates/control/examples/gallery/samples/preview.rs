@@ -147,8 +147,10 @@ fn prediction() -> Prediction {
         ],
         salesforce_calls: vec![calls("bulk", 14), calls("query", 3)],
         hubspot_calls: vec![calls("objects", 472), calls("associations", 444)],
-        takes: Duration::from_secs(312),
-        bounded_by: "190 calls in 10 seconds".to_owned(),
+        cost_notes: Vec::new(),
+        takes: Some(Duration::from_secs(312)),
+        bounded_by: "HubSpot's limits".to_owned(),
+        would_create: vec!["property salesforce_id of vehicles".to_owned()],
     }
 }
 

@@ -117,6 +117,7 @@ pub(crate) fn field(name: &str, label: &str, kind: FieldType) -> FieldDescribe {
         calculated_formula: None,
         custom: name.ends_with("__c"),
         reference_to: Vec::new(),
+        relationship_order: None,
         relationship_name: None,
         restricted_picklist: false,
         picklist_values: Vec::new(),
@@ -128,6 +129,7 @@ pub(crate) fn field(name: &str, label: &str, kind: FieldType) -> FieldDescribe {
 pub(crate) fn lookup(name: &str, label: &str, to: &[&str]) -> FieldDescribe {
     FieldDescribe {
         reference_to: to.iter().map(|name| (*name).to_owned()).collect(),
+        relationship_order: None,
         relationship_name: Some(name.replace("__c", "__r")),
         ..field(name, label, FieldType::Reference)
     }

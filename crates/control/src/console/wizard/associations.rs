@@ -1,5 +1,7 @@
 //! Step 4: lookups that become associations.
 
+mod build;
+
 use landbridge_model::Problem;
 use landbridge_model::salesforce::FieldDescribe;
 use landbridge_model::sync::AssociationRule;
@@ -10,6 +12,8 @@ use crate::console::parts::{
     Choice, Control, Icon, anchor, choice_list, combobox, empty, icon, problems_at, select, toggle,
 };
 use crate::console::{Content, Shell};
+
+pub use self::build::{Labels, lookup_rows};
 
 /// What the step shows.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@ use landbridge_model::sync::{Condition, DeleteRule, Filter, OnLeave, Operator};
 use maud::{Markup, html};
 
 use super::mappings::field_type;
+use super::read::takes_list;
 use super::{Draft, Step, step_page};
 use crate::console::parts::{
     Choice, Control, Icon, anchor, choice_list, choices, combobox, count, empty, icon, problems_at, radios,
@@ -130,7 +131,7 @@ fn row(view: &FilterStep, place: usize, condition: &Condition) -> Markup {
     html! {
         div.condition id=(anchor(&at)) role="group" aria-label={ "Condition " (place + 1) } {
             (combobox(Control { name: &field, label: "Field", value: &condition.field, is_label_hidden: place > 0, required: true, rechecks: true, ..Control::default() }, "filter-fields", "Choose a field"))
-            (select(Control { name: &op, label: "Is", value: operator_word(condition.op), is_label_hidden: place > 0, rechecks: true, ..Control::default() }, &operators(described)))
+            (select(Control { name: &op, label: "Is", value: operator_word(condition.op), is_label_hidden: place > 0, rechecks: true, ..Control::default() }, &operators(described, condition.op)))
             @if matches!(condition.op, Operator::IsEmpty | Operator::IsNotEmpty) { span {} }
             @else {
                 (values(&value, &text, condition, described, place))
@@ -149,10 +150,7 @@ fn values(
     field: Option<&FieldDescribe>,
     place: usize,
 ) -> Markup {
-    let is_list = matches!(
-        condition.op,
-        Operator::In | Operator::NotIn | Operator::Includes | Operator::Excludes
-    );
+    let is_list = takes_list(condition.op);
     let control = Control {
         name,
         label: "Value",
@@ -168,15 +166,23 @@ fn values(
     };
     match field {
         Some(field) if !field.picklist_values.is_empty() && !is_list => {
-            let options: Vec<Choice> = field
-                .picklist_values
-                .iter()
-                .map(|value| Choice {
-                    value: value.value.clone(),
-                    label: value.label.clone().unwrap_or_else(|| value.value.clone()),
+            let mut options = vec![Choice {
+                label: "Choose a value".to_owned(),
+                ..Choice::default()
+            }];
+            options.extend(field.picklist_values.iter().map(|value| Choice {
+                value: value.value.clone(),
+                label: value.label.clone().unwrap_or_else(|| value.value.clone()),
+                ..Choice::default()
+            }));
+            if options.iter().all(|option| option.value != text) {
+                options.push(Choice {
+                    value: text.to_owned(),
+                    label: text.to_owned(),
+                    note: "not a value of the picklist".to_owned(),
                     ..Choice::default()
-                })
-                .collect();
+                });
+            }
             select(control, &options)
         }
         Some(field) => text_input(control, input_type(field), "off"),
@@ -267,6 +273,12 @@ pub fn operator_word(operator: Operator) -> &'static str {
         .map_or("", |(_, word, _)| word)
 }
 
+/// The operator of a word.
+pub fn operator_of(word: &str) -> Option<Operator> {
+    let found = OPERATORS.iter().find(|(_, known, _)| *known == word);
+    found.map(|(operator, _, _)| *operator)
+}
+
 /// The words of an operator on pages.
 pub(crate) fn operator_phrase(operator: Operator) -> &'static str {
     OPERATORS
@@ -276,7 +288,7 @@ pub(crate) fn operator_phrase(operator: Operator) -> &'static str {
 }
 
 /// Those that make sense for a field; all while none is chosen.
-fn operators(field: Option<&FieldDescribe>) -> Vec<Choice> {
+fn operators(field: Option<&FieldDescribe>, chosen: Operator) -> Vec<Choice> {
     let is_set = field.is_some_and(|field| field.kind == FieldType::MultiPicklist);
     let is_flag = field.is_some_and(|field| field.kind == FieldType::Boolean);
     let fits = |operator: &Operator| match operator {
@@ -287,7 +299,8 @@ fn operators(field: Option<&FieldDescribe>) -> Vec<Choice> {
     };
     let pairs: Vec<(&str, &str)> = OPERATORS
         .iter()
-        .filter(|(operator, _, _)| fits(operator))
+        // One that makes none is shown all the same, with what is wrong with it.
+        .filter(|(operator, _, _)| fits(operator) || *operator == chosen)
         .map(|(_, word, phrase)| (*word, *phrase))
         .collect();
     choices(&pairs)

@@ -4,7 +4,7 @@ use landbridge_model::ask::{LimitUse, ObjectSummary};
 use landbridge_model::{Problem, SyncName, TenantId};
 use maud::{Markup, html};
 
-use super::{Step, stepper};
+use super::{Draft, Step, step_page, stepper};
 use crate::console::parts::{
     self, Choice, Control, Icon, choice_list, combobox, count, empty, error_summary, icon, of_limit, submit,
     text_input,
@@ -50,6 +50,48 @@ pub struct TypeChoice {
     pub label: String,
     /// The sync that fills it already.
     pub synced_by: Option<SyncName>,
+}
+
+/// The step for a sync that has a name: its two ends stay what they are.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    /// Around the step.
+    pub draft: Draft,
+    /// The property that holds the Salesforce id.
+    pub id_property: String,
+    /// Why the property cannot be changed any more; empty when it can.
+    pub locked: String,
+    /// What is to be put right.
+    pub problems: Vec<Problem>,
+}
+
+/// The page for a sync that has a name.
+pub fn chosen(shell: &Shell, content: &Content<Chosen>) -> Markup {
+    let view = match content {
+        Ok(view) => view,
+        Err(trouble) => return shell.document(Step::MapObjects.title(), &parts::failed(trouble)),
+    };
+    let of_property: Vec<&Problem> = view
+        .problems
+        .iter()
+        .filter(|problem| problem.place == "spec.hubspot.idProperty")
+        .collect();
+    let side = |(label, name): &(String, String)| {
+        html! { span.two-names { span { (label) } code { (name) } } }
+    };
+    let form = html! {
+        div.card {
+            p.map-line id=(parts::anchor("spec.hubspot.objectType")) { (side(&view.draft.object)) (icon(Icon::Arrow)) (side(&view.draft.object_type)) }
+            p.reason { (icon(Icon::Lock)) "The two objects of a sync do not change. For another pair, make another sync." }
+        }
+        div.card {
+            (text_input(Control { name: "spec.hubspot.idProperty", label: "Property that holds the Salesforce id",
+                hint: "Unique; created in HubSpot when it is missing. Records are found again by it.", value: &view.id_property,
+                required: true, rechecks: true, locked: &view.locked, problems: &of_property, ..Control::default() }, "text", "off"))
+        }
+    };
+    let lead = "Which Salesforce object becomes which HubSpot object.";
+    step_page(shell, &view.draft, Step::MapObjects, lead, &view.problems, form)
 }
 
 /// The page.

@@ -1,6 +1,7 @@
 //! Step 5: which field becomes which property, with a verdict for each pair, and what becomes of picklist values.
 
 mod choices;
+mod suggest;
 mod values;
 
 use landbridge_model::convert::{Verdict, verdict};
@@ -13,6 +14,7 @@ use maud::{Markup, html};
 
 use self::choices::{field_choices, property_choices};
 pub(crate) use self::choices::{field_type, property_type};
+pub use self::suggest::{suggested_property, suggested_rule, suggestions};
 pub use self::values::policy_word;
 use self::values::{takes_values, values};
 use super::{Draft, Step, step_page};
@@ -200,7 +202,7 @@ fn inner(view: &Mappings) -> Markup {
                 (new_row(view.rows.len() + missing.len()))
             }
         }
-        @if !view.suggestions.is_empty() { (suggestions(view)) }
+        @if !view.suggestions.is_empty() { (suggested(view)) }
         @if view.lookups() > 0 {
             div.banner { (icon(Icon::Arrow)) p {
                 @if view.lookups() == 1 { "1 lookup field is" } @else { (view.lookups()) " lookup fields are" }
@@ -341,7 +343,7 @@ fn new_row(place: usize) -> Markup {
     }
 }
 
-fn suggestions(view: &Mappings) -> Markup {
+fn suggested(view: &Mappings) -> Markup {
     html! {
         section.stack.tight aria-labelledby="suggested-title" {
             div.card-head {

@@ -1,5 +1,7 @@
 //! The result of a dry run: what would happen to each record, with what was read and nothing written.
 
+mod build;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,6 +11,8 @@ use maud::{Markup, html};
 
 use crate::console::parts::{self, Icon, Paging, ago, badge, bytes_as_text, count, duration, icon, pager};
 use crate::console::{Shell, Trouble, paths};
+
+pub use self::build::{prediction, record};
 
 /// Where a dry run stands.
 #[derive(Clone, Debug)]
@@ -129,10 +133,14 @@ pub struct Prediction {
     pub salesforce_calls: Vec<CallCount>,
     /// Calls that an import would make to HubSpot.
     pub hubspot_calls: Vec<CallCount>,
-    /// How long an import takes at the portal's limits.
-    pub takes: Duration,
-    /// What bounds it, such as "190 calls in 10 seconds".
+    /// What the numbers of calls leave out.
+    pub cost_notes: Vec<String>,
+    /// How long an import takes at the limits, when they are known.
+    pub takes: Option<Duration>,
+    /// What bounds it, such as "HubSpot's limits".
     pub bounded_by: String,
+    /// What would be created in HubSpot first, as sentences.
+    pub would_create: Vec<String>,
 }
 
 /// One record.
@@ -259,6 +267,9 @@ fn result(tenant: &TenantId, path: &str, prediction: &Prediction) -> Markup {
                 }
             }
         }
+        @if !prediction.would_create.is_empty() {
+            section.card { h3 { "Created in HubSpot first" } ul.plain-list { @for line in &prediction.would_create { li.map-line.note { (icon(Icon::Plus)) span { (line) } } } } }
+        }
         (unpredictable(prediction))
         (cost(prediction, is_sample))
         (list(tenant, path, prediction))
@@ -274,7 +285,10 @@ fn unpredictable(prediction: &Prediction) -> Markup {
                     p { strong { "What cannot be predicted" } }
                     ul.plain-list {
                         @for item in &prediction.unpredictable {
-                            li { (item.what) @if let Some(records) = item.records { " (" (count(records)) " records)" } ": " (item.why) "." }
+                            li {
+                                (item.what) @if let Some(records) = item.records { " (" (count(records)) " records)" }
+                                @if !item.why.is_empty() { ": " (item.why) } "."
+                            }
                         }
                     }
                 }
@@ -303,8 +317,11 @@ fn cost(prediction: &Prediction, is_sample: bool) -> Markup {
                 dl.facts {
                     (side("To Salesforce", &prediction.salesforce_calls))
                     (side("To HubSpot", &prediction.hubspot_calls))
-                    div { dt { "Time" } dd { strong { "about " (duration(prediction.takes)) } br; span.quiet { "at " (prediction.bounded_by) } } }
+                    @if let Some(takes) = prediction.takes {
+                        div { dt { "Time" } dd { strong { "about " (duration(takes)) } br; span.quiet { "at " (prediction.bounded_by) } } }
+                    }
                 }
+                @for note in &prediction.cost_notes { p.hint { (note) } }
             }
             section.card {
                 h3 { "Links" }
@@ -339,7 +356,7 @@ fn one(tenant: &TenantId, record: &PredictedRecord) -> Markup {
     html! {
         details.predicted open[record.refusal.is_some()] {
             summary {
-                span.two-names { span { (record.name) } code { (record.id) } }
+                span.two-names { @if !record.name.is_empty() { span { (record.name) } } code { (record.id) } }
                 (record.would_be.badge())
             }
             div.predicted-body {
@@ -369,7 +386,7 @@ fn one(tenant: &TenantId, record: &PredictedRecord) -> Markup {
 
 fn changes(record: &PredictedRecord) -> Markup {
     html! {
-        div role="list" aria-label={ "Properties of " (record.name) } {
+        div role="list" aria-label={ "Properties of " @if record.name.is_empty() { (record.id) } @else { (record.name) } } {
             @for change in &record.changes {
                 div.change role="listitem" {
                     code { (change.property) }

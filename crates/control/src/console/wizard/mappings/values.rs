@@ -52,7 +52,7 @@ pub(super) fn values(
                             select name={ (name) ".to" } data-recheck aria-label={ "Option for " (value.value) } {
                                 @if has_option(&value.value) { option value="" selected[target(&value.value).is_none()] { (value.value) " (the same)" } }
                                 @else { option value="" selected[target(&value.value).is_none()] { "No option" } }
-                                (option_tags(&options(property, &value.value), target(&value.value).unwrap_or_default()))
+                                (option_tags(&options(property, &value.value, target(&value.value)), target(&value.value).unwrap_or_default()))
                             }
                             @if is_unmatched(&value.value) { p.verdict.converts { (icon(Icon::Attention)) span { (fate(row.rule.unmatched)) } } } @else { span {} }
                         }
@@ -65,9 +65,9 @@ pub(super) fn values(
     }
 }
 
-fn options(property: &PropertyDefinition, same: &str) -> Vec<Choice> {
+fn options(property: &PropertyDefinition, same: &str, chosen: Option<&str>) -> Vec<Choice> {
     let others = property.options.iter().filter(|option| option.value != same);
-    others
+    let mut choices: Vec<Choice> = others
         .map(|option| Choice {
             value: option.value.clone(),
             label: if option.label.is_empty() {
@@ -77,7 +77,19 @@ fn options(property: &PropertyDefinition, same: &str) -> Vec<Choice> {
             },
             ..Choice::default()
         })
-        .collect()
+        .collect();
+    // What the definition says is shown even when it leads nowhere.
+    if let Some(lost) = chosen.filter(|value| !value.is_empty() && *value != same)
+        && choices.iter().all(|choice| choice.value != lost)
+    {
+        choices.push(Choice {
+            value: lost.to_owned(),
+            label: lost.to_owned(),
+            note: "no such option".to_owned(),
+            ..Choice::default()
+        });
+    }
+    choices
 }
 
 /// The word of a policy in the definition and in forms.

@@ -1,0 +1,130 @@
+//! The wizard: a page for each step, and what its buttons do.
+
+mod begin;
+mod edit;
+mod proposal;
+mod steps;
+mod trying;
+mod turning_on;
+mod work;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+
+use self::work::Opened;
+use super::visit::{Answer, Refusal, Visit};
+use super::{Form, visit};
+use crate::console::wizard::Step;
+use crate::console::wizard::read::{Action, Posted};
+use crate::console::{Trouble, errors, fields, paths};
+use crate::service::{Role, Service, ServiceError};
+
+pub(super) fn routes() -> Router<Service> {
+    let sync = "/tenants/{tenant}/syncs/{sync}";
+    Router::new()
+        .route("/tenants/{tenant}/syncs/new", get(begin::show).post(begin::post))
+        .route(
+            "/tenants/{tenant}/syncs/new/object-type",
+            get(proposal::show).post(proposal::post),
+        )
+        .route(&format!("{sync}/edit/{{step}}"), get(show).post(send))
+        .route(&format!("{sync}/edit/discard"), post(discard))
+        .route(&format!("{sync}/edit/preview/dry-run"), post(trying::start))
+        .route(
+            &format!("{sync}/edit/preview/dry-run/cancel"),
+            post(trying::cancel),
+        )
+        .route(
+            &format!("{sync}/edit/preview/dry-run/events"),
+            get(trying::events),
+        )
+        .route(&format!("{sync}/turned-on"), get(turning_on::turned_on))
+}
+
+/// The fields of a form as the steps read them.
+fn posted(form: &Form) -> Posted {
+    form.fields().collect()
+}
+
+fn step_of(visit: &Visit, word: &str) -> Result<Step, Refusal> {
+    Step::parse(word).ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, errors::not_found(&visit.shell())))
+}
+
+async fn show(
+    visit: Visit,
+    Path((tenant, sync, step)): Path<(String, String, String)>,
+    query: trying::ShownQuery,
+) -> Answer {
+    let tenant = visit.tenant(&tenant)?;
+    let step = step_of(&visit, &step)?;
+    tenant
+        .require(Role::Editor)
+        .map_err(|error| visit.refuse(error))?;
+    let opened = Opened::open(&tenant, &sync)
+        .await
+        .map_err(|error| visit.refuse(error))?;
+    if step > opened.work.reached {
+        let path = paths::step(tenant.id(), &opened.name, opened.work.reached);
+        return Ok(visit.done(&path, &format!("{} comes first.", opened.work.reached.title())));
+    }
+    let page = steps::Page {
+        visit: &visit,
+        tenant: &tenant,
+        opened: &opened,
+        step,
+        trouble: None,
+    };
+    Ok(page.look_and_show(StatusCode::OK, &query).await)
+}
+
+async fn send(
+    visit: Visit,
+    Path((tenant, sync, step)): Path<(String, String, String)>,
+    form: Form,
+) -> Answer {
+    let tenant = visit.tenant(&tenant)?;
+    let step = step_of(&visit, &step)?;
+    tenant
+        .require(Role::Editor)
+        .map_err(|error| visit.refuse(error))?;
+    let mut opened = Opened::open(&tenant, &sync)
+        .await
+        .map_err(|error| visit.refuse(error))?;
+    let action = Action::parse(form.action());
+    let seen = form.text(fields::ETAG) == Some(opened.etag().as_str());
+    let sent = edit::Sent {
+        visit: &visit,
+        tenant: &tenant,
+        step,
+        action: &action,
+        posted: posted(&form),
+    };
+    if seen {
+        return sent.take(&mut opened).await;
+    }
+    // What was typed is shown again beside the news; nothing is kept of it.
+    let problem = ServiceError::Stale("Somebody else saved this sync meanwhile.".to_owned());
+    let trouble = Trouble::new(
+        problem.to_string(),
+        "Your changes are below and not saved. Load the page again to see theirs, then enter yours anew.",
+    );
+    sent.read_again(&mut opened, trouble, visit::status_of(&problem))
+        .await
+}
+
+async fn discard(visit: Visit, Path((tenant, sync)): Path<(String, String)>, _form: Form) -> Answer {
+    let tenant = visit.tenant(&tenant)?;
+    let opened = Opened::open(&tenant, &sync)
+        .await
+        .map_err(|error| visit.refuse(error))?;
+    if let Err(error) = opened.forget(&tenant).await {
+        return visit.not_done(&paths::tenant(tenant.id()), error);
+    }
+    let to = match &opened.stored {
+        Some(_) => paths::sync(tenant.id(), &opened.name),
+        None => paths::tenant(tenant.id()),
+    };
+    Ok(visit.done(&to, "The draft is discarded."))
+}

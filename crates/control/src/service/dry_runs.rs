@@ -1,0 +1,51 @@
+//! Dry runs: what an import of a definition would do. Nothing is written anywhere, so whoever may see the tenant may
+//! ask; the calls to both systems are the editors' to spend.
+
+use landbridge_model::RunId;
+use landbridge_model::sync::SyncDefinition;
+
+use super::TenantService;
+use super::caller::Role;
+use super::error::ServiceError;
+use crate::ask::{
+    CancelDryRun, CountMatching, DryRunPage, DryRunProgress, DryRunRecords, DryRunStarted, DryRunState,
+    MatchingCount, StartDryRun,
+};
+
+impl TenantService {
+    /// Starts a dry run; none when the definition has problems, which are in the answer.
+    pub async fn start_dry_run(&self, wanted: StartDryRun) -> Result<DryRunStarted, ServiceError> {
+        self.require(Role::Editor)?;
+        self.check_owner(std::slice::from_ref(&wanted.definition))?;
+        self.check_owner(&wanted.together)?;
+        self.ask_control(&wanted).await
+    }
+
+    /// Where a dry run stands.
+    pub async fn dry_run(&self, run: &RunId) -> Result<DryRunProgress, ServiceError> {
+        self.require(Role::Viewer)?;
+        self.ask_control(&DryRunState { run: run.clone() }).await
+    }
+
+    /// A page of a dry run's records.
+    pub async fn dry_run_records(&self, wanted: &DryRunPage) -> Result<DryRunRecords, ServiceError> {
+        self.require(Role::Viewer)?;
+        self.ask_control(wanted).await
+    }
+
+    /// Stops a dry run. What it has found so far can still be asked for.
+    pub async fn cancel_dry_run(&self, run: &RunId) -> Result<(), ServiceError> {
+        self.require(Role::Editor)?;
+        self.ask_control(&CancelDryRun { run: run.clone() })
+            .await
+            .map(drop)
+    }
+
+    /// How many records a definition's filter lets through. The rest of the definition need not be finished.
+    pub async fn count_matching(&self, definition: &SyncDefinition) -> Result<MatchingCount, ServiceError> {
+        self.require(Role::Viewer)?;
+        self.check_owner(std::slice::from_ref(definition))?;
+        let definition = definition.clone();
+        self.ask_control(&CountMatching { definition }).await
+    }
+}
