@@ -89,7 +89,6 @@ fn say_where(world: &World, screen: &Screen) {
         world.password()
     ));
     screen.line("  One object is left for you to sync: Inspection, to HubSpot's Inspection.");
-    screen.line(&format!("  The REST API is at http://{address}/api/docs"));
 }
 
 fn interrupted(screen: &Screen) -> ExitCode {
