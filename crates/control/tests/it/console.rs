@@ -38,7 +38,7 @@ impl Shown {
     }
 
     /// Fails if the page says any of this.
-    pub(crate) fn is_silent_of(self, words: &[&str]) -> Self {
+    pub(crate) fn without(self, words: &[&str]) -> Self {
         for word in words {
             assert!(
                 !self.text.contains(word),
