@@ -25,9 +25,6 @@ use axum::response::Response;
 use crate::console::{CONTENT_SECURITY_POLICY, assets};
 use crate::service::Service;
 
-pub(crate) use form::Form;
-pub(crate) use visit::{Answer, Refusal, Visit};
-
 /// The console's pages. Serve it beside [`crate::http::router`], with the same connection information.
 pub fn router(service: Service) -> Router {
     let pages = Router::new()

@@ -5,13 +5,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use landbridge_model::config::SyncStatus;
 use landbridge_model::sync::{DeleteRule, SyncDefinition};
-use landbridge_model::{LinkOutcome, Outcome, Revision, SyncName, TenantId};
+use landbridge_model::{LinkOutcome, Outcome, Problem, Revision, SyncName, TenantId};
 use maud::{Markup, html};
 use similar::{ChangeTag, TextDiff};
 
 use super::connected::{SyncSummary, tabs};
 use super::parts::{
-    self, Control, Icon, Table, ago, cell, count, duration, icon, status_badge, submit, text_input,
+    self, Choice, Control, Icon, Table, ago, cell, count, duration, icon, status_badge, submit, text_input,
 };
 use super::wizard::Step;
 use super::{Content, Role, Shell, Trouble, fields, paths};
@@ -178,7 +178,7 @@ fn buttons(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &SyncTab) ->
                 }
             }
             @if shell.may(Role::Editor) {
-                (shell.button(&part("duplicate"), "Duplicate", "", &etag))
+                a.button href=(part("duplicate")) { "Duplicate" }
                 a.button.primary href=(paths::step(tenant, name, Step::Mappings)) { @if view.has_draft { "Continue editing" } @else { "Edit" } }
             }
         }
@@ -362,6 +362,53 @@ pub(super) fn diff_lines(lines: &[DiffLine]) -> Markup {
     }
 }
 
+/// What the page that asks what a copy shall carry shows.
+#[derive(Clone, Debug, Default)]
+pub struct DuplicateSync {
+    /// The copy's name.
+    pub name: String,
+    /// The Salesforce object's API name.
+    pub object: String,
+    /// The HubSpot object type's name.
+    pub object_type: String,
+    /// Objects to choose from; empty when the org could not be asked.
+    pub objects: Vec<Choice>,
+    /// Object types to choose from; empty when the portal could not be asked.
+    pub object_types: Vec<Choice>,
+    /// What is wrong with it. Places are the names of the fields.
+    pub problems: Vec<Problem>,
+}
+
+/// Asks what a copy shall carry: rules, associations, mappings and filter are taken over, the pair of objects is another.
+pub fn duplicate_page(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &DuplicateSync) -> Markup {
+    let wrong = |place: &str| -> Vec<&Problem> {
+        view.problems
+            .iter()
+            .filter(|problem| problem.place == place)
+            .collect()
+    };
+    let (own, object, object_type) = (wrong("name"), wrong("object"), wrong("objectType"));
+    let body = html! {
+        div.page-head {
+            div {
+                ol.crumbs { li { a href=(paths::tenant(tenant)) { "Connected apps" } } li { a href=(paths::sync(tenant, name)) { (name) } } }
+                h1 { "Duplicate " (name) }
+                p.quiet { "Rules, associations, mappings and filter are copied into a draft. A pair of objects is carried by one sync only, so the copy carries another." }
+            }
+        }
+        (parts::error_summary(&view.problems, |problem| (!problem.place.is_empty()).then(|| format!("#{}", parts::anchor(&problem.place)))))
+        (shell.form(&paths::sync_part(tenant, name, "duplicate"), "form", html! {
+            (text_input(Control { name: "name", label: "Name of the copy", hint: "Lower-case letters, digits, hyphens and underscores.", value: &view.name, required: true, problems: &own, ..Control::default() }, "text", "off"))
+            (parts::combobox(Control { name: "object", label: "Salesforce object", value: &view.object, required: true, problems: &object, ..Control::default() }, "objects", "Search objects"))
+            (parts::combobox(Control { name: "objectType", label: "HubSpot custom object", value: &view.object_type, required: true, problems: &object_type, ..Control::default() }, "object-types", "Search custom objects"))
+            (parts::choice_list("objects", &view.objects))
+            (parts::choice_list("object-types", &view.object_types))
+            div.actions { (submit("Duplicate as a draft", "", "primary")) a.button.quiet href=(paths::sync(tenant, name)) { "Cancel" } }
+        }))
+    };
+    shell.document(&format!("Duplicate {name}"), &body)
+}
+
 /// What the page that asks before a sync is deleted shows.
 #[derive(Clone, Debug)]
 pub struct DeleteSync {
@@ -393,9 +440,8 @@ fn delete_form(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &DeleteS
     let records = view.written.map_or("The records".to_owned(), |written| {
         format!("The {} records", count(written))
     });
-    let mistyped =
-        landbridge_model::Problem::new("confirm", "that is not the sync's name", format!("type {name}"));
-    let wrong: Vec<&landbridge_model::Problem> = if view.is_mistyped {
+    let mistyped = Problem::new("confirm", "that is not the sync's name", format!("type {name}"));
+    let wrong: Vec<&Problem> = if view.is_mistyped {
         vec![&mistyped]
     } else {
         Vec::new()

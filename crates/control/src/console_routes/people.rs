@@ -298,13 +298,17 @@ async fn change_own_password(visit: Visit, extensions: Extensions, headers: Head
             paths::SIGN_IN,
             "Your password is changed. Sign in with the new one.",
         )),
-        Err(error) => {
-            let is_old = matches!(
-                error,
-                ServiceError::Unauthenticated(_) | ServiceError::TooMany { .. }
-            );
-            wrong(&visit, if is_old { "own.old" } else { "own.new" }, error).await
+        Err(ServiceError::Unauthenticated(_)) => {
+            let what = "that is not your password";
+            let problem = Problem::new("own.old", what, "type the one that you sign in with");
+            let view = People {
+                problems: vec![problem],
+                ..people(&visit).await?
+            };
+            again(&visit, view)
         }
+        Err(error @ ServiceError::TooMany { .. }) => wrong(&visit, "own.old", error).await,
+        Err(error) => wrong(&visit, "own.new", error).await,
     }
 }
 

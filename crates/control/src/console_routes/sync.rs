@@ -1,5 +1,7 @@
 //! A synced object's own tab: how it stands, what it was before, and what can be done with it.
 
+mod duplicate;
+
 use axum::Router;
 use axum::extract::{Path, Query};
 use axum::http::{StatusCode, header};
@@ -13,7 +15,7 @@ use serde::Deserialize;
 use super::form::Form;
 use super::summary::{behind, moment, summaries};
 use super::visit::{Answer, Refusal, Visit, trouble};
-use crate::ask::{Expected, SyncLine};
+use crate::ask::SyncLine;
 use crate::console::sync::{
     DeleteSync, DiffLine, Reading, RevisionDiff, RevisionRow, SyncTab, delete_page, diff, page,
 };
@@ -22,15 +24,16 @@ use crate::service::{Draft, Role, Service, ServiceError, StoredRevision, SyncVie
 
 /// Revisions that are listed.
 const REVISIONS: usize = 50;
-/// Names that are tried for a copy.
-const COPIES: u32 = 100;
 
 pub(super) fn routes() -> Router<Service> {
     Router::new()
         .route("/tenants/{tenant}/syncs/{sync}", get(show))
         .route("/tenants/{tenant}/syncs/{sync}/pause", post(pause))
         .route("/tenants/{tenant}/syncs/{sync}/resume", post(resume))
-        .route("/tenants/{tenant}/syncs/{sync}/duplicate", post(duplicate))
+        .route(
+            "/tenants/{tenant}/syncs/{sync}/duplicate",
+            get(duplicate::ask).post(duplicate::copy),
+        )
         .route("/tenants/{tenant}/syncs/{sync}/export", get(export))
         .route("/tenants/{tenant}/syncs/{sync}/delete", get(ask).post(delete))
 }
@@ -216,58 +219,6 @@ async fn set(visit: &Visit, place: &(String, String), status: SyncStatus) -> Ans
     }
 }
 
-/// A copy under another name, which is not turned on.
-async fn duplicate(visit: Visit, Path(place): Path<(String, String)>, _form: Form) -> Answer {
-    let (tenant, name, sync) = sync_of(&visit, &place)?;
-    visit.require(&tenant, Role::Editor, "change syncs")?;
-    let path = paths::sync(tenant.id(), &name);
-    let Some(copy) = copy_name(&name, &tenant.configured_syncs()) else {
-        let error = ServiceError::Conflict(format!("{name} has too many copies; remove some first"));
-        return visit.not_done(&path, error);
-    };
-    let mut definition = sync.definition;
-    definition.metadata.name = copy.clone();
-    let expected = Expected {
-        name: copy.clone(),
-        tag: None,
-    };
-    match tenant.apply(vec![definition], vec![expected]).await {
-        Ok(applied) => {
-            let revision = applied.syncs.first().map_or(Revision(1), |line| line.revision);
-            let made = tenant.sync_at(&copy, revision).await;
-            made.map_err(|error| visit.refuse(error))?;
-            let told = format!("{copy} is a copy of {name}. It does nothing until you turn it on.");
-            Ok(visit.done(&paths::sync(tenant.id(), &copy), &told))
-        }
-        Err(error) => visit.not_done(&path, told_whole(error)),
-    }
-}
-
-/// A notice has one line: the first problem tells more than that there are some.
-fn told_whole(error: ServiceError) -> ServiceError {
-    match error {
-        ServiceError::Invalid { message, problems } if !problems.is_empty() => {
-            let all: Vec<String> = problems
-                .iter()
-                .map(|problem| format!("{} ({})", problem.what, problem.remedy))
-                .collect();
-            ServiceError::invalid(format!("{message}: {}", all.join("; ")))
-        }
-        other => other,
-    }
-}
-
-fn copy_name(name: &SyncName, syncs: &[std::sync::Arc<Sync>]) -> Option<SyncName> {
-    let is_taken = |copy: &SyncName| syncs.iter().any(|sync| sync.definition.metadata.name == *copy);
-    let names = (1..=COPIES).map(|number| match number {
-        1 => format!("{name}-copy"),
-        number => format!("{name}-copy-{number}"),
-    });
-    names
-        .filter_map(|copy| SyncName::new(&copy).ok())
-        .find(|copy| !is_taken(copy))
-}
-
 /// The definition as a file, byte for byte what `landbridge sync export` prints.
 async fn export(visit: Visit, Path(place): Path<(String, String)>) -> Answer {
     let (tenant, name, _) = sync_of(&visit, &place)?;
@@ -393,23 +344,5 @@ mod tests {
             "nothing was before the first"
         );
         assert!(difference(&all, Revision(9)).is_none());
-    }
-
-    #[test]
-    fn a_copy_takes_the_first_name_that_is_free() {
-        let sync = |name: &str| {
-            std::sync::Arc::new(Sync {
-                definition: definition(name, ONE),
-                revision: Revision(1),
-                status: SyncStatus::Draft,
-                reason: None,
-                resolved: None,
-                activation: 0,
-            })
-        };
-        let name = SyncName::new("vehicles").unwrap();
-        assert_eq!(copy_name(&name, &[]).unwrap().as_str(), "vehicles-copy");
-        let taken = [sync("vehicles-copy"), sync("vehicles-copy-2")];
-        assert_eq!(copy_name(&name, &taken).unwrap().as_str(), "vehicles-copy-3");
     }
 }

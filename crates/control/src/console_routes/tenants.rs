@@ -92,7 +92,8 @@ fn of_status(status: &TenantStatus) -> (Health, String) {
     if let Some((sync, trouble)) = late.into_iter().next() {
         return (Health::Attention, format!("Reading {sync} is late: {trouble}"));
     }
-    if let Some(note) = status.notes.first() {
+    // Other notes are for information, such as how many calls are used.
+    if let Some(note) = status.notes.iter().find(|note| note.contains("cannot be asked")) {
         return (Health::Attention, note.clone());
     }
     if status.failures > 0 {
