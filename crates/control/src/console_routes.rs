@@ -6,7 +6,14 @@
 //!   loading the page again repeats nothing.
 
 mod entry;
+mod failures;
 mod form;
+mod health;
+mod imports;
+mod listing;
+mod live;
+mod records;
+mod start_import;
 mod visit;
 
 use axum::Router;
@@ -24,6 +31,11 @@ pub(crate) use visit::{Answer, Refusal, Visit};
 pub fn router(service: Service) -> Router {
     let pages = Router::new()
         .merge(entry::routes())
+        .merge(failures::routes())
+        .merge(health::routes())
+        .merge(imports::routes())
+        .merge(records::routes())
+        .merge(start_import::routes())
         .fallback(visit::nothing_here)
         .layer(from_fn(headers))
         .with_state(service);
