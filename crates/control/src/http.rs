@@ -24,6 +24,7 @@ mod revisions;
 mod session;
 mod syncs;
 mod tenants;
+mod waiting;
 
 use axum::Router;
 use axum::http::{HeaderValue, header};
@@ -37,6 +38,7 @@ use utoipa_axum::routes;
 use crate::service::{Service, ServiceError};
 pub use access::{PasswordRequest, SignInRequest};
 pub use extract::address_of;
+pub(crate) use imports::csv_file;
 pub use imports::{CountRequest, ImportRequest};
 pub use problem::{Problem, ProblemDocument};
 pub use records::RepairRequest;
@@ -78,6 +80,7 @@ async fn unknown() -> Problem {
 fn api(service: Option<&Service>) -> (Router<Service>, OpenApi) {
     let mut signed_in = OpenApiRouter::new()
         .merge(tenants::routes())
+        .merge(waiting::routes())
         .merge(connections::routes())
         .merge(syncs::routes())
         .merge(revisions::routes())

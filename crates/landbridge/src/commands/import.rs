@@ -1,6 +1,6 @@
 //! `landbridge import`.
 
-use landbridge_control::ask::{CancelImport, PauseImport, StartImports};
+use landbridge_control::ask::{CancelImport, PauseImport, ResumeImport, StartImports};
 use landbridge_model::ask::{ImportStatus, ListImports};
 
 use super::sync::problems;
@@ -15,8 +15,8 @@ pub(super) async fn run(context: &Context, command: ImportCommand) -> anyhow::Re
         ImportCommand::Start(arguments) => start(context, arguments).await,
         ImportCommand::Watch(arguments) => watch_some(context, &arguments).await,
         ImportCommand::List(arguments) => list(context, &arguments).await,
-        ImportCommand::Pause(arguments) => pause(context, &arguments, true).await,
-        ImportCommand::Resume(arguments) => pause(context, &arguments, false).await,
+        ImportCommand::Pause(arguments) => pause(context, &arguments).await,
+        ImportCommand::Resume(arguments) => resume(context, &arguments).await,
         ImportCommand::Cancel(arguments) => cancel(context, &arguments).await,
     }
 }
@@ -121,20 +121,31 @@ fn row(import: &ImportStatus) -> [String; 9] {
     ]
 }
 
-async fn pause(context: &Context, arguments: &ImportOneArgs, pause: bool) -> anyhow::Result<Exit> {
+async fn pause(context: &Context, arguments: &ImportOneArgs) -> anyhow::Result<Exit> {
     let tenant = context.tenant(&arguments.tenant).await?;
     let question = PauseImport {
         id: arguments.id.clone(),
-        pause,
     };
     context.ask(&tenant, &question).await?;
     if context.output == OutputFormat::Text {
-        let what = if pause {
-            "stands; what is on its way still arrives"
-        } else {
-            "goes on where it stood"
-        };
-        say!("import {} {what}", arguments.id);
+        say!("import {} stands; what is on its way still arrives", arguments.id);
+    }
+    Ok(Exit::Done)
+}
+
+async fn resume(context: &Context, arguments: &ImportOneArgs) -> anyhow::Result<Exit> {
+    let tenant = context.tenant(&arguments.tenant).await?;
+    let question = ResumeImport {
+        id: arguments.id.clone(),
+        by: super::local_name(),
+    };
+    let goes_on = context.ask(&tenant, &question).await?;
+    match context.output {
+        OutputFormat::Json => say!("{}", serde_json::to_string(&goes_on)?),
+        OutputFormat::Text if goes_on.id == arguments.id => {
+            say!("import {} goes on where it stood", arguments.id);
+        }
+        OutputFormat::Text => say!("import {} goes on with {}", goes_on.id, arguments.id),
     }
     Ok(Exit::Done)
 }

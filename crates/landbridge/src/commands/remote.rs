@@ -5,13 +5,13 @@ use std::time::Duration;
 use landbridge_bus::seal::PublicKey;
 use landbridge_control::ask::{
     Applied, AppliedSync, ApplySyncs, AskTenant, CancelImport, Done, EditSyncs, PauseImport, PutTenant,
-    RemoveSyncs, RemoveTenant, Repair, RetryFailures, SetSyncs, StartImports, StartVerify, StartedImports,
-    TestConnections, VerifyState,
+    RemoveSyncs, RemoveTenant, Repair, ResumeImport, RetryFailures, SetSyncs, StartImports, StartVerify,
+    StartedImport, StartedImports, TestConnections, VerifyState,
 };
 use landbridge_control::http::ProblemDocument;
 use landbridge_control::service::Keys;
 use landbridge_model::TenantId;
-use landbridge_model::ask::{Explain, ListFailures, ListImports, Question};
+use landbridge_model::ask::{Explain, ImportStatus, ListFailures, ListImports, Question};
 use landbridge_model::config::SyncStatus;
 use reqwest::{Method, StatusCode, Url};
 use serde::Serialize;
@@ -223,9 +223,17 @@ impl Remote {
                 self.act_on_import(tenant, id.as_str(), "cancel").await
             }
             PauseImport::SERVICE => {
-                let PauseImport { id, pause } = read(question)?;
-                let verb = if pause { "pause" } else { "resume" };
-                self.act_on_import(tenant, id.as_str(), verb).await
+                let id = read::<PauseImport>(question)?.id;
+                self.act_on_import(tenant, id.as_str(), "pause").await
+            }
+            ResumeImport::SERVICE => {
+                let id = read::<ResumeImport>(question)?.id;
+                let path = ["tenants", tenant, "imports", id.as_str(), "resume"];
+                let stands: ImportStatus = read(self.post(&path, None).await?)?;
+                as_json(&StartedImport {
+                    sync: stands.sync,
+                    id: stands.id,
+                })
             }
             RetryFailures::SERVICE => self.post(&of(&["failures", "retry"]), Some(&question)).await,
             StartVerify::SERVICE => {

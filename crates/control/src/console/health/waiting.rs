@@ -12,7 +12,7 @@ pub(super) fn suspended(shell: &Shell, tenant: &TenantId, syncs: &[SuspendedSync
         @for sync in syncs {
             div.banner.stopped {
                 (icon(Icon::Stopped))
-                p { strong { a href=(paths::sync(tenant, &sync.name)) { (sync.name) } " is suspended. " } (sync.reason) " " span.quiet { "Since " (ago(shell.now, sync.since)) "." } }
+                p { strong { a href=(paths::sync(tenant, &sync.name)) { (sync.name) } " is suspended. " } (sync.reason) @if let Some(since) = sync.since { " " span.quiet { "Since " (ago(shell.now, since)) "." } } }
                 @if shell.may(Role::Operator) { div.actions { (shell.button(&paths::sync_part(tenant, &sync.name, "resume"), "Resume", "small", &[])) } }
             }
         }
