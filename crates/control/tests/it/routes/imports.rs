@@ -21,7 +21,13 @@ async fn imports_are_counted_started_once_and_canceled() {
         .json();
     assert_eq!(
         counted,
-        json!({"syncs": [{"sync": "vehicles", "records": 7}], "total": 7})
+        json!({
+            "syncs": [{
+                "sync": "vehicles", "records": 40, "filtered": true,
+                "salesforce_calls": 1, "hubspot_calls": 1, "seconds": 2.5, "notes": [],
+            }],
+            "total": 40,
+        })
     );
 
     let path = format!("{ACME}/imports");

@@ -66,7 +66,7 @@ async fn failures_are_listed_downloaded_and_retried() {
         .json();
     assert_eq!(
         groups,
-        json!([{"sync": "vehicles", "category": "picklist-option", "count": 3}])
+        json!([{"sync": "vehicles", "category": "picklist-option", "count": 3, "latest_ms": 3}])
     );
     let one = api
         .get(&format!("{path}/{}", id(2)), &operator)
