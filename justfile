@@ -51,3 +51,9 @@ supported:
 screenshots part='':
     cargo run -q -p landbridge-control --example gallery -- target/gallery
     cd tests/browser && npm ci --silent && node gallery.mjs ../../target/gallery ../../target/screenshots {{part}}
+
+# A newcomer's first sync in a real browser, against a running demo, asserted on the two systems. Needs node and Debian's
+# chromium.
+browser:
+    cargo build -p landbridge
+    cd tests/browser && npm ci --silent && node wizard.mjs ../../target/debug/landbridge ../../target/screenshots/wizard
