@@ -12,7 +12,7 @@ pub fn associations(posted: &Posted, rows: &[LookupRow]) -> Vec<AssociationRule>
     let mut seen: Vec<&str> = Vec::new();
     for place in posted.places("associations") {
         let at = |what: &str| format!("associations[{place}].{what}");
-        let field = posted.text(&at("field"));
+        let field = posted.exactly(&at("field")).unwrap_or_default();
         // One field may have several rows when the definition names it twice.
         let earlier = seen.iter().filter(|other| **other == field).count();
         let of_field = |row: &&LookupRow| row.field.name == field;
