@@ -33,6 +33,8 @@ pub(crate) struct Installation {
     access: Access,
     sandbox: Process,
     stages: Vec<Process>,
+    /// Where control serves the REST API and the console.
+    control: SocketAddr,
     http: reqwest::Client,
 }
 
@@ -84,6 +86,7 @@ impl Installation {
             access,
             sandbox,
             stages: Vec::new(),
+            control: free_address()?,
             http,
         };
         for stage in STAGES {
@@ -103,6 +106,9 @@ impl Installation {
         };
         command.args(["--health", &health.to_string()]);
         command.env("LANDBRIDGE_STATE_DIR", self.folder.join(stage));
+        if stage == "control" {
+            command.env("LANDBRIDGE_CONTROL__LISTEN", self.control.to_string());
+        }
         spawn(stage, command, &self.folder, format!("http://{health}/metrics"))
     }
 
@@ -110,6 +116,26 @@ impl Installation {
         let mut command = command(&self.binary);
         command.env("LANDBRIDGE_NATS", self.server.url());
         command
+    }
+
+    /// The bus.
+    pub(crate) fn bus_url(&self) -> &str {
+        self.server.url()
+    }
+
+    /// Where control serves the REST API and the console.
+    pub(crate) fn control_url(&self) -> String {
+        format!("http://{}", self.control)
+    }
+
+    /// A token of an admin of everything.
+    pub(crate) async fn token(&self) -> anyhow::Result<String> {
+        let mut command = self.command();
+        command.args(["token", "create", "bench", "--role", "admin", "--all-tenants"]);
+        let said = succeed(command, "token create").await?;
+        let said = String::from_utf8(said)?;
+        let token = said.lines().map(str::trim).find(|line| line.starts_with("lbt_"));
+        token.map(str::to_owned).context("no token was printed")
     }
 
     async fn wait_until_ready(&mut self) -> anyhow::Result<()> {

@@ -2,7 +2,8 @@
 //!
 //! `pipeline` imports an org of the sandbox through separate processes, as an operator would start them, and relays the
 //! same payload over three lanes of the same server. `memory` imports two sizes and shows resident memory of both.
-//! `sandbox` measures the sandbox alone, which both others stand on.
+//! `sandbox` measures the sandbox alone, which both others stand on. `console` loads the console's pages over a full
+//! store.
 //!
 //! * **B1** What is compared was measured in one run on one machine, with the same server binary.
 //! * **B2** Nothing is asserted of a time: a slow machine gives other numbers, never a failure. A record that is not
@@ -12,6 +13,7 @@
 //! It must never know how a stage works: it sees processes, their metrics, and the operator's commands.
 
 mod binary;
+mod console;
 mod figures;
 mod installation;
 mod page;
@@ -51,6 +53,8 @@ enum Command {
     Memory(MemoryArgs),
     /// Upsert into the sandbox alone, over HTTP, and compare with parsing the same JSON.
     Sandbox(SandboxArgs),
+    /// Load the console's pages with many tenants in the store, and compare with a page that asks nothing.
+    Console(ConsoleArgs),
 }
 
 #[derive(Debug, Args)]
@@ -90,6 +94,21 @@ struct SandboxArgs {
 }
 
 #[derive(Debug, Args)]
+struct ConsoleArgs {
+    /// Tenants in the store.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    tenants: usize,
+    /// Syncs of each of them.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    syncs: usize,
+    /// How often each page is loaded.
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    requests: usize,
+    #[command(flatten)]
+    setup: Setup,
+}
+
+#[derive(Debug, Args)]
 struct Setup {
     /// Measure this binary, instead of the one beside this program, brought up to date.
     #[arg(long, value_name = "FILE")]
@@ -108,6 +127,19 @@ impl Setup {
             Some(binary) => Ok(binary.clone()),
             None => binary::landbridge(self.no_build),
         }
+    }
+
+    /// The folder of one run.
+    fn folder(&self) -> anyhow::Result<tempfile::TempDir> {
+        let mut folder = tempfile::Builder::new();
+        folder.prefix("landbridge-bench-");
+        Ok(match &self.keep {
+            Some(keep) => {
+                std::fs::create_dir_all(keep).with_context(|| format!("cannot make {}", keep.display()))?;
+                folder.disable_cleanup(true).tempdir_in(keep)?
+            }
+            None => folder.tempdir()?,
+        })
     }
 }
 
@@ -139,6 +171,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
                 say(&upserts.told())?;
                 say(&serde_json::to_string(&upserts)?)
             }
+            Command::Console(arguments) => console(arguments).await,
         }
     };
     // Children end with their handles, so that an interrupted run leaves nothing behind.
@@ -206,15 +239,7 @@ async fn measure(setup: &Setup, records: u64, objects: Objects) -> anyhow::Resul
         "importing {} of {records} records through separate processes",
         objects.as_str()
     ))?;
-    let mut folder = tempfile::Builder::new();
-    folder.prefix("landbridge-bench-");
-    let mut folder = match &setup.keep {
-        Some(keep) => {
-            std::fs::create_dir_all(keep).with_context(|| format!("cannot make {}", keep.display()))?;
-            folder.disable_cleanup(true).tempdir_in(keep)?
-        }
-        None => folder.tempdir()?,
-    };
+    let mut folder = setup.folder()?;
     let measured = pipeline::run(&binary, folder.path(), records, objects).await;
     if measured.is_err() {
         folder.disable_cleanup(true);
@@ -224,6 +249,15 @@ async fn measure(setup: &Setup, records: u64, objects: Objects) -> anyhow::Resul
         say(&format!("note: {complaint}"))?;
     }
     Ok(measured)
+}
+
+async fn console(arguments: ConsoleArgs) -> anyhow::Result<()> {
+    let binary = arguments.setup.binary()?;
+    let folder = arguments.setup.folder()?;
+    let (tenants, syncs, requests) = (arguments.tenants, arguments.syncs, arguments.requests);
+    let pages = console::run(&binary, folder.path(), tenants, syncs, requests).await?;
+    say(&pages.told())?;
+    say(&serde_json::to_string(&pages)?)
 }
 
 fn cores() -> usize {

@@ -136,7 +136,8 @@ pub(crate) fn memory(runs: &[Measured]) -> String {
     format!("{table}\n")
 }
 
-fn table(header: &[&str]) -> Table {
+/// A table whose first column names the rows.
+pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(ASCII_MARKDOWN).set_header(header.to_vec());
     for column in 1..header.len() {

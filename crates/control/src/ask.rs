@@ -449,6 +449,9 @@ pub struct SyncLine {
     pub changes: Vec<(Outcome, u64)>,
     /// Links by outcome since the account began.
     pub links: Vec<(LinkOutcome, u64)>,
+    /// Records and links of it that were refused.
+    #[serde(default)]
+    pub failures: u64,
     /// Where its live reading stands.
     pub live: Option<LiveStatus>,
     /// How far HubSpot may be behind Salesforce, in milliseconds, from the live reading's position; for a running sync.

@@ -5,8 +5,15 @@
 //! * **H3** Nothing is changed by a form without its session's token; a post is answered with a redirection, so that
 //!   loading the page again repeats nothing.
 
+mod audit;
+mod connected;
+mod connections;
 mod entry;
 mod form;
+mod people;
+mod summary;
+mod sync;
+mod tenants;
 mod visit;
 mod wizard;
 
@@ -18,14 +25,17 @@ use axum::response::Response;
 use crate::console::{CONTENT_SECURITY_POLICY, assets};
 use crate::service::Service;
 
-pub(crate) use form::Form;
-pub(crate) use visit::{Answer, Refusal, Visit};
-
 /// The console's pages. Serve it beside [`crate::http::router`], with the same connection information.
 pub fn router(service: Service) -> Router {
     let pages = Router::new()
         .merge(entry::routes())
         .merge(wizard::routes())
+        .merge(tenants::routes())
+        .merge(connected::routes())
+        .merge(connections::routes())
+        .merge(sync::routes())
+        .merge(audit::routes())
+        .merge(people::routes())
         .fallback(visit::nothing_here)
         .layer(from_fn(headers))
         .with_state(service);

@@ -26,6 +26,8 @@ mod repeats;
 mod revisions;
 mod secret;
 mod sessions;
+mod sides;
+mod standings;
 mod syncs;
 mod tenants;
 mod tokens;
@@ -42,7 +44,7 @@ use landbridge_stage::{ConfigView, Hub};
 
 use crate::Settings;
 
-pub use audit::AuditEntry;
+pub use audit::{AuditEntry, AuditFilter};
 pub use caller::{Caller, Grant, Reach, Role};
 pub use connections::{Connections, Keys, PutCredentials, PutSide};
 pub use error::ServiceError;
@@ -56,6 +58,8 @@ pub(crate) use repeats::{Remembered, Turn};
 pub use revisions::{Draft, DraftId, RevisionDiff, RevisionLine, StoredRevision, definition_diff};
 pub use secret::one_time_password;
 pub use sessions::{SessionKind, SessionView, SignedIn};
+pub use sides::{SideSeen, SidesSeen};
+pub use standings::{Standing, SyncCounts};
 pub use syncs::{SyncView, definition_tag};
 pub use tenants::{PutBoth, PutHubSpot, PutSalesforce, PutTenantBody, TenantView, check_address};
 pub use tokens::{CreateToken, CreatedToken, TokenView};
@@ -81,6 +85,8 @@ struct Inner {
     access: Kv,
     definitions: Kv,
     hashing: password::Hashing,
+    sides: sides::Sides,
+    standings: standings::Standings,
 }
 
 impl Service {
@@ -98,6 +104,8 @@ impl Service {
                 access,
                 definitions,
                 hashing: password::Hashing::new(),
+                sides: sides::Sides::default(),
+                standings: standings::Standings::new(),
             }),
         }
     }

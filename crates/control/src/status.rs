@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use landbridge_bus::{Filter, Queue, StreamName};
+use landbridge_bus::{Filter, Queue, StreamName, Subject};
 use landbridge_model::ask::{AskStatus, StageStatus};
 use landbridge_model::config::{ImportWish, SyncStatus};
 use landbridge_model::{Lane, LinkOutcome, Outcome, RunId, StageKind, TenantId};
@@ -95,6 +95,7 @@ impl ControlShard {
                 revision: sync.revision,
                 changes: Outcome::ALL.into_iter().zip(account.changes).collect(),
                 links: LinkOutcome::ALL.into_iter().zip(account.links).collect(),
+                failures: 0,
                 behind_ms: live
                     .as_ref()
                     .filter(|_| runs)
@@ -134,9 +135,28 @@ impl ControlShard {
             status.backlog.extend(depths);
         }
         status.parked = hub.count(StreamName::Parked, tenant).await?;
-        status.failures = hub.count(StreamName::Failed, tenant).await?;
+        self.count_failures(tenant, status).await?;
         status.held = hub.count(StreamName::Held, tenant).await?;
         status.rereads = hub.count(StreamName::Reread, tenant).await?;
+        Ok(())
+    }
+
+    /// Refused records and links, in all and by sync.
+    async fn count_failures(&self, tenant: &TenantId, status: &mut TenantStatus) -> Result<(), StageError> {
+        let filter = Filter::tenant(StreamName::Failed, self.context.shard, tenant);
+        for (subject, count) in self.context.hub.bus().counts(&filter).await? {
+            status.failures += count;
+            let Subject::Failed(record) = subject else {
+                continue;
+            };
+            let line = status
+                .syncs
+                .iter_mut()
+                .find(|line| line.name.as_str() == record.sync);
+            if let Some(line) = line {
+                line.failures += count;
+            }
+        }
         Ok(())
     }
 

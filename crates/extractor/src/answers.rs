@@ -73,6 +73,7 @@ pub async fn answer(shard: &Arc<Shard>, ask: &Ask) -> Result<String, AskError> {
 }
 
 async fn test(shard: &Arc<Shard>, tenant: &TenantId) -> Result<SalesforceTest, Trouble> {
+    shard.orgs.look_again(tenant);
     let client = shard.orgs.unpinned_client(tenant).await?;
     let session = client.session().await?;
     let mut problems = Vec::new();

@@ -37,7 +37,7 @@ struct Known {
     credentials: SalesforceCredentials,
     login_url: String,
     daily_calls: Option<u64>,
-    looked: Instant,
+    looked: Option<Instant>,
 }
 
 impl Orgs {
@@ -86,7 +86,9 @@ impl Orgs {
         };
         if let Some(known) = &known
             && same_place(known)
-            && known.looked.elapsed() < LOOK_AGAIN_AFTER
+            && known
+                .looked
+                .is_some_and(|looked| looked.elapsed() < LOOK_AGAIN_AFTER)
         {
             return Ok(known.client.clone());
         }
@@ -104,10 +106,17 @@ impl Orgs {
             credentials,
             login_url: connection.login_url.clone(),
             daily_calls: connection.daily_calls,
-            looked: Instant::now(),
+            looked: Some(Instant::now()),
         };
         self.known.lock().insert(id.clone(), entry);
         Ok(client)
+    }
+
+    /// The next use looks whether the credentials were replaced: whoever tests them means those that are stored now.
+    pub fn look_again(&self, id: &TenantId) {
+        if let Some(known) = self.known.lock().get_mut(id) {
+            known.looked = None;
+        }
     }
 
     /// The clients made so far, for their counters.

@@ -122,6 +122,11 @@ impl ConfigView {
         })
     }
 
+    /// All syncs of all tenants, by tenant and name.
+    pub fn all_syncs(&self) -> Vec<Arc<Sync>> {
+        self.read(|snapshot| snapshot.syncs.values().cloned().collect())
+    }
+
     /// All imports of a tenant, by id.
     pub fn imports(&self, tenant: &TenantId) -> Vec<Arc<Import>> {
         self.read(|snapshot| {

@@ -15,7 +15,7 @@ pub struct Audit {
     pub rows: Vec<AuditRow>,
     /// What was searched for.
     pub query: String,
-    /// Kinds of action, to narrow by.
+    /// Kinds of action, to narrow by: what actions begin with.
     pub actions: Vec<String>,
     /// Only of this kind; empty for all.
     pub action: String,
@@ -73,7 +73,7 @@ fn inner(path: &str, is_wide: bool, view: &Audit) -> Markup {
         );
     }
     html! {
-        (search_form(path, "Search by person, sync or words", &view.query, &[("action", "Action", &view.action, choices)]))
+        (search_form(path, "Search by person, sync or words", &view.query, &[("kind", "Kind", &view.action, choices)]))
         @if view.rows.is_empty() {
             (empty(Icon::Search, "No entry matches", "Search for fewer letters, or show all.", &html! { a.button href=(path) { "Show all" } }))
         } @else {

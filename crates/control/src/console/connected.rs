@@ -25,6 +25,8 @@ pub struct Connected {
     pub hubspot: Connection<HubSpotTest>,
     /// The tenant's syncs, drafts among them.
     pub syncs: Vec<SyncSummary>,
+    /// Why its workers could not be asked how the syncs stand.
+    pub trouble: Option<Trouble>,
 }
 
 /// A connection as it stood when it was last tested.
@@ -32,6 +34,8 @@ pub struct Connected {
 pub enum Connection<T> {
     /// Nobody has entered credentials.
     Missing,
+    /// Credentials are there, and the first test of them has not ended yet.
+    Untested,
     /// Credentials are there, and this is what a test of them gave.
     Tested {
         /// The answer; its `problems` say what is missing, each with its remedy.
@@ -43,6 +47,12 @@ pub enum Connection<T> {
     },
     /// It could not be tested, or sign-in was refused.
     Broken(Trouble),
+}
+
+impl<T> Connection<T> {
+    fn may_work(&self) -> bool {
+        matches!(self, Self::Tested { .. } | Self::Untested)
+    }
 }
 
 /// One sync in the list.
@@ -60,8 +70,8 @@ pub struct SyncSummary {
     pub reason: Option<String>,
     /// How far HubSpot may be behind Salesforce; for an active sync.
     pub behind: Option<Duration>,
-    /// Records that are refused now.
-    pub failures: u64,
+    /// Records that are refused now; `None` when the workers cannot be asked.
+    pub failures: Option<u64>,
     /// When something last became of a change.
     pub last: Option<Timestamp>,
     /// For a draft: where the wizard goes on.
@@ -78,10 +88,7 @@ impl Connected {
     }
 
     fn is_ready(&self) -> bool {
-        matches!(
-            (&self.salesforce, &self.hubspot),
-            (Connection::Tested { .. }, Connection::Tested { .. })
-        )
+        self.salesforce.may_work() && self.hubspot.may_work()
     }
 }
 
@@ -120,6 +127,7 @@ fn inner(shell: &Shell, tenant: &TenantId, view: &Connected) -> Markup {
             (salesforce_card(shell, tenant, &view.salesforce))
             (hubspot_card(shell, tenant, &view.hubspot))
         }
+        @if let Some(trouble) = &view.trouble { (parts::trouble(trouble)) }
         @if view.syncs.is_empty() {
             (no_syncs(shell, tenant, view))
         } @else {
@@ -171,6 +179,10 @@ fn not_connected(side: &str, what: &str) -> Markup {
     html! { p.quiet { "Not connected yet. " (what) " Landbridge reads nothing from " (side) " until then." } }
 }
 
+fn being_tested() -> Markup {
+    html! { p.quiet { "Signing in takes longer than usual. Load the page again in a moment to see what came of it." } }
+}
+
 fn problems(problems: &[String]) -> Markup {
     html! {
         @for problem in problems {
@@ -193,6 +205,13 @@ fn salesforce_card(shell: &Shell, tenant: &TenantId, connection: &Connection<Sal
                 "Enter the credentials of a Salesforce integration user.",
             ),
         ),
+        Connection::Untested => card(
+            "Salesforce",
+            Health::Unknown,
+            &path,
+            change("Change"),
+            &being_tested(),
+        ),
         Connection::Broken(trouble) => card(
             "Salesforce",
             Health::Stopped,
@@ -209,7 +228,7 @@ fn salesforce_card(shell: &Shell, tenant: &TenantId, connection: &Connection<Sal
             let calls = test.daily_calls_max.zip(test.daily_calls_left);
             let content = html! {
                 dl.facts {
-                    div { dt { "Org" } dd { (name.as_deref().unwrap_or("Not named")) } }
+                    @if let Some(name) = name { div { dt { "Org" } dd { (name) } } }
                     div { dt { "Org id" } dd { code { (test.org_id) } } }
                     div { dt { "Signed in as" } dd { (test.user) } }
                     div { dt { "API version" } dd { (test.api_version) } }
@@ -237,6 +256,13 @@ fn hubspot_card(shell: &Shell, tenant: &TenantId, connection: &Connection<HubSpo
             change("Connect"),
             &not_connected("HubSpot", "Enter a service key or the token of a private app."),
         ),
+        Connection::Untested => card(
+            "HubSpot",
+            Health::Unknown,
+            &path,
+            change("Change"),
+            &being_tested(),
+        ),
         Connection::Broken(trouble) => card(
             "HubSpot",
             Health::Stopped,
@@ -254,7 +280,7 @@ fn hubspot_card(shell: &Shell, tenant: &TenantId, connection: &Connection<HubSpo
             let note = format!("starts anew at midnight, {}", test.time_zone);
             let content = html! {
                 dl.facts {
-                    div { dt { "Portal" } dd { (name.as_deref().unwrap_or("Not named")) } }
+                    @if let Some(name) = name { div { dt { "Portal" } dd { (name) } } }
                     div { dt { "Portal id" } dd { code { (test.portal_id) } } }
                     div { dt { "Account type" } dd { (test.account_type) } }
                     div { dt { "Burst limit" } dd { @match test.burst_max { Some(calls) => { (count(calls)) " calls in 10 s" }, None => "not told" } } }
@@ -324,13 +350,16 @@ fn sync_table(shell: &Shell, tenant: &TenantId, view: &Connected) -> Markup {
                 Some(behind) => parts::duration(behind).into(),
                 None => cell(html! { span.quiet { "–" } }),
             },
-            if sync.failures == 0 {
-                number(0)
-            } else {
-                cell(html! { a href={ (paths::failures(tenant)) "?sync=" (sync.name) } { (count(sync.failures)) } })
+            match sync.failures {
+                None => cell(html! { span.quiet { "–" } }),
+                Some(0) => number(0),
+                Some(failures) => cell(
+                    html! { a href={ (paths::failures(tenant)) "?sync=" (sync.name) } { (count(failures)) } },
+                ),
             },
             match sync.last {
                 Some(last) => ago(shell.now, last).into(),
+                None if view.trouble.is_some() => cell(html! { span.quiet { "–" } }),
                 None => cell(html! { span.quiet { "nothing yet" } }),
             },
         ]);

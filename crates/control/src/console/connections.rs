@@ -3,8 +3,8 @@
 use landbridge_model::TenantId;
 use maud::{Markup, html};
 
-use super::parts::{self, Control, Icon, error_summary, icon, submit, text_input};
-use super::{Content, Shell, paths};
+use super::parts::{self, Control, Icon, anchor, error_summary, icon, submit, text_input};
+use super::{Content, Shell, fields, paths};
 use landbridge_model::Problem;
 
 /// Which of the two connections.
@@ -33,9 +33,15 @@ impl Side {
         }
     }
 
-    fn flows(self) -> &'static [Flow] {
+    /// The ways of signing in that there are, the plainest first.
+    pub fn flows(self) -> &'static [Flow] {
         match self {
-            Self::Salesforce => &[Flow::Jwt, Flow::ClientCredentials, Flow::SalesforceOAuth],
+            Self::Salesforce => &[
+                Flow::ClientCredentials,
+                Flow::RefreshToken,
+                Flow::Jwt,
+                Flow::SalesforceOAuth,
+            ],
             Self::HubSpot => &[Flow::ServiceKey, Flow::PrivateApp, Flow::HubSpotOAuth],
         }
     }
@@ -44,10 +50,12 @@ impl Side {
 /// A way of signing in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// Salesforce, JWT bearer.
-    Jwt,
     /// Salesforce, client credentials.
     ClientCredentials,
+    /// Salesforce, a refresh token that was got elsewhere.
+    RefreshToken,
+    /// Salesforce, JWT bearer.
+    Jwt,
     /// Salesforce, OAuth authorization code.
     SalesforceOAuth,
     /// HubSpot, a service key.
@@ -62,18 +70,25 @@ impl Flow {
     /// The word in forms and paths.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Jwt => "jwt",
             Self::ClientCredentials => "client-credentials",
+            Self::RefreshToken => "refresh-token",
+            Self::Jwt => "jwt",
             Self::SalesforceOAuth | Self::HubSpotOAuth => "oauth",
             Self::ServiceKey => "service-key",
             Self::PrivateApp => "private-app",
         }
     }
 
+    /// Whether Landbridge can sign in so. What it cannot do yet is named, and not pretended.
+    pub fn is_available(self) -> bool {
+        !matches!(self, Self::Jwt | Self::SalesforceOAuth | Self::HubSpotOAuth)
+    }
+
     fn label(self) -> &'static str {
         match self {
-            Self::Jwt => "JWT bearer",
             Self::ClientCredentials => "Client credentials",
+            Self::RefreshToken => "Refresh token",
+            Self::Jwt => "JWT bearer",
             Self::SalesforceOAuth | Self::HubSpotOAuth => "OAuth",
             Self::ServiceKey => "Service key",
             Self::PrivateApp => "Private app",
@@ -82,6 +97,9 @@ impl Flow {
 
     fn meaning(self) -> &'static str {
         match self {
+            Self::RefreshToken => {
+                "A refresh token of an external client app, got by signing in once, such as with Salesforce's own command line."
+            }
             Self::Jwt => {
                 "A certificate uploaded to an external client app signs in as one user. Nothing expires but the certificate."
             }
@@ -113,16 +131,12 @@ pub struct ConnectionForm {
     pub flow: Flow,
     /// My Domain or the login host; HubSpot's API host.
     pub address: String,
-    /// The consumer key of the external client app, or the client id.
+    /// The consumer key of the external client app as it was entered. The stored one is sealed with its secret.
     pub client_id: String,
-    /// For JWT: the user to sign in as.
-    pub username: String,
     /// The org or portal that is pinned: another one is refused. `None` before the first sign-in.
     pub pinned: Option<String>,
     /// Whether credentials are stored; they are never shown, and stay when the fields are left empty.
     pub is_stored: bool,
-    /// For OAuth: the address to enter in the app as its callback.
-    pub callback: String,
     /// What the last attempt lacked. Places are the names of the fields.
     pub problems: Vec<Problem>,
 }
@@ -158,12 +172,31 @@ fn inner(shell: &Shell, view: &ConnectionForm) -> Markup {
         nav.tabs aria-label="Ways of signing in" {
             ul {
                 @for flow in view.side.flows() {
-                    li { a href={ (path) "?flow=" (flow.as_str()) } aria-current=[(*flow == view.flow).then_some("page")] { (flow.label()) } }
+                    li { a href={ (path) "?flow=" (flow.as_str()) } aria-current=[(*flow == view.flow).then_some("page")] { (flow.label()) @if !flow.is_available() { " " span.quiet { "not yet" } } } }
                 }
             }
         }
-        (error_summary(&view.problems, |problem| Some(format!("#{}", Control { name: &problem.place, ..Control::default() }.id()))))
-        (shell.form(&path, "form", html! {
+        (error_summary(&view.problems, address))
+        @if view.flow.is_available() { (form(shell, view, &path)) } @else { (unavailable(view)) }
+    }
+}
+
+fn unavailable(view: &ConnectionForm) -> Markup {
+    html! {
+        section.card {
+            p { (view.flow.meaning()) }
+            div.banner {
+                (icon(Icon::Attention))
+                p { strong { "Not available yet. " } "Landbridge cannot sign in this way so far. Use one of: "
+                    @for (place, flow) in view.side.flows().iter().filter(|flow| flow.is_available()).enumerate() { @if place > 0 { ", " } a href={ (paths::connection(&view.tenant, view.side)) "?flow=" (flow.as_str()) } { (flow.label()) } } "." }
+            }
+        }
+    }
+}
+
+fn form(shell: &Shell, view: &ConnectionForm, path: &str) -> Markup {
+    html! {
+        (shell.form(path, "form", html! {
             input type="hidden" name="flow" value=(view.flow.as_str());
             p { (view.flow.meaning()) }
             @if let Some(pinned) = &view.pinned {
@@ -172,15 +205,11 @@ fn inner(shell: &Shell, view: &ConnectionForm) -> Markup {
             (inputs(view))
             p.quiet {
                 (icon(Icon::Lock)) " What you enter is sealed at once to the key of the worker that will use it. Nobody can read it here again, not even an administrator."
-                @if view.is_stored { " Credentials are stored; leave the secret empty to keep them." }
+                @if view.is_stored { " Credentials are stored; leave the secret fields empty to keep them." }
             }
             div.actions {
-                @if matches!(view.flow, Flow::SalesforceOAuth | Flow::HubSpotOAuth) {
-                    (submit(&format!("Continue to {}", view.side.name()), "authorize", "primary"))
-                } @else {
-                    (submit("Save and test", "save", "primary"))
-                }
-                @if view.is_stored { (submit("Test again", "test", "")) }
+                (submit("Save and test", "save", "primary"))
+                @if view.is_stored { button.button name=(fields::ACTION) value="test" formnovalidate { "Test what is stored" } }
                 a.button.quiet href=(paths::tenant(&view.tenant)) { "Cancel" }
             }
         }))
@@ -190,7 +219,8 @@ fn inner(shell: &Shell, view: &ConnectionForm) -> Markup {
 struct Inputs<'a>(&'a ConnectionForm);
 
 impl Inputs<'_> {
-    fn text(&self, name: &str, label: &str, hint: &str, value: &str, kind: &str) -> Markup {
+    /// What is not secret; `required` whether or not anything is stored.
+    fn text(&self, name: &str, label: &str, hint: &str, value: &str, kind: &str, required: bool) -> Markup {
         let wrong: Vec<&Problem> = self
             .0
             .problems
@@ -202,7 +232,7 @@ impl Inputs<'_> {
             label,
             hint,
             value,
-            required: true,
+            required,
             problems: &wrong,
             ..Control::default()
         };
@@ -232,58 +262,45 @@ impl Inputs<'_> {
 
 fn inputs(view: &ConnectionForm) -> Markup {
     let inputs = Inputs(view);
-    let domain = || {
-        inputs.text(
-            "address",
-            "My Domain",
-            "Such as https://acme.my.salesforce.com; a sandbox has a domain of its own.",
-            &view.address,
-            "url",
-        )
+    let place = || {
+        let (label, hint) = match view.side {
+            Side::Salesforce => (
+                "My Domain",
+                "Such as https://acme.my.salesforce.com; a sandbox has a domain of its own. Another address wants credentials of its own.",
+            ),
+            Side::HubSpot => (
+                "API address",
+                "https://api.hubapi.com, unless you rehearse against a stand-in. Another address wants a key of its own.",
+            ),
+        };
+        inputs.text("address", label, hint, &view.address, "url", true)
     };
     let key = || {
+        let hint = "Of the external client app. It is sealed together with its secret.";
         inputs.text(
             "clientId",
             "Consumer key",
-            "Of the external client app.",
+            hint,
             &view.client_id,
             "text",
+            !view.is_stored,
         )
     };
-    let callback = || {
-        html! {
-            div.control {
-                label for="callback" { "Callback URL" }
-                p.hint #callback-hint { "Enter this in the app before you continue." }
-                input #callback type="url" readonly value=(view.callback) aria-describedby="callback-hint";
-            }
-        }
-    };
     match view.flow {
-        Flow::Jwt => html! {
-            (domain()) (key())
-            (inputs.text("username", "Username", "The integration user to sign in as.", &view.username, "text"))
-            div.control {
-                label for="private-key" { "Private key" }
-                p.hint #private-key-hint { "PEM, of the certificate that is uploaded to the app." @if view.is_stored { " Stored; leave empty to keep it." } }
-                textarea #private-key name="privateKey" required[!view.is_stored] spellcheck="false" autocomplete="off" aria-describedby="private-key-hint" {}
-            }
-        },
         Flow::ClientCredentials => html! {
-            (domain()) (key()) (inputs.secret("clientSecret", "Consumer secret", ""))
+            (place()) (key()) (inputs.secret("clientSecret", "Consumer secret", ""))
         },
-        Flow::SalesforceOAuth => html! {
-            (domain()) (key()) (inputs.secret("clientSecret", "Consumer secret", "")) (callback())
+        Flow::RefreshToken => html! {
+            (place()) (key()) (inputs.secret("clientSecret", "Consumer secret", ""))
+            (inputs.secret("refreshToken", "Refresh token", "Landbridge uses it from now on; a token that Salesforce rotates follows by itself."))
         },
-        Flow::ServiceKey => html! { (inputs.secret("token", "Service key", "Begins with pat-.")) (scopes()) },
-        Flow::PrivateApp => {
-            html! { (inputs.secret("token", "Access token", "Begins with pat-.")) (scopes()) }
+        Flow::ServiceKey => {
+            html! { (inputs.secret("token", "Service key", "")) (place()) (scopes()) }
         }
-        Flow::HubSpotOAuth => html! {
-            (inputs.text("clientId", "Client ID", "Of the app in your developer account.", &view.client_id, "text"))
-            (inputs.secret("clientSecret", "Client secret", ""))
-            (callback()) (scopes())
-        },
+        Flow::PrivateApp => {
+            html! { (inputs.secret("token", "Access token", "Begins with pat-.")) (place()) (scopes()) }
+        }
+        Flow::Jwt | Flow::SalesforceOAuth | Flow::HubSpotOAuth => html! {},
     }
 }
 
@@ -296,23 +313,43 @@ fn scopes() -> Markup {
     }
 }
 
+/// A link to the control that a problem is about, if it is about one.
+fn address(problem: &Problem) -> Option<String> {
+    (!problem.place.is_empty()).then(|| format!("#{}", anchor(&problem.place)))
+}
+
 /// What the form of a new tenant shows.
 #[derive(Clone, Debug, Default)]
 pub struct NewTenant {
     /// The name as it was entered.
     pub name: String,
-    /// What is wrong with it.
+    /// The org's My Domain as it was entered.
+    pub salesforce: String,
+    /// HubSpot's API address.
+    pub hubspot: String,
+    /// What is wrong with it. Places are the names of the fields.
     pub problems: Vec<Problem>,
 }
 
-/// The form of a new tenant; its connections follow.
+/// The form of a new tenant; its credentials follow.
 pub fn new_tenant(shell: &Shell, view: &NewTenant) -> Markup {
-    let wrong: Vec<&Problem> = view.problems.iter().collect();
+    let wrong = |name: &str| -> Vec<&Problem> {
+        view.problems
+            .iter()
+            .filter(|problem| problem.place == name)
+            .collect()
+    };
+    let (name, salesforce, hubspot) = (wrong("tenant"), wrong("salesforce"), wrong("hubspot"));
     let body = html! {
-        div.page-head { div { h1 { "Add a tenant" } p.quiet { "A tenant is one Salesforce org paired with one HubSpot portal. You connect the two next." } } }
+        div.page-head { div { h1 { "Add a tenant" } p.quiet { "A tenant is one Salesforce org paired with one HubSpot portal. You enter the credentials of both next." } } }
+        (error_summary(&view.problems, address))
         (shell.form(paths::NEW_TENANT, "form", html! {
             (text_input(Control { name: "tenant", label: "Name", hint: "Lower-case letters, digits, hyphens and underscores. It cannot be changed later.",
-                value: &view.name, required: true, problems: &wrong, ..Control::default() }, "text", "off"))
+                value: &view.name, required: true, problems: &name, ..Control::default() }, "text", "off"))
+            (text_input(Control { name: "salesforce", label: "Salesforce, My Domain", hint: "Such as https://acme.my.salesforce.com; a sandbox has a domain of its own.",
+                value: &view.salesforce, required: true, problems: &salesforce, ..Control::default() }, "url", "off"))
+            (text_input(Control { name: "hubspot", label: "HubSpot, API address", hint: "Leave it as it is, unless you rehearse against a stand-in.",
+                value: &view.hubspot, required: true, problems: &hubspot, ..Control::default() }, "url", "off"))
             div.actions { (submit("Add tenant", "", "primary")) a.button.quiet href=(paths::TENANTS) { "Cancel" } }
         }))
     };

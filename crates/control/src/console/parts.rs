@@ -17,4 +17,4 @@ pub use show::{
 };
 pub use state::{empty, error_summary, failed, loaded, problems_at, trouble};
 pub use table::{Cell, Column, Paging, Table, cell, number, pager, search_form};
-pub use words::{ago, bytes_as_text, count, decimal, duration, moment, of_limit, one_or_many, percent};
+pub use words::{ago, bytes_as_text, count, decimal, duration, moment, of_limit, one_or_many, percent, who};

@@ -5,41 +5,46 @@ use landbridge_model::{Problem, TenantId};
 use maud::{Markup, html};
 
 use super::parts::{
-    self, Choice, Control, Icon, Table, ago, badge, cell, check, date_input, empty, icon, moment, select,
-    submit, text_input,
+    self, Choice, Control, Icon, Table, ago, anchor, badge, cell, date_input, empty, error_summary, icon,
+    moment, select, submit, text_input,
 };
 use super::{Content, Role, Shell, paths};
 
 /// What the page shows.
 #[derive(Clone, Debug)]
 pub struct People {
-    /// Users.
-    pub users: Vec<User>,
-    /// API tokens.
+    /// Users; `None` for a visitor who may not manage them.
+    pub users: Option<Vec<User>>,
+    /// API tokens: the visitor's own, or everybody's for those who manage users.
     pub tokens: Vec<Token>,
-    /// Tenants, to grant roles for.
+    /// Tenants that the visitor sees, to grant roles for.
     pub tenants: Vec<TenantId>,
+    /// Whether the visitor's own reach is all tenants.
+    pub has_all_tenants: bool,
+    /// The visitor's user name, when they have a password here.
+    pub own_password: Option<String>,
     /// A token that was made just now: shown this once.
     pub new_token: Option<NewToken>,
     /// The form of a new token as it was entered.
     pub token_form: TokenForm,
-    /// Whether the visitor may add local users here.
-    pub has_local_users: bool,
+    /// The form of a new user as it was entered.
+    pub user_form: UserForm,
     /// What was wrong with the last form. Places are the names of its fields.
     pub problems: Vec<Problem>,
 }
 
-/// One user.
+/// What somebody or something may do, and where; no tenant is all of them.
+pub type Granted = (Option<TenantId>, Role);
+
+/// One local user.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// Login name, or the provider's.
+    /// Login name.
     pub name: String,
-    /// Where they sign in: "local", or the provider's name.
-    pub via: String,
-    /// Roles; `None` is all tenants.
-    pub roles: Vec<(Option<TenantId>, Role)>,
-    /// When they last signed in.
-    pub last: Option<Timestamp>,
+    /// What they may do.
+    pub roles: Vec<Granted>,
+    /// Since when they are known.
+    pub since: Timestamp,
     /// Whether it is the visitor.
     pub is_self: bool,
 }
@@ -52,15 +57,13 @@ pub struct Token {
     /// Its name.
     pub name: String,
     /// What it may do.
-    pub role: Role,
-    /// Where; `None` is all tenants.
-    pub tenant: Option<TenantId>,
-    /// Who made it.
+    pub roles: Vec<Granted>,
+    /// Whose it is.
     pub by: String,
+    /// When it was made.
+    pub since: Timestamp,
     /// When it ends.
     pub expires: Timestamp,
-    /// When it was last used.
-    pub last: Option<Timestamp>,
 }
 
 /// A token that was made just now.
@@ -91,6 +94,27 @@ pub struct TokenForm {
     pub expires: String,
 }
 
+/// The form of a new user. Its password is never shown again.
+#[derive(Clone, Debug, Default)]
+pub struct UserForm {
+    /// The name.
+    pub name: String,
+    /// `viewer`, `editor`, `operator` or `admin`.
+    pub role: String,
+    /// A tenant's name; empty for all.
+    pub tenant: String,
+}
+
+/// A link to the control that a problem is about, if it is about one.
+fn address(problem: &Problem) -> Option<String> {
+    (!problem.place.is_empty()).then(|| format!("#{}", anchor(&problem.place)))
+}
+
+/// The path of one of the page's forms.
+pub fn form_path(form: &str) -> String {
+    format!("{}/{form}", paths::PEOPLE)
+}
+
 /// The page.
 pub fn page(shell: &Shell, content: &Content<People>) -> Markup {
     let body = html! {
@@ -102,9 +126,14 @@ pub fn page(shell: &Shell, content: &Content<People>) -> Markup {
 
 fn inner(shell: &Shell, view: &People) -> Markup {
     html! {
+        (error_summary(&view.problems, address))
         @if let Some(token) = &view.new_token { (once(token)) }
-        (users(shell, view))
-        (grant(shell, view))
+        @if let Some(all) = &view.users {
+            (users(shell, all))
+            (new_user(shell, view))
+            @if !all.is_empty() { (grant(shell, view, all)) (set_password(shell, view, all)) }
+        }
+        @if let Some(name) = &view.own_password { (own_password(shell, view, name)) }
         (tokens(shell, view))
         (new_token(shell, view))
         section.card {
@@ -130,41 +159,114 @@ fn once(token: &NewToken) -> Markup {
     }
 }
 
-fn users(shell: &Shell, view: &People) -> Markup {
-    if view.users.is_empty() {
+fn granted((tenant, role): &Granted) -> Markup {
+    html! { span { strong { (role.as_str()) } " of " @match tenant { Some(tenant) => (tenant), None => "all tenants" } } }
+}
+
+fn users(shell: &Shell, users: &[User]) -> Markup {
+    if users.is_empty() {
         return empty(
             Icon::Lock,
-            "No user is known yet",
-            "People appear here when they sign in for the first time, or when a local user is made on the command line.",
+            "There is no local user",
+            "People who sign in by your organisation's provider have the roles that it gives them. Local users have a name and a password here; add one below.",
             &html! {},
         );
     }
-    let mut table = Table::new("Users")
+    let mut table = Table::new("Local users")
         .column("User")
         .column("Roles")
-        .column("Last signed in")
+        .column("Since")
         .controls("Actions");
-    for user in &view.users {
+    for user in users {
         table.row(vec![
-            cell(html! { (user.name) @if user.is_self { span.quiet { " (you)" } } br; span.quiet { (user.via) } }),
+            cell(html! { (user.name) @if user.is_self { span.quiet { " (you)" } } }),
             cell(html! {
                 @if user.roles.is_empty() { span.quiet { "none: sees nothing" } }
                 ul.plain-list {
-                    @for (tenant, role) in &user.roles {
+                    @for role in &user.roles {
                         li.actions {
-                            span { strong { (role.as_str()) } " of " @match tenant { Some(tenant) => (tenant), None => "all tenants" } }
+                            (granted(role))
                             @if !user.is_self {
-                                (shell.button(&format!("{}/revoke", paths::PEOPLE), "Take away", "quiet small", &[("user", &user.name), ("role", role.as_str()), ("tenant", tenant.as_ref().map_or("", TenantId::as_str))]))
+                                (shell.button(&form_path("revoke"), "Take away", "quiet small", &[("user", &user.name), ("role", role.1.as_str()), ("tenant", role.0.as_ref().map_or("", TenantId::as_str))]))
                             }
                         }
                     }
                 }
             }),
-            cell(html! { @match user.last { Some(last) => (ago(shell.now, last)), None => span.quiet { "never" } } }),
-            cell(html! { @if !user.is_self { (shell.button(&format!("{}/sign-out", paths::PEOPLE), "End sessions", "small", &[("user", &user.name)])) } }),
+            cell(html! { (ago(shell.now, user.since)) }),
+            cell(html! { @if !user.is_self { (shell.button(&form_path("remove"), "Remove", "small danger", &[("user", &user.name)])) } }),
         ]);
     }
     table.show()
+}
+
+fn new_user(shell: &Shell, view: &People) -> Markup {
+    let form = &view.user_form;
+    let (name, password) = (wrong(view, "user.name"), wrong(view, "user.password"));
+    html! {
+        section.card {
+            h2 { "Add a user" }
+            (shell.form(&form_path("users"), "stack", html! {
+                div.row {
+                    (text_input(Control { name: "user.name", label: "Name", hint: "To sign in with.", value: &form.name, required: true, problems: &name, ..Control::default() }, "text", "off"))
+                    (text_input(Control { name: "user.password", label: "Password", hint: "At least 12 characters.", required: true, problems: &password, ..Control::default() }, "password", "new-password"))
+                    (select(Control { name: "user.role", label: "May", hint: "The least that they need.", value: or_viewer(&form.role), ..Control::default() }, &roles()))
+                    (select(Control { name: "user.tenant", label: "Of", hint: "One tenant, or all.", value: &form.tenant, ..Control::default() }, &tenants(view)))
+                }
+                div.actions { (submit("Add user", "", "primary")) }
+            }))
+        }
+    }
+}
+
+fn or_viewer(role: &str) -> &str {
+    if role.is_empty() {
+        Role::Viewer.as_str()
+    } else {
+        role
+    }
+}
+
+fn user_choices(users: &[User]) -> Vec<Choice> {
+    let of = |user: &User| Choice {
+        value: user.name.clone(),
+        label: user.name.clone(),
+        ..Choice::default()
+    };
+    users.iter().filter(|user| !user.is_self).map(of).collect()
+}
+
+fn set_password(shell: &Shell, view: &People, users: &[User]) -> Markup {
+    let others = user_choices(users);
+    let password = wrong(view, "password.new");
+    html! {
+        @if !others.is_empty() {
+            section.card {
+                h2 { "Set somebody's password" }
+                p.quiet { "Their sessions end, and they sign in with the new one." }
+                (shell.form(&form_path("password"), "row", html! {
+                    (select(Control { name: "password.user", label: "User", ..Control::default() }, &others))
+                    (text_input(Control { name: "password.new", label: "New password", required: true, problems: &password, ..Control::default() }, "password", "new-password"))
+                    (submit("Set password", "", ""))
+                }))
+            }
+        }
+    }
+}
+
+fn own_password(shell: &Shell, view: &People, name: &str) -> Markup {
+    let (old, new) = (wrong(view, "own.old"), wrong(view, "own.new"));
+    html! {
+        section.card {
+            h2 { "Change your password" }
+            p.quiet { "All your sessions end, this one too: you sign in again as " strong { (name) } "." }
+            (shell.form(&form_path("own-password"), "row", html! {
+                (text_input(Control { name: "own.old", label: "Password now", required: true, problems: &old, ..Control::default() }, "password", "current-password"))
+                (text_input(Control { name: "own.new", label: "New password, at least 12 characters", required: true, problems: &new, ..Control::default() }, "password", "new-password"))
+                (submit("Change password", "", ""))
+            }))
+        }
+    }
 }
 
 fn roles() -> Vec<Choice> {
@@ -188,7 +290,8 @@ fn tenants(view: &People) -> Vec<Choice> {
         label: tenant.to_string(),
         ..Choice::default()
     };
-    std::iter::once(all).chain(view.tenants.iter().map(of)).collect()
+    let all = view.has_all_tenants.then_some(all);
+    all.into_iter().chain(view.tenants.iter().map(of)).collect()
 }
 
 fn wrong<'a>(view: &'a People, place: &str) -> Vec<&'a Problem> {
@@ -198,18 +301,19 @@ fn wrong<'a>(view: &'a People, place: &str) -> Vec<&'a Problem> {
         .collect()
 }
 
-fn grant(shell: &Shell, view: &People) -> Markup {
-    let user = wrong(view, "grant.user");
+fn grant(shell: &Shell, view: &People, users: &[User]) -> Markup {
+    let others = user_choices(users);
     html! {
-        section.card {
-            h2 { "Give a role" }
-            @if view.has_local_users { p.quiet { "Local users are made on the machine itself: " code { "landbridge user add <name>" } "." } }
-            (shell.form(&format!("{}/grant", paths::PEOPLE), "row", html! {
-                (text_input(Control { name: "grant.user", label: "User", required: true, problems: &user, ..Control::default() }, "text", "off"))
-                (select(Control { name: "grant.role", label: "Role", value: "viewer", ..Control::default() }, &roles()))
-                (select(Control { name: "grant.tenant", label: "Of", ..Control::default() }, &tenants(view)))
-                (submit("Give", "", ""))
-            }))
+        @if !others.is_empty() {
+            section.card {
+                h2 { "Give a role" }
+                (shell.form(&form_path("grant"), "row", html! {
+                    (select(Control { name: "grant.user", label: "User", ..Control::default() }, &others))
+                    (select(Control { name: "grant.role", label: "Role", value: "viewer", ..Control::default() }, &roles()))
+                    (select(Control { name: "grant.tenant", label: "Of", ..Control::default() }, &tenants(view)))
+                    (submit("Give", "", ""))
+                }))
+            }
         }
     }
 }
@@ -226,17 +330,22 @@ fn tokens(shell: &Shell, view: &People) -> Markup {
     let mut table = Table::new("API tokens")
         .column("Token")
         .column("May")
+        .column("Made")
         .column("Ends")
-        .column("Last used")
         .controls("Actions");
     for token in &view.tokens {
         let ended = token.expires <= shell.now;
         table.row(vec![
             cell(html! { (token.name) br; span.quiet { "by " (token.by) } }),
-            cell(html! { strong { (token.role.as_str()) } " of " @match &token.tenant { Some(tenant) => (tenant), None => "all tenants" } }),
+            cell(html! { ul.plain-list { @for role in &token.roles { li { (granted(role)) } } } }),
+            cell(html! { (ago(shell.now, token.since)) }),
             cell(html! { @if ended { (badge("bad", Icon::Bad, "Ended")) " " } (moment(token.expires)) }),
-            cell(html! { @match token.last { Some(last) => (ago(shell.now, last)), None => span.quiet { "never" } } }),
-            cell(shell.button(&format!("{}/tokens/revoke", paths::PEOPLE), "Revoke", "small danger", &[("id", &token.id)])),
+            cell(shell.button(
+                &form_path("tokens/revoke"),
+                "Revoke",
+                "small danger",
+                &[("id", &token.id)],
+            )),
         ]);
     }
     table.show()
@@ -248,14 +357,14 @@ fn new_token(shell: &Shell, view: &People) -> Markup {
     html! {
         section.card {
             h2 { "Make a token" }
-            (shell.form(&format!("{}/tokens", paths::PEOPLE), "stack", html! {
+            (shell.form(&form_path("tokens"), "stack", html! {
                 div.row {
                     (text_input(Control { name: "token.name", label: "Name", hint: "What it is for.", value: &form.name, required: true, problems: &name, ..Control::default() }, "text", "off"))
-                    (select(Control { name: "token.role", label: "May", hint: "The least that it needs.", value: if form.role.is_empty() { "viewer" } else { &form.role }, ..Control::default() }, &roles()))
+                    (select(Control { name: "token.role", label: "May", hint: "The least that it needs.", value: or_viewer(&form.role), ..Control::default() }, &roles()))
                     (select(Control { name: "token.tenant", label: "Of", hint: "One tenant, or all.", value: &form.tenant, ..Control::default() }, &tenants(view)))
                     (date_input(Control { name: "token.expires", label: "Ends on", hint: "At most a year ahead.", value: &form.expires, required: true, problems: &expires, ..Control::default() }))
                 }
-                div.actions { (check("token.understood", "on", &html! { "I can store it now; it is shown once." }, false, false)) (submit("Make token", "", "primary")) }
+                div.actions { (submit("Make token", "", "primary")) span.quiet { "It is shown once: have a place ready to store it." } }
             }))
         }
     }

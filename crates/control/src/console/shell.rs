@@ -257,8 +257,10 @@ impl Shell {
                     ul {
                         (link(Place::Tenants, paths::TENANTS, "Tenants"))
                         (link(Place::AllHealth, paths::HEALTH, "Sync health"))
-                        (link(Place::AllAudit, paths::AUDIT, "Audit log"))
-                        @if self.may(Role::Admin) { (link(Place::People, paths::PEOPLE, "Users and tokens")) }
+                        @if self.may(Role::Admin) {
+                            (link(Place::AllAudit, paths::AUDIT, "Audit log"))
+                            (link(Place::People, paths::PEOPLE, "Users and tokens"))
+                        }
                     }
                 }
                 div.top-end {
@@ -268,6 +270,7 @@ impl Shell {
                             summary { span.avatar aria-hidden="true" { (initial(&person.name)) } span.menu-name { (person.name) } }
                             div.menu-body {
                                 p { strong { (person.name) } br; span.quiet { "Signed in as " (person.role.as_str()) } }
+                                p { a href=(paths::PEOPLE) { "Password and API tokens" } }
                                 (self.button(paths::SIGN_OUT, "Sign out", "quiet", &[]))
                             }
                         }

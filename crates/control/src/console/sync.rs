@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use landbridge_model::config::SyncStatus;
-use landbridge_model::sync::SyncDefinition;
-use landbridge_model::{LinkOutcome, Outcome, Revision, SyncName, TenantId};
+use landbridge_model::sync::{DeleteRule, SyncDefinition};
+use landbridge_model::{LinkOutcome, Outcome, Problem, Revision, SyncName, TenantId};
 use maud::{Markup, html};
 use similar::{ChangeTag, TextDiff};
 
 use super::connected::{SyncSummary, tabs};
 use super::parts::{
-    self, Control, Icon, Table, ago, cell, count, duration, icon, radios, status_badge, submit, text_input,
+    self, Choice, Control, Icon, Table, ago, cell, count, duration, icon, status_badge, submit, text_input,
 };
 use super::wizard::Step;
-use super::{Content, Role, Shell, fields, paths};
+use super::{Content, Role, Shell, Trouble, fields, paths};
 
 /// What the page shows.
 #[derive(Clone, Debug)]
@@ -47,6 +47,8 @@ pub struct SyncTab {
     pub back_fill: Option<BackFill>,
     /// Whether an edit is begun and not saved.
     pub has_draft: bool,
+    /// Why its workers could not be asked how it stands.
+    pub trouble: Option<Trouble>,
 }
 
 /// Where live reading stands.
@@ -148,13 +150,15 @@ fn inner(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &SyncTab) -> M
         }
         (tabs(tenant, &view.syncs, Some(name)))
         (state(shell, tenant, name, view))
+        @if let Some(trouble) = &view.trouble { (parts::trouble(trouble)) }
         @if let Some(back_fill) = &view.back_fill { (offer(shell, tenant, name, back_fill)) }
-        (outcomes(shell, tenant, name, view))
+        @if view.trouble.is_none() { (outcomes(shell, tenant, name, view)) }
+        (definition(shell, tenant, name, view))
         (revisions(shell, tenant, name, view))
-        @if shell.may(Role::Operator) {
+        @if shell.may(Role::Editor) {
             section.card {
                 h2 { "Remove this sync" }
-                p.quiet { "You choose next whether HubSpot keeps what was written." }
+                p.quiet { "HubSpot keeps what was written. You are asked once more." }
                 div { a.button.danger href=(paths::sync_part(tenant, name, "delete")) { "Delete sync …" } }
             }
         }
@@ -174,8 +178,50 @@ fn buttons(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &SyncTab) ->
                 }
             }
             @if shell.may(Role::Editor) {
-                (shell.button(&part("duplicate"), "Duplicate", "", &etag))
+                a.button href=(part("duplicate")) { "Duplicate" }
                 a.button.primary href=(paths::step(tenant, name, Step::Mappings)) { @if view.has_draft { "Continue editing" } @else { "Edit" } }
+            }
+        }
+    }
+}
+
+/// The definition in a few words, each part with the step of the wizard that changes it.
+fn definition(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &SyncTab) -> Markup {
+    let spec = &view.definition.spec;
+    let many = |number: usize, one: &str, more: &str| parts::one_or_many(number as u64, one, more);
+    let on_delete = match spec.rules.delete {
+        DeleteRule::DoNothing => "deletes in Salesforce change nothing in HubSpot",
+        DeleteRule::DeleteRecord => "deletes in Salesforce delete in HubSpot too",
+    };
+    let conditions = match &spec.filter {
+        None => "every record".to_owned(),
+        Some(_) => "only records that match its conditions".to_owned(),
+    };
+    let rows = [
+        (Step::Rules, on_delete.to_owned()),
+        (
+            Step::Associations,
+            many(spec.associations.len(), "association", "associations"),
+        ),
+        (
+            Step::Mappings,
+            many(spec.fields.len(), "mapped field", "mapped fields"),
+        ),
+        (Step::Filter, conditions),
+    ];
+    html! {
+        section.card aria-labelledby="definition-title" {
+            div.card-head {
+                h2 #definition-title { "Definition" }
+                a.button.small.quiet href=(paths::sync_part(tenant, name, "export")) download={ (name) ".yaml" } { "Download as YAML" }
+            }
+            dl.facts {
+                @for (step, words) in rows {
+                    div {
+                        dt { (step.title()) }
+                        dd { (words) @if shell.may(Role::Editor) { " " a href=(paths::step(tenant, name, step)) { "Edit" span.hidden { " " (step.title()) } } } }
+                    }
+                }
             }
         }
     }
@@ -316,6 +362,53 @@ pub(super) fn diff_lines(lines: &[DiffLine]) -> Markup {
     }
 }
 
+/// What the page that asks what a copy shall carry shows.
+#[derive(Clone, Debug, Default)]
+pub struct DuplicateSync {
+    /// The copy's name.
+    pub name: String,
+    /// The Salesforce object's API name.
+    pub object: String,
+    /// The HubSpot object type's name.
+    pub object_type: String,
+    /// Objects to choose from; empty when the org could not be asked.
+    pub objects: Vec<Choice>,
+    /// Object types to choose from; empty when the portal could not be asked.
+    pub object_types: Vec<Choice>,
+    /// What is wrong with it. Places are the names of the fields.
+    pub problems: Vec<Problem>,
+}
+
+/// Asks what a copy shall carry: rules, associations, mappings and filter are taken over, the pair of objects is another.
+pub fn duplicate_page(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &DuplicateSync) -> Markup {
+    let wrong = |place: &str| -> Vec<&Problem> {
+        view.problems
+            .iter()
+            .filter(|problem| problem.place == place)
+            .collect()
+    };
+    let (own, object, object_type) = (wrong("name"), wrong("object"), wrong("objectType"));
+    let body = html! {
+        div.page-head {
+            div {
+                ol.crumbs { li { a href=(paths::tenant(tenant)) { "Connected apps" } } li { a href=(paths::sync(tenant, name)) { (name) } } }
+                h1 { "Duplicate " (name) }
+                p.quiet { "Rules, associations, mappings and filter are copied into a draft. A pair of objects is carried by one sync only, so the copy carries another." }
+            }
+        }
+        (parts::error_summary(&view.problems, |problem| (!problem.place.is_empty()).then(|| format!("#{}", parts::anchor(&problem.place)))))
+        (shell.form(&paths::sync_part(tenant, name, "duplicate"), "form", html! {
+            (text_input(Control { name: "name", label: "Name of the copy", hint: "Lower-case letters, digits, hyphens and underscores.", value: &view.name, required: true, problems: &own, ..Control::default() }, "text", "off"))
+            (parts::combobox(Control { name: "object", label: "Salesforce object", value: &view.object, required: true, problems: &object, ..Control::default() }, "objects", "Search objects"))
+            (parts::combobox(Control { name: "objectType", label: "HubSpot custom object", value: &view.object_type, required: true, problems: &object_type, ..Control::default() }, "object-types", "Search custom objects"))
+            (parts::choice_list("objects", &view.objects))
+            (parts::choice_list("object-types", &view.object_types))
+            div.actions { (submit("Duplicate as a draft", "", "primary")) a.button.quiet href=(paths::sync(tenant, name)) { "Cancel" } }
+        }))
+    };
+    shell.document(&format!("Duplicate {name}"), &body)
+}
+
 /// What the page that asks before a sync is deleted shows.
 #[derive(Clone, Debug)]
 pub struct DeleteSync {
@@ -347,12 +440,8 @@ fn delete_form(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &DeleteS
     let records = view.written.map_or("The records".to_owned(), |written| {
         format!("The {} records", count(written))
     });
-    let keep = format!("{records} stay in HubSpot as they are.");
-    let delete =
-        format!("{records} that Landbridge wrote go to HubSpot's recycle bin. Nothing else is touched.");
-    let mistyped =
-        landbridge_model::Problem::new("confirm", "that is not the sync's name", format!("type {name}"));
-    let wrong: Vec<&landbridge_model::Problem> = if view.is_mistyped {
+    let mistyped = Problem::new("confirm", "that is not the sync's name", format!("type {name}"));
+    let wrong: Vec<&Problem> = if view.is_mistyped {
         vec![&mistyped]
     } else {
         Vec::new()
@@ -366,9 +455,9 @@ fn delete_form(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &DeleteS
         }
         (shell.form(&paths::sync_part(tenant, name, "delete"), "form", html! {
             input type="hidden" name=(fields::ETAG) value=(view.etag);
-            (radios("written", "What was written to HubSpot", "keep", &[("keep", "Keep it", &keep), ("delete", "Delete it", &delete)]))
+            p { strong { (records) " that it wrote stay in HubSpot as they are. " } "Deleting them together with their sync is not available yet; delete them in HubSpot if they are to go." }
             (text_input(Control { name: "confirm", label: "Type the sync's name to go on", required: true, problems: &wrong, ..Control::default() }, "text", "off"))
-            p.quiet { "Its definition can be brought back from the revisions in the audit log; its place in Salesforce's changes cannot." }
+            p.quiet { "Its last definition stays in the audit log, and can be applied again; its place in Salesforce's changes is gone." }
             div.actions { (submit("Delete sync", "", "danger")) a.button.quiet href=(paths::sync(tenant, name)) { "Cancel" } }
         }))
     }

@@ -6,8 +6,8 @@ use landbridge_model::TenantId;
 use maud::{Markup, html};
 
 use super::parts::{
-    self, Choice, Health, Icon, Paging, Table, cell, count, duration, empty, health_badge, icon, number,
-    pager, search_form,
+    self, Cell, Choice, Health, Icon, Paging, Table, cell, count, duration, empty, health_badge, icon,
+    number, pager, search_form,
 };
 use super::{Content, Role, Shell, paths};
 
@@ -31,7 +31,7 @@ pub struct Tenants {
 pub struct TenantRow {
     /// Its name.
     pub id: TenantId,
-    /// Name of the org, when it is known.
+    /// The org's name or id, when it is known.
     pub org: Option<String>,
     /// The portal, when it is known.
     pub portal: Option<u64>,
@@ -45,10 +45,10 @@ pub struct TenantRow {
     pub syncs: u64,
     /// The furthest that one of its syncs is behind Salesforce.
     pub behind: Option<Duration>,
-    /// Records that are refused now.
-    pub failures: u64,
-    /// Imports that have not ended.
-    pub imports: u64,
+    /// Records that are refused now, when its workers have been asked.
+    pub failures: Option<u64>,
+    /// Imports that have not ended, when its workers have been asked.
+    pub imports: Option<u64>,
 }
 
 impl Tenants {
@@ -93,7 +93,7 @@ fn inner(shell: &Shell, view: &Tenants) -> Markup {
                 }
             }
         }
-        (search_form(paths::TENANTS, "Search by tenant, org or portal id", &view.query, &narrow))
+        (search_form(paths::TENANTS, "Search by tenant, org id or portal id", &view.query, &narrow))
         @if view.rows.is_empty() {
             (empty(Icon::Search, "No tenant matches", "Search for fewer letters, or show all.", &html! { a.button href=(paths::TENANTS) { "Show all" } }))
         } @else {
@@ -117,6 +117,13 @@ fn health_choices(view: &Tenants) -> Vec<Choice> {
     std::iter::once(any).chain(view.counts.iter().map(of)).collect()
 }
 
+fn known(value: Option<u64>) -> Cell {
+    match value {
+        Some(value) => number(value),
+        None => cell(html! { span.quiet { "–" } }),
+    }
+}
+
 fn table(view: &Tenants) -> Markup {
     let mut table = Table::new("Tenants")
         .hidden_caption()
@@ -136,8 +143,8 @@ fn table(view: &Tenants) -> Markup {
             cell(html! { div.stack.tight { div { (health_badge(row.health)) } @if !row.note.is_empty() { span.quiet { (row.note) } } } }),
             cell(html! { (count(row.active)) span.quiet { " of " (count(row.syncs)) } }),
             cell(html! { @match row.behind { Some(behind) => (duration(behind)), None => span.quiet { "–" } } }),
-            number(row.failures),
-            number(row.imports),
+            known(row.failures),
+            known(row.imports),
         ]);
     }
     table.show()

@@ -5,10 +5,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
-use landbridge_model::TenantId;
+use landbridge_model::{Problem, TenantId};
 use maud::Markup;
 
-use crate::console::{Notice, Person, Place, Role, Shell, TenantHead, Theme, Trouble, errors, fields, paths};
+use crate::console::{
+    Notice, Person, Place, Role, Shell, TenantHead, Theme, Trouble, errors, fields, parts, paths,
+};
 use crate::http::Session;
 use crate::service::{self, Service, ServiceError, TenantService};
 
@@ -69,7 +71,8 @@ impl Visit {
         let caller = &self.session.caller;
         let most = caller.grants().iter().map(|grant| grant.role).max();
         let role = match place {
-            Place::People => caller.role_everywhere().or(most),
+            // What is to be done there concerns the whole installation.
+            Place::Tenants | Place::AllAudit | Place::People => caller.role_everywhere(),
             _ => most,
         };
         self.frame(place, role, None)
@@ -87,7 +90,7 @@ impl Visit {
     fn frame(&self, place: Place, role: Option<service::Role>, tenant: Option<TenantHead>) -> Shell {
         Shell {
             person: Some(Person {
-                name: self.session.caller.who.clone(),
+                name: parts::who(&self.session.caller.who).0,
                 role: role.map_or(Role::Viewer, role_on_pages),
             }),
             csrf: self.session.csrf_token().to_owned(),
@@ -106,6 +109,45 @@ impl Visit {
             .map_err(|_| ServiceError::no_tenant(name))
             .and_then(|id| self.service.tenant(&self.session.caller, &id));
         found.map_err(|error| self.refuse(error))
+    }
+
+    /// Refuses whoever may not add tenants, in the words of the page.
+    pub(crate) fn may_add_tenants(&self) -> Result<(), Refusal> {
+        if self.session.caller.role_everywhere() >= Some(service::Role::Admin) {
+            return Ok(());
+        }
+        Err(Refusal::forbidden(errors::forbidden(
+            &self.shell(),
+            "add tenants",
+        )))
+    }
+
+    /// Refuses whoever's role in a tenant is too small; `what` ends the sentence "Your role does not allow you to …".
+    pub(crate) fn require(
+        &self,
+        tenant: &TenantService,
+        needed: service::Role,
+        what: &str,
+    ) -> Result<(), Refusal> {
+        if tenant.role() >= needed {
+            return Ok(());
+        }
+        let shell = self.shell_in(tenant, Place::Elsewhere);
+        Err(Refusal::forbidden(errors::forbidden(&shell, what)))
+    }
+
+    /// An error as a problem with a field of a form, so that the form can be shown again. Errors that leave no form to
+    /// show are pages of their own.
+    pub(crate) fn problem(&self, place: &str, error: ServiceError) -> Result<Problem, Refusal> {
+        match error {
+            error @ (ServiceError::NotFound(_) | ServiceError::Forbidden(_) | ServiceError::Internal(_)) => {
+                Err(self.refuse(error))
+            }
+            error => {
+                let trouble = trouble(&error);
+                Ok(Problem::new(place, trouble.what, trouble.remedy))
+            }
+        }
     }
 
     /// A page; what was told at its top is told once.
@@ -215,6 +257,14 @@ pub(crate) fn trouble(error: &ServiceError) -> Trouble {
         ServiceError::Internal(_) => "Try again; if it stays, tell whoever runs Landbridge.",
     };
     Trouble::new(error.to_string(), remedy)
+}
+
+/// What [`check_address`](service::check_address) found, which tells the cure behind a semicolon.
+pub(super) fn address_problem(place: &str, found: &str) -> Problem {
+    let (what, remedy) = found
+        .rsplit_once("; ")
+        .unwrap_or((found, "write an address such as https://acme.my.salesforce.com"));
+    Problem::new(place, what, remedy)
 }
 
 pub(super) fn status_of(error: &ServiceError) -> StatusCode {

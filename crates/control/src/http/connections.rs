@@ -15,12 +15,13 @@ use super::extract::{Asked, Body, InTenant, Named};
 use super::problem::Problem;
 use super::session::Session;
 use crate::ask::ConnectionsTest;
-use crate::service::{Connections, Keys, PutCredentials, PutSide, Service};
+use crate::service::{Connections, Keys, PutCredentials, PutSide, Service, SidesSeen};
 
 pub(super) fn routes() -> OpenApiRouter<Service> {
     OpenApiRouter::new()
         .routes(routes!(get_keys))
         .routes(routes!(get_connections))
+        .routes(routes!(see_connections))
         .routes(routes!(test_connections))
         .routes(routes!(put_salesforce_credentials))
         .routes(routes!(put_hubspot_credentials))
@@ -42,6 +43,13 @@ async fn get_keys(State(service): State<Service>, _session: Session) -> Result<J
     responses((status = 200, body = Connections)))]
 async fn get_connections(InTenant(tenant): InTenant) -> Result<Json<Connections>, Problem> {
     Ok(Json(tenant.connections().await?))
+}
+
+/// Read how both connections stood when they were looked at last. A look that is old is repeated meanwhile.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/connections/health", tag = "connections",
+    responses((status = 200, body = SidesSeen)))]
+async fn see_connections(InTenant(tenant): InTenant) -> Result<Json<SidesSeen>, Problem> {
+    Ok(Json(tenant.sides_seen().await?))
 }
 
 /// Sign in to both sides and tell how they stand.

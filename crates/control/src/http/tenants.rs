@@ -6,6 +6,8 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use landbridge_model::TenantId;
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -13,7 +15,7 @@ use super::extract::{Asked, Body, InTenant, PageQuery, tenant_of};
 use super::problem::Problem;
 use super::session::Session;
 use crate::ask::Change;
-use crate::service::{AuditEntry, Page, PutTenantBody, Service, TenantView};
+use crate::service::{AuditEntry, AuditFilter, Page, PutTenantBody, Service, TenantView};
 
 pub(super) fn routes() -> OpenApiRouter<Service> {
     OpenApiRouter::new()
@@ -84,23 +86,48 @@ async fn delete_tenant(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Which entries of the audit log.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct AuditQuery {
+    /// Only those that say this: in who, what, to what, where, or in their words.
+    q: Option<String>,
+    /// Only of this kind: what actions begin with, such as `sync` or `token`.
+    kind: Option<String>,
+}
+
+impl From<AuditQuery> for AuditFilter {
+    fn from(query: AuditQuery) -> Self {
+        Self {
+            query: query.q,
+            kind: query.kind,
+        }
+    }
+}
+
 /// What was changed in a tenant, newest first.
-#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/audit", tag = "audit", params(PageQuery),
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/audit", tag = "audit", params(PageQuery, AuditQuery),
     responses((status = 200, body = Page<AuditEntry>)))]
 async fn list_tenant_audit(
     InTenant(tenant): InTenant,
     Asked(page): Asked<PageQuery>,
+    Asked(which): Asked<AuditQuery>,
 ) -> Result<Json<Page<AuditEntry>>, Problem> {
-    Ok(Json(tenant.audit_log(&page.into()).await?))
+    let found = tenant.search_audit_log(&which.into(), &page.into()).await?;
+    Ok(Json(found))
 }
 
 /// What was changed anywhere, newest first. Needs an admin of all tenants.
-#[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(PageQuery),
+#[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(PageQuery, AuditQuery),
     responses((status = 200, body = Page<AuditEntry>)))]
 async fn list_audit(
     State(service): State<Service>,
     session: Session,
     Asked(page): Asked<PageQuery>,
+    Asked(which): Asked<AuditQuery>,
 ) -> Result<Json<Page<AuditEntry>>, Problem> {
-    Ok(Json(service.audit_log(&session.caller, &page.into()).await?))
+    let found = service
+        .search_audit_log(&session.caller, &which.into(), &page.into())
+        .await?;
+    Ok(Json(found))
 }

@@ -1,5 +1,6 @@
 //! The audit log: who changed what and when, with what was before and after.
 
+use landbridge_bus::AuditRecord;
 use landbridge_model::TenantId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -34,6 +35,56 @@ pub struct AuditEntry {
     /// What is there now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
+}
+
+/// Which entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Only those that say this: in who, what, to what, where, or in their words.
+    pub query: Option<String>,
+    /// Only of this kind, one of [`AuditFilter::KINDS`].
+    pub kind: Option<String>,
+}
+
+/// Entries looked through for one page of those that match.
+const LOOKED_THROUGH_MAX: usize = 20_000;
+
+impl AuditFilter {
+    /// What actions begin with, before their dot.
+    pub const KINDS: [&'static str; 12] = [
+        "connections",
+        "credentials",
+        "draft",
+        "failures",
+        "import",
+        "records",
+        "session",
+        "sync",
+        "tenant",
+        "token",
+        "user",
+        "verify",
+    ];
+
+    fn takes(&self, entry: &AuditEntry) -> bool {
+        let kind = entry.action.split('.').next().unwrap_or_default();
+        if self.kind.as_ref().is_some_and(|wanted| wanted != kind) {
+            return false;
+        }
+        let Some(query) = &self.query else { return true };
+        let query = query.to_lowercase();
+        let tenant = entry.tenant.as_ref().map(TenantId::as_str);
+        let said = [
+            Some(entry.who.as_str()),
+            Some(entry.action.as_str()),
+            Some(entry.subject.as_str()),
+            entry.detail.as_deref(),
+            tenant,
+        ];
+        said.into_iter()
+            .flatten()
+            .any(|text| text.to_lowercase().contains(&query))
+    }
 }
 
 /// What an entry holds besides who, when and where.
@@ -126,37 +177,48 @@ impl Service {
         caller: &Caller,
         request: &PageRequest,
     ) -> Result<Page<AuditEntry>, ServiceError> {
+        self.search_audit_log(caller, &AuditFilter::default(), request)
+            .await
+    }
+
+    /// The entries of the whole log that match, newest first. For admins of everything.
+    pub async fn search_audit_log(
+        &self,
+        caller: &Caller,
+        filter: &AuditFilter,
+        request: &PageRequest,
+    ) -> Result<Page<AuditEntry>, ServiceError> {
         self.require_everywhere(caller, Role::Admin)?;
-        self.read_audit(None, request).await
+        self.read_audit(None, filter, request).await
     }
 
     async fn read_audit(
         &self,
         tenant: Option<&TenantId>,
+        filter: &AuditFilter,
         request: &PageRequest,
     ) -> Result<Page<AuditEntry>, ServiceError> {
-        let page = self
-            .inner
-            .audit
-            .newest(tenant, request.after()?, request.limit()?)
-            .await?;
-        let items = page.records.into_iter().filter_map(|record| {
-            let stored: StoredEntry = serde_json::from_slice(&record.payload).ok()?;
-            Some(AuditEntry {
-                sequence: record.sequence,
-                at_ms: record.time.as_millisecond(),
-                tenant: record.tenant,
-                who: stored.who,
-                action: stored.action,
-                subject: stored.subject,
-                detail: stored.detail,
-                before: stored.before,
-                after: stored.after,
-            })
-        });
+        let limit = request.limit()?;
+        let mut before: Option<u64> = request.after()?;
+        let mut items: Vec<AuditEntry> = Vec::new();
+        let mut looked_through = 0;
+        loop {
+            let page = self.inner.audit.newest(tenant, before, limit).await?;
+            looked_through += page.records.len();
+            let found = page.records.into_iter().filter_map(entry_of);
+            items.extend(found.filter(|entry| filter.takes(entry)));
+            before = page.before;
+            if before.is_none() || items.len() >= limit || looked_through >= LOOKED_THROUGH_MAX {
+                break;
+            }
+        }
+        if items.len() > limit {
+            items.truncate(limit);
+            before = items.last().map(|last| last.sequence);
+        }
         Ok(Page {
-            items: items.collect(),
-            next: page.before.map(|before| cursor(&before)).transpose()?,
+            items,
+            next: before.map(|before| cursor(&before)).transpose()?,
         })
     }
 
@@ -169,10 +231,70 @@ impl Service {
     }
 }
 
+fn entry_of(record: AuditRecord) -> Option<AuditEntry> {
+    let stored: StoredEntry = serde_json::from_slice(&record.payload).ok()?;
+    Some(AuditEntry {
+        sequence: record.sequence,
+        at_ms: record.time.as_millisecond(),
+        tenant: record.tenant,
+        who: stored.who,
+        action: stored.action,
+        subject: stored.subject,
+        detail: stored.detail,
+        before: stored.before,
+        after: stored.after,
+    })
+}
+
 impl TenantService {
     /// What was changed in this tenant, newest first.
     pub async fn audit_log(&self, request: &PageRequest) -> Result<Page<AuditEntry>, ServiceError> {
+        self.search_audit_log(&AuditFilter::default(), request).await
+    }
+
+    /// The entries of this tenant that match, newest first.
+    pub async fn search_audit_log(
+        &self,
+        filter: &AuditFilter,
+        request: &PageRequest,
+    ) -> Result<Page<AuditEntry>, ServiceError> {
         self.require(Role::Viewer)?;
-        self.service.read_audit(Some(self.id()), request).await
+        self.service.read_audit(Some(self.id()), filter, request).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_found_by_what_they_say_and_by_their_kind() {
+        let entry = AuditEntry {
+            sequence: 1,
+            at_ms: 0,
+            tenant: Some(TenantId::new("acme").unwrap()),
+            who: "user:ann".to_owned(),
+            action: "sync.changed".to_owned(),
+            subject: "vehicles".to_owned(),
+            detail: Some("created in HubSpot: property Salesforce_ID".to_owned()),
+            before: None,
+            after: None,
+        };
+        for (query, kind, is_taken) in [
+            (None, None, true),
+            (Some("ANN"), None, true),
+            (Some("vehic"), Some("sync"), true),
+            (Some("salesforce_id"), None, true),
+            (Some("acme"), None, true),
+            (Some("globex"), None, false),
+            (None, Some("token"), false),
+            (None, Some("syn"), false),
+        ] {
+            let filter = AuditFilter {
+                query: query.map(str::to_owned),
+                kind: kind.map(str::to_owned),
+            };
+            assert_eq!(filter.takes(&entry), is_taken, "{filter:?}");
+        }
     }
 }

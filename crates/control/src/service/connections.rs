@@ -174,6 +174,7 @@ impl TenantService {
             hubspot,
         };
         self.ask_control(&put).await?;
+        self.service.inner.sides.forget(self.id());
         self.audit("credentials.replaced", side.side().as_str(), Change::done())
             .await
     }
@@ -182,6 +183,7 @@ impl TenantService {
     pub async fn test_connections(&self) -> Result<ConnectionsTest, ServiceError> {
         self.require(Role::Operator)?;
         let mut test = self.ask_control(&TestConnections {}).await?;
+        self.service.inner.sides.forget(self.id());
         // Whose portal it is besides is no business of somebody who may not see that tenant.
         test.rival = test.rival.filter(|rival| self.caller.role_in(rival).is_some());
         self.audit("connections.tested", self.id().as_str(), Change::done())

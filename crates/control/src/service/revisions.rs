@@ -89,6 +89,12 @@ impl TenantService {
         Ok(kept)
     }
 
+    /// A sync's revisions with their definitions, oldest first.
+    pub(crate) async fn kept_revisions(&self, sync: &SyncName) -> Result<Vec<StoredRevision>, ServiceError> {
+        self.require(Role::Viewer)?;
+        self.stored_revisions(sync).await
+    }
+
     /// A sync's revisions, newest first.
     pub async fn revisions(
         &self,

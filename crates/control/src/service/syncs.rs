@@ -77,6 +77,11 @@ impl TenantService {
         found.ok_or_else(|| ServiceError::NotFound(format!("{} has no sync {name}", self.id())))
     }
 
+    /// The tenant's syncs as they are configured, by name.
+    pub(crate) fn configured_syncs(&self) -> Vec<Arc<Sync>> {
+        self.service.config().syncs(self.id())
+    }
+
     /// The tenant's syncs, by name.
     pub fn syncs(&self, request: &PageRequest) -> Result<Page<SyncView>, ServiceError> {
         self.require(Role::Viewer)?;
@@ -109,6 +114,25 @@ impl TenantService {
             Ok(sync) => Ok(SyncView::from(&*sync)),
             Err(_) => self.sync(name),
         }
+    }
+
+    /// Waits until a status that was just set is seen here, so that a page that follows shows it.
+    pub(crate) async fn wait_for_status(&self, name: &SyncName, status: SyncStatus) {
+        let seen = self.service.config().wait_for(|config| {
+            let sync = config.sync(self.id(), name);
+            sync.is_none_or(|sync| sync.status == status).then_some(())
+        });
+        // What is not seen in time is seen by the next page.
+        drop(tokio::time::timeout(super::PATIENCE, seen).await);
+    }
+
+    /// Waits until a sync that was just removed is seen to be gone.
+    pub(crate) async fn wait_until_gone(&self, name: &SyncName) {
+        let gone = self
+            .service
+            .config()
+            .wait_for(|config| config.sync(self.id(), name).is_none().then_some(()));
+        drop(tokio::time::timeout(super::PATIENCE, gone).await);
     }
 
     /// Definitions as one YAML file; all of the tenant when none is named.

@@ -119,6 +119,7 @@ impl Service {
             .ask(StageKind::Control, id, &put, LONG_PATIENCE)
             .await?;
         let after = self.tenant_soon(&put.tenant).await?;
+        self.inner.sides.forget(id);
         if change != Change::Unchanged {
             let mut told = audit::Change::between(stored.as_deref(), Some(&*after))?;
             if changed_secrets {

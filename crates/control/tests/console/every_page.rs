@@ -23,6 +23,7 @@ pub(crate) fn tree(html: &str) -> String {
     // Attributes without a value.
     for flag in [
         "required",
+        "formnovalidate",
         "disabled",
         "checked",
         "selected",

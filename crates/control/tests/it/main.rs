@@ -1,6 +1,10 @@
 //! Control against a real server, with stand-ins for the workers that it asks.
 
 mod api;
+mod console;
+mod console_people;
+mod console_tenants;
+mod console_wizard;
 mod definitions;
 mod dry_runs;
 mod imports;

@@ -154,6 +154,15 @@ async fn connections_are_tested_and_credentials_sealed() {
         .expect(200)
         .json();
     assert_eq!(test["hubspot"]["portal_id"], 42);
+    let viewer = api.in_acme(Role::Viewer).await;
+    let seen = api
+        .get(&format!("{ACME}/connections/health"), &viewer)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(seen["hubspot"]["test"]["portal_id"], 42);
+    assert_eq!(seen["hubspot"]["has_credentials"], true);
+    assert_eq!(seen["salesforce"]["has_credentials"], false);
     let keys = api.get("/api/v1/keys", &admin).await.expect(200).json();
     assert_eq!(keys["hubspot"], pair.public().text());
 }

@@ -44,6 +44,7 @@ fn filled() -> Connected {
             at: world::before(180),
         },
         syncs: world::syncs(),
+        trouble: None,
     }
 }
 
@@ -60,12 +61,19 @@ pub(crate) fn add(gallery: &mut Gallery) {
         salesforce: Connection::Missing,
         hubspot: Connection::Missing,
         syncs: Vec::new(),
+        trouble: None,
     };
     gallery.add("connected--empty", page(&shell(), &tenant, &Ok(new)));
     gallery.add(
         "connected--viewer",
         page(&world::viewer(shell()), &tenant, &Ok(filled())),
     );
+    let slow = Connected {
+        salesforce: Connection::Untested,
+        hubspot: Connection::Untested,
+        ..filled()
+    };
+    gallery.add("connected--untested", page(&shell(), &tenant, &Ok(slow)));
     let mut lacking = salesforce();
     lacking.problems = vec![
         "The user may not read deleted records, so deletes in Salesforce are not seen. Give it the permission \u{201c}View All Data\u{201d}, or \u{201c}View All\u{201d} on each synced object.".to_owned(),
@@ -82,6 +90,7 @@ pub(crate) fn add(gallery: &mut Gallery) {
         },
         hubspot: Connection::Broken(refused),
         syncs: world::syncs(),
+        trouble: Some(world::unavailable()),
     };
     let stopped = Shell {
         tenant: Some(TenantHead {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use landbridge_control::console::audit::{self, Audit, AuditRow};
 use landbridge_control::console::connections::{self, ConnectionForm, Flow, NewTenant, Side};
 use landbridge_control::console::parts::{Health, Paging};
-use landbridge_control::console::people::{self, NewToken, People, Token, TokenForm, User};
+use landbridge_control::console::people::{self, NewToken, People, Token, TokenForm, User, UserForm};
 use landbridge_control::console::sign_in::{self, SignIn};
 use landbridge_control::console::sync::diff;
 use landbridge_control::console::tenants::{self, TenantRow, Tenants};
@@ -89,8 +89,8 @@ fn tenant_rows() -> Vec<TenantRow> {
             active: 3 + number % 4,
             syncs: 4 + number % 4,
             behind: (place != 5).then(|| Duration::from_secs(6 + number * 3)),
-            failures: if place == 2 { 38 } else { 0 },
-            imports: u64::from(place == 1),
+            failures: (place != 5).then_some(if place == 2 { 38 } else { 0 }),
+            imports: (place != 5).then(|| u64::from(place == 1)),
         }
     };
     names.iter().enumerate().map(row).collect()
@@ -136,6 +136,8 @@ fn tenant_pages(gallery: &mut Gallery) {
     );
     let wrong = NewTenant {
         name: "Acme Rentals".to_owned(),
+        salesforce: "https://acme.my.salesforce.com".to_owned(),
+        hubspot: "https://api.hubapi.com".to_owned(),
         problems: vec![Problem::new(
             "tenant",
             "\"Acme Rentals\" is not a tenant name",
@@ -154,10 +156,8 @@ fn connection_pages(gallery: &mut Gallery) {
         flow,
         address: "https://acme.my.salesforce.com".to_owned(),
         client_id: "3MVG9lKcPoNINVBIPJjdw1J9LLM82Hn".to_owned(),
-        username: "integration@acme.example".to_owned(),
         pinned: Some("org 00DHs000001AbCdMAK".to_owned()),
         is_stored: true,
-        callback: "https://landbridge.acme.example/oauth/callback".to_owned(),
         problems: Vec::new(),
     };
     for (name, side, flow) in [
@@ -167,6 +167,7 @@ fn connection_pages(gallery: &mut Gallery) {
             Side::Salesforce,
             Flow::ClientCredentials,
         ),
+        ("salesforce-refresh-token", Side::Salesforce, Flow::RefreshToken),
         ("salesforce-oauth", Side::Salesforce, Flow::SalesforceOAuth),
         ("hubspot-service-key", Side::HubSpot, Flow::ServiceKey),
         ("hubspot-private-app", Side::HubSpot, Flow::PrivateApp),
@@ -209,41 +210,41 @@ fn people_pages(gallery: &mut Gallery) {
     let shell = world::wide_shell(Place::People);
     let user = |name: &str, roles, is_self| User {
         name: name.to_owned(),
-        via: "Acme Single Sign-On".to_owned(),
         roles,
-        last: Some(world::before(3_000)),
+        since: world::before(3_000_000),
         is_self,
     };
     let token = |name: &str, role, ends: i64| Token {
         id: name.to_owned(),
         name: name.to_owned(),
-        role,
-        tenant: Some(world::tenant()),
-        by: "Mira Okonkwo".to_owned(),
+        roles: vec![(Some(world::tenant()), role)],
+        by: "mira".to_owned(),
+        since: world::before(900_000),
         expires: world::before(ends),
-        last: Some(world::before(600)),
     };
     let view = People {
-        users: vec![
-            user("Mira Okonkwo", vec![(None, Role::Admin)], true),
+        users: Some(vec![
+            user("mira", vec![(None, Role::Admin)], true),
             user(
-                "Jo Lind",
+                "jo.lind",
                 vec![
                     (Some(world::tenant()), Role::Viewer),
                     (Some(TenantId::new("dunes").expect("a name")), Role::Editor),
                 ],
                 false,
             ),
-            user("Sam Ortega", Vec::new(), false),
-        ],
+            user("sam@acme.example", Vec::new(), false),
+        ]),
         tokens: vec![
             token("deploy", Role::Editor, -8_000_000),
             token("night-report", Role::Viewer, 86_400),
         ],
         tenants: vec![world::tenant(), TenantId::new("dunes").expect("a name")],
+        has_all_tenants: true,
+        own_password: Some("mira".to_owned()),
         new_token: None,
         token_form: TokenForm::default(),
-        has_local_users: true,
+        user_form: UserForm::default(),
         problems: Vec::new(),
     };
     gallery.add("people--filled", people::page(&shell, &Ok(view.clone())));
@@ -269,9 +270,20 @@ fn people_pages(gallery: &mut Gallery) {
         ..view.clone()
     };
     gallery.add("people--wrong", people::page(&shell, &Ok(wrong)));
-    let empty = People {
-        users: Vec::new(),
+    let own = People {
+        users: None,
         tokens: Vec::new(),
+        has_all_tenants: false,
+        ..view.clone()
+    };
+    gallery.add(
+        "people--own",
+        people::page(&world::viewer(world::wide_shell(Place::People)), &Ok(own)),
+    );
+    let empty = People {
+        users: Some(Vec::new()),
+        tokens: Vec::new(),
+        own_password: None,
         ..view
     };
     gallery.add("people--empty", people::page(&shell, &Ok(empty)));
@@ -330,11 +342,7 @@ fn audit_pages(gallery: &mut Gallery) {
             },
         ],
         query: String::new(),
-        actions: vec![
-            "import.started".to_owned(),
-            "sync.edited".to_owned(),
-            "sync.suspended".to_owned(),
-        ],
+        actions: vec!["import".to_owned(), "sync".to_owned(), "token".to_owned()],
         action: String::new(),
         paging: world::paging(),
     };

@@ -64,6 +64,7 @@ pub(super) fn add(gallery: &mut Gallery) {
             takes: Some(Duration::from_secs(26)),
         }),
         has_draft: false,
+        trouble: None,
     };
     gallery.add(
         "sync--active",

@@ -363,14 +363,14 @@ pub(crate) fn syncs() -> Vec<SyncSummary> {
         status,
         reason: None,
         behind: None,
-        failures: 0,
+        failures: Some(0),
         last: Some(before(11)),
         draft_step: None,
     };
     vec![
         SyncSummary {
             behind: Some(Duration::from_secs(7)),
-            failures: 38,
+            failures: Some(38),
             ..summary("vehicles", pair("Vehicle", "Vehicle__c"), pair("Vehicle", "vehicles"), SyncStatus::Active)
         },
         SyncSummary {

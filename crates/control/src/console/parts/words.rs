@@ -105,6 +105,23 @@ pub fn bytes_as_text(value: Option<&str>) -> Markup {
     }
 }
 
+/// Who somebody is, and by which way they came, from the name that the audit log has: `user:ann`, `cli:root`,
+/// `token:k3f9 of user:ann`.
+pub fn who(name: &str) -> (String, String) {
+    let (token, owner) = match name.split_once(" of ") {
+        Some((token, owner)) => (token.strip_prefix("token:"), owner),
+        None => (None, name),
+    };
+    let (way, person) = match owner.split_once(':') {
+        Some(("cli", person)) => ("command line", person),
+        Some(("user", person)) => ("signed in here", person),
+        Some(("oidc", person)) => ("signed in by the provider", person),
+        _ => ("", owner),
+    };
+    let way = token.map_or_else(|| way.to_owned(), |token| format!("API token {token}"));
+    (person.to_owned(), way)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +166,19 @@ mod tests {
             ),
             (99, 100, 0, 100)
         );
+    }
+
+    #[test]
+    fn people_are_called_by_their_names() {
+        for (name, person, way) in [
+            ("user:ann", "ann", "signed in here"),
+            ("cli:root", "root", "command line"),
+            ("token:k3f9 of user:ann", "ann", "API token k3f9"),
+            ("token:k3f9 of cli:root", "root", "API token k3f9"),
+            ("landbridge", "landbridge", ""),
+        ] {
+            assert_eq!(who(name), (person.to_owned(), way.to_owned()), "{name}");
+        }
     }
 
     #[test]
