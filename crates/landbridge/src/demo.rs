@@ -89,6 +89,15 @@ fn say_where(world: &World, screen: &Screen) {
         world.password()
     ));
     screen.line("  One object is left for you to sync: Inspection, to HubSpot's Inspection.");
+    let access = world.access();
+    screen.line(&format!(
+        "  HubSpot's side answers to the token {}",
+        access.hubspot.token
+    ));
+    screen.line(&format!(
+        "  Salesforce's side answers to the client {} with the secret {}",
+        access.salesforce.client_id, access.salesforce.client_secret
+    ));
 }
 
 fn interrupted(screen: &Screen) -> ExitCode {

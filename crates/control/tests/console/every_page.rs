@@ -5,7 +5,7 @@ use roxmltree::Document;
 use crate::samples;
 
 /// The page as a tree. Pages are written as well-formed markup but for what HTML leaves out; that is put in first.
-fn tree(html: &str) -> String {
+pub(crate) fn tree(html: &str) -> String {
     let mut text = html.replace("<!DOCTYPE html>", "");
     for void in ["meta", "link", "input", "br"] {
         let mut closed = String::new();

@@ -5,4 +5,5 @@ mod samples;
 
 mod every_page;
 mod hostile;
+mod round_trip;
 mod snapshots;

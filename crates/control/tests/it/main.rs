@@ -4,6 +4,7 @@ mod api;
 mod console;
 mod console_people;
 mod console_tenants;
+mod console_wizard;
 mod definitions;
 mod dry_runs;
 mod imports;

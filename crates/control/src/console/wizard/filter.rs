@@ -185,14 +185,15 @@ fn values(
             }
             select(control, &options)
         }
-        Some(field) => text_input(control, input_type(field), "off"),
+        Some(field) => text_input(control, input_type(field, text), "off"),
         None => text_input(control, "text", "off"),
     }
 }
 
-fn input_type(field: &FieldDescribe) -> &'static str {
+/// A control for days shows nothing but days: what is none is shown as text, with what is wrong with it.
+fn input_type(field: &FieldDescribe, text: &str) -> &'static str {
     match field.kind {
-        FieldType::Date => "date",
+        FieldType::Date if text.is_empty() || text.parse::<jiff::civil::Date>().is_ok() => "date",
         _ => "text",
     }
 }

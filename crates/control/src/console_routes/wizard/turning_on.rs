@@ -70,6 +70,21 @@ fn creates(opened: &Opened, look: &Look, labels: Option<&Labels>) -> Vec<String>
     told
 }
 
+/// Sentences of what was created, with the object types' labels in place of their ids. Pure.
+fn in_words(created: &[String], look: &Look) -> Vec<String> {
+    let named = |told: &String| {
+        let words = told.split(' ').map(|word| {
+            let of_id = look
+                .object_types
+                .iter()
+                .find(|schema| schema.object_type_id.as_str() == word);
+            of_id.map_or(word, |schema| schema.label.as_str())
+        });
+        words.collect::<Vec<_>>().join(" ")
+    };
+    created.iter().map(named).collect()
+}
+
 /// Does what the step's buttons say.
 pub(super) async fn take(sent: &Sent<'_>, opened: &mut Opened) -> Answer {
     match sent.action {
@@ -122,6 +137,7 @@ async fn turn_it_on(sent: &Sent<'_>, opened: &mut Opened) -> Result<Vec<String>,
     if !opened.is_running() {
         tenant.require(Role::Operator)?;
     }
+    let look = opened.work.look(tenant).await?;
     let applied = apply(sent, opened).await?;
     let mut created: Vec<String> = applied
         .syncs
@@ -147,7 +163,7 @@ async fn turn_it_on(sent: &Sent<'_>, opened: &mut Opened) -> Result<Vec<String>,
         created.extend(on.syncs.into_iter().flat_map(|line| line.provisioned));
     }
     opened.forget(tenant).await?;
-    Ok(created)
+    Ok(in_words(&created, &look))
 }
 
 async fn save_for_later(sent: &Sent<'_>, opened: &mut Opened) -> Answer {

@@ -12,7 +12,7 @@ pub fn associations(posted: &Posted, rows: &[LookupRow]) -> Vec<AssociationRule>
     let mut seen: Vec<&str> = Vec::new();
     for place in posted.places("associations") {
         let at = |what: &str| format!("associations[{place}].{what}");
-        let field = posted.text(&at("field"));
+        let field = posted.exactly(&at("field")).unwrap_or_default();
         // One field may have several rows when the definition names it twice.
         let earlier = seen.iter().filter(|other| **other == field).count();
         let of_field = |row: &&LookupRow| row.field.name == field;
@@ -71,12 +71,15 @@ fn edited(
 /// The property that finds the parent. The default is posted as nothing; whether the definition writes it out is left
 /// as it is. What another object has not is forgotten when the object is changed.
 fn matched(value: Option<&str>, end: Option<&End>, before: &AssociationRule, to: &str) -> Option<String> {
-    let default = end.and_then(|end| end.matches.first()).map(|(name, _)| name);
+    let default = end
+        .and_then(|end| end.matches.first())
+        .map(|(name, _)| name.as_str());
+    let same = |name: &Option<String>| {
+        before.to == to && (name.as_deref() == default || name.as_deref() == Some(""))
+    };
     match value {
         None => before.match_property.clone().filter(|_| before.to == to),
-        Some("") if before.to == to && before.match_property.as_ref() == default => {
-            before.match_property.clone()
-        }
+        Some("") if same(&before.match_property) => before.match_property.clone(),
         Some("") => None,
         Some(name) => {
             let is_there = end.is_some_and(|end| end.matches.iter().any(|(known, _)| known == name));

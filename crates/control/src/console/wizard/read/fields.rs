@@ -60,8 +60,8 @@ fn values(posted: &Posted, place: usize, old: Option<&FieldRule>) -> IndexMap<St
             continue;
         };
         match posted.exactly(&format!("{list}[{number}].to")) {
-            // "The same" stays written out where it was.
-            Some("") if values.get(from).is_some_and(|to| to == from) => {}
+            // "The same" stays written out where it was, and so does nothing at all.
+            Some("") if values.get(from).is_some_and(|to| to == from || to.is_empty()) => {}
             Some("") => drop(values.shift_remove(from)),
             Some(to) => drop(values.insert(from.to_owned(), to.to_owned())),
             None => {}
