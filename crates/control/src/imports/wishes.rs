@@ -108,7 +108,7 @@ impl ControlShard {
             Ok::<_, std::convert::Infallible>(Some(import.clone()))
         });
         let stored = stored.await.map_err(unavailable)?;
-        stored.map(|_| ()).or_else(|never| match never {})
+        stored.map(|_| ()).map_err(|never| match never {})
     }
 
     /// Changes what is wanted of an import; `next` says what, or why not, or that nothing is to be changed.
