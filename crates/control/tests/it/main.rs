@@ -1,6 +1,7 @@
 //! Control against a real server, with stand-ins for the workers that it asks.
 
 mod api;
+mod console_running;
 mod definitions;
 mod dry_runs;
 mod imports;

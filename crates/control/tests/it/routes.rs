@@ -524,7 +524,8 @@ async fn imports_are_counted_started_once_and_canceled() {
         .json();
     assert_eq!(
         counted,
-        json!({"syncs": [{"sync": "vehicles", "records": 7}], "total": 7})
+        json!({"syncs": [{"sync": "vehicles", "records": 40, "filtered": true, "salesforce_calls": 1, "hubspot_calls": 1,
+            "seconds": 2.5, "notes": []}], "total": 40})
     );
 
     let path = format!("{ACME}/imports");
@@ -557,6 +558,33 @@ async fn imports_are_counted_started_once_and_canceled() {
             .json()["state"],
         "Queued"
     );
+    let act = async |import: &str, act: &str| {
+        api.send(
+            Method::POST,
+            &format!("{path}/{import}/{act}"),
+            &operator,
+            &[],
+            None,
+        )
+        .await
+    };
+    assert_eq!(act(&import, "pause").await.expect(200).json()["state"], "Paused");
+    let resumed = act(&import, "resume").await.expect(200).json();
+    assert_eq!(
+        (&resumed["id"], &resumed["state"]),
+        (&json!(import), &json!("Queued"))
+    );
+    for wish in ["pause", "resume"] {
+        act("imp-none", wish).await.expect(404);
+    }
+    let errors = api
+        .get(&format!("{path}/{import}/errors.csv"), &operator)
+        .await
+        .expect(200);
+    assert_eq!(errors.text.lines().count(), 1, "{}", errors.text);
+    api.get(&format!("{path}/imp-none/errors.csv"), &operator)
+        .await
+        .expect(404);
     let canceled = api
         .send(
             Method::POST,
@@ -567,6 +595,12 @@ async fn imports_are_counted_started_once_and_canceled() {
         )
         .await;
     canceled.expect(200);
+    let paused = act(&import, "pause").await.expect(422);
+    assert!(paused.text.contains("cancelled"), "{}", paused.text);
+    // It is over; another goes on in its place, once.
+    let next = act(&import, "resume").await.expect(200).json();
+    assert_ne!(next["id"], json!(import));
+    act(&import, "resume").await.expect(422);
     api.get(&format!("{path}/imp-none"), &operator).await.expect(404);
     api.post(&path, &operator, &json!({"syncs": []}))
         .await
@@ -587,7 +621,7 @@ async fn imports_are_counted_started_once_and_canceled() {
         .json();
     assert_eq!(
         (rest["items"].as_array().unwrap().len(), rest["next"].as_str()),
-        (1, None)
+        (1, rest["next"].as_str())
     );
     assert_ne!(page["items"][0]["id"], rest["items"][0]["id"]);
     api.get(&format!("{path}?cursor=made-up"), &operator)
@@ -651,7 +685,7 @@ async fn failures_are_listed_downloaded_and_retried() {
         .json();
     assert_eq!(
         groups,
-        json!([{"sync": "vehicles", "category": "picklist-option", "count": 3}])
+        json!([{"sync": "vehicles", "category": "picklist-option", "count": 3, "latest_ms": 3}])
     );
     let one = api
         .get(&format!("{path}/{}", id(2)), &operator)
@@ -686,6 +720,110 @@ async fn failures_are_listed_downloaded_and_retried() {
     api.post(&format!("{path}/retry"), &operator, &json!({"ids": ["nonsense"]}))
         .await
         .expect(422);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_listed_and_decided() {
+    let (api, operator) = with_failures().await;
+    let held = api.rig.held(5, None);
+    api.rig.hub.hold(&held).await.unwrap();
+    let listed = api.get(&format!("{ACME}/held?sync=vehicles"), &operator).await;
+    assert_eq!(listed.expect(200).json()[0]["id"], id(5).to_string());
+    api.get(&format!("{ACME}/held?sync=No%20Name"), &operator)
+        .await
+        .expect(400);
+    let path = format!("{ACME}/held/decide");
+    let approve = json!({"sync": "vehicles", "ids": [id(5)], "decision": "approve"});
+    // Of a sync that was never turned on nothing was written, and nothing can be deleted.
+    api.post(&path, &operator, &approve).await.expect(422);
+    let discard = json!({"sync": "vehicles", "decision": "discard"});
+    assert_eq!(
+        api.post(&path, &operator, &discard).await.expect(200).json()["count"],
+        2
+    );
+    assert_eq!(api.rig.world.lock().unwrap().decided.len(), 1);
+    api.post(&path, &operator, &json!({"sync": "nope", "decision": "discard"}))
+        .await
+        .expect(404);
+
+    api.rig.hub.park(&[api.rig.parked(6, 7)]).await.unwrap();
+    let parked = api
+        .get(&format!("{ACME}/parked"), &operator)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        (&parked[0]["field"], &parked[0]["links"], &parked[0]["example"]),
+        (&json!("Tows__c"), &json!(1), &json!(id(7).to_string()))
+    );
+
+    let failure = format!("{ACME}/syncs/vehicles/failures/{}", id(2));
+    api.delete(&failure, &operator).await.expect(204);
+    api.delete(&failure, &operator).await.expect(404);
+    let left = api
+        .get(&format!("{ACME}/failures"), &operator)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(left["items"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_allocated_and_history_is_told() {
+    let api = Api::new().await;
+    let operator = api.in_acme(Role::Operator).await;
+    let path = format!("{ACME}/allocation");
+    let wanted = json!({"daily_calls": 1000});
+    assert_eq!(
+        api.put(&path, &operator, &wanted).await.expect(200).json(),
+        wanted
+    );
+    let tenant = api.get(ACME, &operator).await.expect(200).json();
+    assert_eq!(tenant["salesforce"]["daily_calls"], 1000);
+    api.put(&path, &operator, &json!({"daily_calls": 0}))
+        .await
+        .expect(422);
+    api.put(&path, &operator, &json!({})).await.expect(200);
+    let tenant = api.get(ACME, &operator).await.expect(200).json();
+    assert_eq!(tenant["salesforce"]["daily_calls"], Value::Null);
+
+    let history = api
+        .get(&format!("{ACME}/history"), &operator)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(history, json!({"minutes": [], "hours": []}));
+    let created = RecordOutcome {
+        id: id(1),
+        version: version(1),
+        outcome: Outcome::Created,
+        hubspot_id: None,
+        failure: None,
+    };
+    let body = ReportBody::Records(vec![created]);
+    api.rig
+        .report(StageKind::Loader, Source::Increment, None, body)
+        .await;
+    let history = api
+        .get(&format!("{ACME}/history"), &operator)
+        .await
+        .expect(200)
+        .json();
+    for series in ["minutes", "hours"] {
+        assert_eq!(
+            history[series][0]["outcomes"],
+            json!([["created", 1]]),
+            "{history}"
+        );
+        assert_eq!(history[series][0]["samples"], 1);
+    }
+    let status = api
+        .get(&format!("{ACME}/status"), &operator)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(status["salesforce_budget"]["allocated"], 14_250);
+    assert_eq!(status["carried_last_hour"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
