@@ -117,7 +117,6 @@ fn table(shell: &Shell, tenant: &TenantId, rows: &[ImportRow]) -> Table {
     let mut table = Table::new("Imports")
         .hidden_caption()
         .column("Import")
-        .column("Objects")
         .column("State")
         .column("Progress")
         .numbers("Created")
@@ -129,8 +128,7 @@ fn table(shell: &Shell, tenant: &TenantId, rows: &[ImportRow]) -> Table {
         table.live_row(
             format!("import-{}", row.status.id),
             vec![
-                cell(html! { a href=(paths::import(tenant, &row.status.id)) { (row.status.id) } }),
-                cell(html! { (row.objects.0) " → " (row.objects.1) }),
+                cell(html! { a href=(paths::import(tenant, &row.status.id)) { (row.objects.0) " → " (row.objects.1) } br; span.quiet { (row.status.id) } }),
                 cell(state_badge(&row.status.state)),
                 cell(bar(row)),
                 parts::number(row.of(Outcome::Created)),
@@ -217,7 +215,7 @@ fn buttons(shell: &Shell, tenant: &TenantId, view: &ImportDetail) -> Markup {
     let has_stopped = matches!(row.status.state.as_str(), "Canceled" | "Failed");
     let can_go_on = has_stopped && view.continued_by.is_none();
     html! {
-        div.actions {
+        div.actions #import-actions {
             @if row.failed() > 0 { a.button href=(paths::import_errors(tenant, &row.status.id)) { "Download errors (CSV)" } }
             @if shell.may(Role::Operator) {
                 @if !row.is_over() && !has_stopped {
@@ -230,8 +228,12 @@ fn buttons(shell: &Shell, tenant: &TenantId, view: &ImportDetail) -> Markup {
     }
 }
 
-/// What moves on an import's page: what an event of it carries.
-pub fn live_detail(tenant: &TenantId, row: &ImportRow) -> Markup {
+/// What an event of an import's page carries: what moves, and what can be done about it now.
+pub fn live_parts(shell: &Shell, tenant: &TenantId, view: &ImportDetail) -> Markup {
+    html! { (buttons(shell, tenant, view)) (live_detail(tenant, &view.row)) }
+}
+
+fn live_detail(tenant: &TenantId, row: &ImportRow) -> Markup {
     let status = &row.status;
     html! {
         section.card #import-progress aria-label="Progress" {

@@ -81,7 +81,7 @@ fn inner(shell: &Shell, tenant: &TenantId, view: &StartImport) -> Markup {
                 (check("overwrite", "on", &html! { "Write again even what HubSpot already has" br; span.quiet { "Puts right values that somebody changed in HubSpot. Costs a call for every record." } }, view.overwrite, false))
             }
             div.wizard-foot {
-                p.quiet data-check-status { }
+                p.quiet data-check-status data-refresh="status" { }
                 div.actions {
                     a.button.quiet href=(paths::imports(tenant)) { "Back" }
                     (submit("Reckon again", "check", ""))
@@ -138,7 +138,10 @@ fn table(view: &StartImport) -> Markup {
 }
 
 fn takes(length: Option<Duration>) -> String {
-    length.map_or_else(|| "not known yet".to_owned(), duration)
+    // Reckoned from limits: below a second it says nothing.
+    let seconds = length
+        .map(|length| Duration::from_secs(length.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX)));
+    seconds.map_or_else(|| "not known yet".to_owned(), duration)
 }
 
 fn total(view: &StartImport) -> Markup {

@@ -15,7 +15,7 @@ use super::listing::{Listing, ROWS};
 use super::live::{self, Told};
 use super::visit::trouble;
 use super::{Answer, Form, Refusal, Visit};
-use crate::console::imports::{ImportDetail, ImportRow, Imports, detail_page, live_detail, live_rows, page};
+use crate::console::imports::{ImportDetail, ImportRow, Imports, detail_page, live_parts, live_rows, page};
 use crate::console::{Content, Place, paths};
 use crate::http::csv_file;
 use crate::service::{Page, PageRequest, Service, ServiceError, TenantService};
@@ -147,10 +147,11 @@ async fn events(visit: Visit, Path((name, import)): Path<(String, String)>, head
         let (name, id) = (name.clone(), id.clone());
         async move {
             let tenant = visit.find_tenant(&name)?;
-            let row = row_of(&tenant, tenant.import(&id).await?);
+            let view = detail(&tenant, &id).await?;
+            let shell = visit.shell_in(&tenant, Place::Imports);
             Ok(Told {
-                goes_on: is_open(&row),
-                parts: live_detail(tenant.id(), &row),
+                goes_on: is_open(&view.row),
+                parts: live_parts(&shell, tenant.id(), &view),
             })
         }
     }))

@@ -59,7 +59,7 @@ async fn list_held(
 /// A person's word on held deletes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct HeldRequest {
+pub struct HeldRequest {
     /// Of which sync.
     pub sync: SyncName,
     /// Of which records; all that the sync holds when left out.
@@ -100,7 +100,7 @@ async fn dismiss_failure(
 /// How many calls a day may be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Allocation {
+pub struct Allocation {
     /// API calls a day that Landbridge may make to the org; all but the reserve when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_calls: Option<u64>,
