@@ -14,8 +14,9 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 
 use self::work::Opened;
+use super::form::Form;
+use super::visit;
 use super::visit::{Answer, Refusal, Visit};
-use super::{Form, visit};
 use crate::console::wizard::Step;
 use crate::console::wizard::read::{Action, Posted};
 use crate::console::{Trouble, errors, fields, paths};

@@ -18,7 +18,7 @@ use crate::console::wizard::Step;
 use crate::console::wizard::map_objects::{self, MapObjects, ObjectChoice, TypeChoice};
 use crate::console::wizard::read::{self, Action, Objects};
 use crate::console::{Place, paths};
-use crate::console_routes::Form;
+use crate::console_routes::form::Form;
 use crate::console_routes::visit::{self, Answer, Visit};
 use crate::service::{Role, ServiceError, SyncView, TenantService};
 

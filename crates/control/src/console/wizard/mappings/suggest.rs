@@ -65,7 +65,7 @@ pub fn suggestions(
 
 /// Picklist values whose option goes by nearly the same name, such as `Petrol` and `petrol`. Values whose very name is
 /// an option need no line.
-pub fn suggested_values(field: &FieldDescribe, property: &PropertyDefinition) -> IndexMap<String, String> {
+fn suggested_values(field: &FieldDescribe, property: &PropertyDefinition) -> IndexMap<String, String> {
     let is_choice = matches!(Family::of(field.kind), Family::Choice | Family::Choices);
     if !is_choice || property.kind != PropertyType::Enumeration {
         return IndexMap::new();
