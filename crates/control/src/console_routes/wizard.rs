@@ -117,6 +117,9 @@ async fn send(
 
 async fn discard(visit: Visit, Path((tenant, sync)): Path<(String, String)>, _form: Form) -> Answer {
     let tenant = visit.tenant(&tenant)?;
+    tenant
+        .require(Role::Editor)
+        .map_err(|error| visit.refuse(error))?;
     let opened = Opened::open(&tenant, &sync)
         .await
         .map_err(|error| visit.refuse(error))?;

@@ -101,7 +101,7 @@ pub(super) async fn post(visit: Visit, Path(tenant): Path<String>, form: Form) -
 
 /// What came of a beginning.
 enum Begun {
-    Work(Opened),
+    Work(Box<Opened>),
     /// There is a draft of the same already.
     Again(SyncName, Step),
     Wrong(Vec<Problem>),
@@ -169,7 +169,7 @@ async fn begin(tenant: &TenantService, chosen: &Objects) -> Result<Begun, Servic
     }
     let mut opened = Opened::begin(name, work);
     opened.save(tenant).await?;
-    Ok(Begun::Work(opened))
+    Ok(Begun::Work(Box::new(opened)))
 }
 
 fn definition(tenant: &TenantService, name: SyncName, object: &str, object_type: &str) -> SyncDefinition {
