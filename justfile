@@ -46,11 +46,10 @@ supported:
     cargo run -q -p landbridge-model --example supported > docs/supported.md
 
 # Every page of the console in every state, as pictures in target/screenshots, checked in a real browser: no sideways
-# scrolling, no breach of the Content Security Policy, no serious violation of accessibility. Needs node and
-# Debian's chromium (`apt-get install chromium`).
+# scrolling, no breach of the Content Security Policy, no serious violation of accessibility. Installs
+# Debian's chromium and node where they are missing.
 screenshots part='':
-    cargo run -q -p landbridge-control --example gallery -- target/gallery
-    cd tests/browser && npm ci --silent && node gallery.mjs ../../target/gallery ../../target/screenshots {{part}}
+    ./tests/browser/check {{part}}
 
 # A newcomer's first sync in a real browser, against a running demo, asserted on the two systems. Needs node and Debian's
 # chromium.

@@ -222,18 +222,14 @@ impl Sandbox {
         answer["records"].as_array().unwrap().clone()
     }
 
-    /// The object type id of a custom object type by its short name.
+    /// The object type id of a custom object type by its short name: a new one shows in the portal's list after a while.
     pub fn object_type(&self, name: &str) -> String {
-        let schemas = self.hubspot("GET", "/crm-object-schemas/2026-09/schemas", None);
-        let found = schemas["results"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|schema| schema["name"] == name);
-        found.unwrap_or_else(|| panic!("no type {name}"))["objectTypeId"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        wait_for(&format!("the object type {name} to show"), || {
+            let schemas = self.hubspot("GET", "/crm-object-schemas/2026-09/schemas", None);
+            let listed = schemas["results"].as_array()?;
+            let found = listed.iter().find(|schema| schema["name"] == name)?;
+            Some(found["objectTypeId"].as_str()?.to_owned())
+        })
     }
 
     /// A HubSpot record by its Salesforce id, with these properties.

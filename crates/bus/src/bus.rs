@@ -56,6 +56,14 @@ pub enum OpenError {
         /// What it said.
         source: Error,
     },
+    /// The server answers, and its JetStream does not.
+    #[error("JetStream at {url} does not answer; is the server overloaded, or its cluster without a leader?")]
+    Silent {
+        /// The server.
+        url: String,
+        /// What was waited for.
+        source: Error,
+    },
     /// Existing streams are set otherwise.
     #[error("existing streams are set otherwise than configured: {}; change the `bus` settings to what is there, or set `bus.reconfigure = true` to change the streams (retention and storage cannot be changed)", list(.0))]
     Mismatch(Vec<Mismatch>),
@@ -120,13 +128,7 @@ impl Bus {
                 metrics: Metrics::new(),
             }),
         };
-        bus.api()
-            .call_within::<serde_json::Value>(Duration::from_secs(5), "INFO".to_owned(), &())
-            .await
-            .map_err(|source| OpenError::NoJetStream {
-                url: without_credentials(url),
-                source,
-            })?;
+        bus.wait_for_jetstream(url).await?;
         bus.ensure_streams().await?;
         bus.ensure_installation().await?;
         info!(
@@ -135,6 +137,27 @@ impl Bus {
             "connected to the bus"
         );
         Ok(bus)
+    }
+
+    /// JetStream says at once that it is not there; a server that has just started, is busy, or elects a leader says
+    /// nothing for a while.
+    async fn wait_for_jetstream(&self, url: &str) -> Result<(), OpenError> {
+        let started = tokio::time::Instant::now();
+        loop {
+            let asked = self
+                .api()
+                .call_within::<serde_json::Value>(Duration::from_secs(5), "INFO".to_owned(), &())
+                .await;
+            let url = without_credentials(url);
+            match asked {
+                Ok(_) => return Ok(()),
+                Err(Error::Timeout) if started.elapsed() < self.inner.config.connect_timeout => {
+                    debug!(url, "JetStream does not answer yet");
+                }
+                Err(source @ Error::Timeout) => return Err(OpenError::Silent { url, source }),
+                Err(source) => return Err(OpenError::NoJetStream { url, source }),
+            }
+        }
     }
 
     /// Into how many shards this installation slices its tenants.

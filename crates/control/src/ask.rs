@@ -3,7 +3,9 @@
 //! Further questions are the model's own: `ListImports`, `ListFailures` and `Explain` of [`landbridge_model::ask`].
 
 use landbridge_bus::seal::Sealed;
-use landbridge_model::ask::{CallCount, HubSpotTest, ImportStatus, LiveStatus, Question, SalesforceTest};
+use landbridge_model::ask::{
+    CallBudget, CallCount, HubSpotTest, ImportStatus, LiveStatus, Question, SalesforceTest,
+};
 use landbridge_model::config::{SyncStatus, Tenant};
 use landbridge_model::sync::SyncDefinition;
 use landbridge_model::validate::Problem;
@@ -23,11 +25,14 @@ macro_rules! question {
 }
 
 mod dry_run;
+mod health;
 
 pub use dry_run::{
     CancelDryRun, CountMatching, DryRunPage, DryRunPart, DryRunProgress, DryRunRecords, DryRunReport,
     DryRunScope, DryRunStarted, DryRunState, LookupTotals, MatchingCount, StartDryRun,
 };
+
+pub use health::{AskHistory, HistoryStretch, ListParked, ParkedGroup, TenantHistory};
 
 /// It is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -227,6 +232,25 @@ pub struct CancelImport {
 }
 question!(CancelImport, "cancel-import", Done);
 
+/// Let an import stand: nothing more is read until it is resumed, what is on its way still arrives.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PauseImport {
+    /// Which import.
+    pub id: ImportId,
+}
+question!(PauseImport, "pause-import", Done);
+
+/// Let an import go on where it was. One that a person paused runs again; one that was cancelled or has failed is over,
+/// and another import goes on in its place.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ResumeImport {
+    /// Which import.
+    pub id: ImportId,
+    /// Who resumes it.
+    pub by: String,
+}
+question!(ResumeImport, "resume-import", StartedImport);
+
 // ---- failures
 
 /// Read refused records again, and try again.
@@ -241,6 +265,16 @@ pub struct RetryFailures {
     pub ids: Vec<SalesforceId>,
 }
 question!(RetryFailures, "retry-failures", Retried);
+
+/// Strike a failure off the list without another try: a person has seen it, and lets it be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DismissFailure {
+    /// Of which sync.
+    pub sync: SyncName,
+    /// The record; with it go the failures of its links.
+    pub id: SalesforceId,
+}
+question!(DismissFailure, "dismiss-failure", Done);
 
 /// How many records are read again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -260,7 +294,7 @@ pub struct ListHeld {
 question!(ListHeld, "held", Vec<HeldEntry>);
 
 /// A delete that is held.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HeldEntry {
     /// Of which sync.
     pub sync: SyncName,
@@ -426,6 +460,15 @@ pub struct TenantStatus {
     pub salesforce_calls: Vec<CallCount>,
     /// Calls to HubSpot since its worker took the tenant.
     pub hubspot_calls: Vec<CallCount>,
+    /// Changes that were written to HubSpot in the last hour, to five minutes.
+    #[serde(default)]
+    pub carried_last_hour: u64,
+    /// The org's daily calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salesforce_budget: Option<CallBudget>,
+    /// The portal's daily calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hubspot_budget: Option<CallBudget>,
     /// What people should know.
     pub notes: Vec<String>,
 }

@@ -9,8 +9,15 @@ mod audit;
 mod connected;
 mod connections;
 mod entry;
+mod failures;
 mod form;
+mod health;
+mod imports;
+mod listing;
+mod live;
 mod people;
+mod records;
+mod start_import;
 mod summary;
 mod sync;
 mod tenants;
@@ -25,17 +32,25 @@ use axum::response::Response;
 use crate::console::{CONTENT_SECURITY_POLICY, assets};
 use crate::service::Service;
 
+pub(crate) use form::Form;
+pub(crate) use visit::{Answer, Refusal, Visit};
+
 /// The console's pages. Serve it beside [`crate::http::router`], with the same connection information.
 pub fn router(service: Service) -> Router {
     let pages = Router::new()
         .merge(entry::routes())
-        .merge(wizard::routes())
         .merge(tenants::routes())
         .merge(connected::routes())
         .merge(connections::routes())
         .merge(sync::routes())
         .merge(audit::routes())
         .merge(people::routes())
+        .merge(wizard::routes())
+        .merge(failures::routes())
+        .merge(health::routes())
+        .merge(imports::routes())
+        .merge(records::routes())
+        .merge(start_import::routes())
         .fallback(visit::nothing_here)
         .layer(from_fn(headers))
         .with_state(service);

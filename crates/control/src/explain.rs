@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use landbridge_bus::{Filter, StreamName};
-use landbridge_model::ask::{Explain, Story, StoryLine};
+use landbridge_model::ask::{Explain, LatestOutcome, Story, StoryLine};
 use landbridge_model::{
     Envelope, Failure, LinkOutcome, LinkVerdict, Outcome, Purpose, RecordOutcome, SalesforceId, StageKind,
     TenantId,
@@ -42,11 +42,12 @@ pub(crate) async fn explain(
         remembered(context, tenant, ask.id),
         futures::future::join_all(asked),
     );
-    let mut lines = reported.map_err(unavailable)?;
+    let (mut lines, latest) = reported.map_err(unavailable)?;
     lines.extend(remembered.map_err(unavailable)?);
     lines.extend(told.into_iter().flatten());
     Ok(Story {
         lines: in_order(lines),
+        latest,
     })
 }
 
@@ -78,17 +79,18 @@ async fn reported(
     context: &ShardContext,
     tenant: &TenantId,
     id: SalesforceId,
-) -> Result<Vec<StoryLine>, StageError> {
+) -> Result<(Vec<StoryLine>, Option<LatestOutcome>), StageError> {
     let filter = Filter::tenant(StreamName::Outcomes, context.shard, tenant);
     let mut pages = context.hub.bus().pages(&filter);
     let deadline = Instant::now() + SEARCH;
-    let mut lines = Vec::new();
+    let (mut lines, mut latest) = (Vec::new(), None);
     while let Some(page) = pages.next().await? {
         for report in page
             .iter()
             .filter_map(|stored| Report::decode(&stored.payload).ok())
         {
             lines.extend(of_report(&report, id));
+            latest = verdict(&report, id, latest);
         }
         if Instant::now() > deadline {
             let newest = page
@@ -102,7 +104,24 @@ async fn reported(
             break;
         }
     }
-    Ok(lines)
+    Ok((lines, latest))
+}
+
+/// What last became of the record, after one report more. The HubSpot record stays known when a verdict names none.
+fn verdict(report: &Report, id: SalesforceId, before: Option<LatestOutcome>) -> Option<LatestOutcome> {
+    let ReportBody::Records(records) = &report.body else {
+        return before;
+    };
+    if report.envelope.purpose == Purpose::Compare {
+        return before;
+    }
+    let of_record = records.iter().rfind(|record| record.id == id);
+    let Some(record) = of_record else { return before };
+    Some(LatestOutcome {
+        outcome: record.outcome,
+        at_ms: report.at_ms,
+        hubspot_id: record.hubspot_id.or(before.and_then(|before| before.hubspot_id)),
+    })
 }
 
 /// What one report says of the record.

@@ -4,9 +4,9 @@ use futures::{StreamExt, TryStreamExt};
 use landbridge_model::ask::{FailureEntry, ListFailures};
 use landbridge_model::{Envelope, Purpose, SalesforceId, Source, SyncName, TenantId};
 use landbridge_stage::ShardContext;
-use landbridge_wire::{AskError, FailedRecord, Reread};
+use landbridge_wire::{AskError, AskErrorCode, FailedRecord, Reread};
 
-use crate::ask::{Repair, Retried, RetryFailures};
+use crate::ask::{DismissFailure, Done, Repair, Retried, RetryFailures};
 use crate::shard::unavailable;
 
 /// Wishes stored at once: each has a subject of its own.
@@ -34,6 +34,7 @@ pub(crate) async fn list(
 
 fn entry(failed: FailedRecord) -> FailureEntry {
     FailureEntry {
+        run: failed.envelope.run,
         sync: failed.envelope.sync,
         id: failed.id,
         version: failed.version,
@@ -75,6 +76,31 @@ pub(crate) async fn retry(
         "a person asked to retry its failure",
     )
     .await
+}
+
+/// Strikes a record's failures off the list.
+pub(crate) async fn dismiss(
+    context: &ShardContext,
+    tenant: &TenantId,
+    ask: &DismissFailure,
+) -> Result<Done, AskError> {
+    let failures = context
+        .hub
+        .failures(tenant, Some(&ask.sync))
+        .await
+        .map_err(unavailable)?;
+    let found = failures.into_iter().filter(|failed| failed.id == ask.id);
+    let links: Vec<Option<String>> = found.map(|failed| failed.link_field).collect();
+    if links.is_empty() {
+        let what = format!("{} has no failure in {}", ask.id, ask.sync);
+        return Err(AskError::new(AskErrorCode::NotFound, what));
+    }
+    for link in &links {
+        let link = link.as_deref();
+        let forgotten = context.hub.forget_failure(tenant, &ask.sync, ask.id, link).await;
+        forgotten.map_err(unavailable)?;
+    }
+    Ok(Done {})
 }
 
 /// Asks for records to be read again and written whatever was written before.

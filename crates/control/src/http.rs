@@ -24,6 +24,7 @@ mod revisions;
 mod session;
 mod syncs;
 mod tenants;
+mod waiting;
 
 use axum::Router;
 use axum::http::{HeaderValue, header};
@@ -37,11 +38,13 @@ use utoipa_axum::routes;
 use crate::service::{Service, ServiceError};
 pub use access::{PasswordRequest, SignInRequest};
 pub use extract::address_of;
+pub(crate) use imports::csv_file;
 pub use imports::{CountRequest, ImportRequest};
 pub use problem::{Problem, ProblemDocument};
 pub use records::RepairRequest;
 pub use session::Session;
 pub use syncs::ApplyRequest;
+pub use waiting::{Allocation, HeldRequest};
 
 /// The REST API with its document. Any control may serve it: it asks the owner of each tenant's shard.
 ///
@@ -78,6 +81,7 @@ async fn unknown() -> Problem {
 fn api(service: Option<&Service>) -> (Router<Service>, OpenApi) {
     let mut signed_in = OpenApiRouter::new()
         .merge(tenants::routes())
+        .merge(waiting::routes())
         .merge(connections::routes())
         .merge(syncs::routes())
         .merge(revisions::routes())

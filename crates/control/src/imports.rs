@@ -2,15 +2,15 @@
 
 use landbridge_model::ask::{ImportStatus, ListImports};
 use landbridge_model::config::{Import, ImportWish, SyncStatus};
-use landbridge_model::{ImportId, LinkOutcome, Outcome, RunId, SyncName, TenantId};
+use landbridge_model::{LinkOutcome, Outcome, RunId, SyncName, TenantId};
 use landbridge_stage::StageError;
 use landbridge_wire::{AskError, AskErrorCode, RunPhase};
 
-use crate::ask::{CancelImport, Done, StartImports, StartedImport, StartedImports};
-use crate::definitions;
 use crate::lanes;
 use crate::ledger::{Assessment, RunAccount};
 use crate::shard::{ControlShard, unavailable};
+
+mod wishes;
 
 /// How long after its end an import's records are still kept, for links that arrive late, in milliseconds.
 const CLOSE_AFTER_MS: i64 = 30_000;
@@ -75,6 +75,9 @@ fn state(
             }
         }
         _ if import.wish == ImportWish::Cancel => "Canceled",
+        // What is all on the bus only has to arrive.
+        RunPhase::Ended if around.stopped.is_none() => "Running",
+        _ if import.wish == ImportWish::Pause => "Paused",
         _ if around.stopped.is_some() => "Paused",
         RunPhase::Queued => "Queued",
         RunPhase::Counting => "Counting",
@@ -200,12 +203,14 @@ impl ControlShard {
             return Some(why);
         }
         let sync = config.sync(tenant, sync)?;
-        let is_suspended = sync.status == SyncStatus::Suspended;
-        is_suspended.then(|| {
-            sync.reason
-                .clone()
-                .unwrap_or_else(|| "the sync is suspended".to_owned())
-        })
+        match sync.status {
+            SyncStatus::Draft | SyncStatus::Active => None,
+            SyncStatus::Paused => Some("its sync is paused; it goes on when the sync is resumed".to_owned()),
+            SyncStatus::Suspended => {
+                let reason = sync.reason.clone();
+                Some(reason.unwrap_or_else(|| "the sync is suspended".to_owned()))
+            }
+        }
     }
 
     /// Looks after imports that the extractor has done with: notes their end, and lets go of records of those that
@@ -249,92 +254,6 @@ impl ControlShard {
             last.is_some_and(|last| now_ms - last > CLOSE_AFTER_MS)
         })
     }
-
-    /// Starts an import of each sync; none when any of them has a problem.
-    pub(crate) async fn start_imports(
-        &self,
-        tenant: &TenantId,
-        ask: StartImports,
-    ) -> Result<StartedImports, AskError> {
-        let resolved = definitions::resolve_stored(self, tenant, &ask.syncs).await?;
-        if resolved.iter().any(|sync| !sync.problems.is_empty()) {
-            return Ok(StartedImports {
-                imports: Vec::new(),
-                problems: resolved,
-            });
-        }
-        let mut imports = Vec::new();
-        for sync in resolved {
-            let id = self.new_import_id()?;
-            let import = Import {
-                id: id.clone(),
-                tenant: tenant.clone(),
-                sync: sync.name.clone(),
-                revision: sync.revision,
-                wish: ImportWish::Run,
-                overwrite: ask.overwrite,
-                started_by: ask.started_by.clone(),
-                started_ms: self.context.hub.now_ms(),
-            };
-            let stored = self
-                .context
-                .config
-                .change_import(tenant, &id, |_| {
-                    Ok::<_, std::convert::Infallible>(Some(import.clone()))
-                })
-                .await;
-            stored
-                .map_err(unavailable)?
-                .unwrap_or_else(|never| match never {});
-            imports.push(StartedImport { sync: sync.name, id });
-        }
-        Ok(StartedImports {
-            imports,
-            problems: Vec::new(),
-        })
-    }
-
-    /// `imp-<date>-<time>-<four letters or digits>`, in UTC.
-    fn new_import_id(&self) -> Result<ImportId, AskError> {
-        let internal = |error: String| AskError::new(AskErrorCode::Internal, error);
-        let now = jiff::Timestamp::from_millisecond(self.context.hub.now_ms());
-        let now = now.map_err(|error| internal(error.to_string()))?;
-        ImportId::new(&import_id(now, rand::random())).map_err(|error| internal(error.to_string()))
-    }
-
-    /// Stops an import's reading.
-    pub(crate) async fn cancel_import(
-        &self,
-        tenant: &TenantId,
-        ask: &CancelImport,
-    ) -> Result<Done, AskError> {
-        let not_found = || {
-            AskError::new(
-                AskErrorCode::NotFound,
-                format!("{tenant} has no import {}", ask.id),
-            )
-        };
-        let changed = self
-            .context
-            .config
-            .change_import(tenant, &ask.id, |stored| match stored {
-                Some(import) if import.wish == ImportWish::Cancel => Ok(None),
-                Some(import) => Ok(Some(Import {
-                    wish: ImportWish::Cancel,
-                    ..import
-                })),
-                None => Err(not_found()),
-            })
-            .await;
-        changed.map_err(unavailable)?.map(|_| Done {})
-    }
-}
-
-fn import_id(now: jiff::Timestamp, random: u32) -> String {
-    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let letter = |place: u32| char::from(ALPHABET[(random >> (5 * place)) as usize % ALPHABET.len()]);
-    let tail: String = (0..4).map(letter).collect();
-    format!("imp-{}-{tail}", now.strftime("%Y%m%d-%H%M%S"))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 mod compact;
 mod compare;
 mod dry_run;
+mod history;
 mod links;
 mod rate;
 mod records;
@@ -22,6 +23,7 @@ use landbridge_wire::Report;
 pub use compare::CompareAccount;
 pub use dry_run::DryRunAccount;
 pub(crate) use dry_run::{Coming, Lookup, Present, SHOWN_MAX};
+pub use history::{History, Series, Stretch};
 pub use links::LinkAccount;
 pub use rate::Rate;
 pub use records::{Assessment, InFlight, Mark, RecordAccount};

@@ -20,6 +20,7 @@ mod dry_run;
 mod explain;
 mod failures;
 mod find;
+mod health;
 mod held;
 pub mod http;
 mod imports;

@@ -32,6 +32,7 @@ mod syncs;
 mod tenants;
 mod tokens;
 mod users;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -33,6 +33,7 @@ impl ControlShard {
             tenant: tenant_id.to_string(),
             suspended: tenant.suspended.clone(),
             latency: self.latency(tenant_id),
+            carried_last_hour: self.carried_last_hour(tenant_id),
             ..TenantStatus::default()
         };
         for (stage, answer) in [
@@ -48,7 +49,10 @@ impl ControlShard {
         }
         let extractor = extractor.unwrap_or_default();
         status.salesforce_calls.clone_from(&extractor.calls);
-        status.hubspot_calls = loader.unwrap_or_default().calls;
+        status.salesforce_budget = extractor.budget;
+        let loader = loader.unwrap_or_default();
+        status.hubspot_calls = loader.calls;
+        status.hubspot_budget = loader.budget;
         status.syncs = self.sync_lines(tenant_id, &extractor);
         self.count_waiting(tenant_id, &mut status)
             .await
@@ -74,6 +78,26 @@ impl ControlShard {
             median_ms: histogram.quantile(0.5),
             p99_ms: histogram.quantile(0.99),
         }
+    }
+
+    fn carried_last_hour(&self, tenant: &TenantId) -> u64 {
+        let since = self.context.hub.now_ms() - 3_600_000;
+        let ledger = self.ledger();
+        let Some(account) = ledger.tenant(tenant) else {
+            return 0;
+        };
+        let stretches = account.history().minutes.stretches();
+        let recent = stretches.filter(|(begin_ms, _)| *begin_ms >= since);
+        let written = [Outcome::Created, Outcome::Updated, Outcome::Deleted];
+        recent
+            .map(|(_, stretch)| {
+                let outcomes = Outcome::ALL.into_iter().zip(stretch.outcomes);
+                outcomes
+                    .filter(|(outcome, _)| written.contains(outcome))
+                    .map(|(_, count)| count)
+                    .sum::<u64>()
+            })
+            .sum()
     }
 
     fn sync_lines(&self, tenant: &TenantId, extractor: &StageStatus) -> Vec<SyncLine> {

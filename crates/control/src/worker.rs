@@ -11,13 +11,14 @@ use landbridge_wire::{Ask, AskError, AskErrorCode};
 use serde::{Deserialize, Serialize};
 
 use crate::ask::{
-    ApplySyncs, AskTenant, CancelDryRun, CancelImport, CountMatching, DryRunPage, DryRunState, EditSyncs,
-    FindByHubSpotId, ListHeld, PutTenant, RemoveSyncs, RemoveTenant, Repair, RetryFailures, SetSyncs,
-    StartDryRun, StartImports, StartVerify, TestConnections, VerifyState,
+    ApplySyncs, AskHistory, AskTenant, CancelDryRun, CancelImport, CountMatching, DismissFailure, DryRunPage,
+    DryRunState, EditSyncs, FindByHubSpotId, ListHeld, ListParked, PauseImport, PutTenant, RemoveSyncs,
+    RemoveTenant, Repair, ResumeImport, RetryFailures, SetSyncs, StartDryRun, StartImports, StartVerify,
+    TestConnections, VerifyState,
 };
 use crate::service::{OidcSettings, ServiceError};
 use crate::shard::ControlShard;
-use crate::{definitions, explain, failures, find, held};
+use crate::{definitions, explain, failures, find, health, held};
 
 /// How often imports that the extractor has done with are looked at.
 const LOOK_AFTER: Duration = Duration::from_secs(2);
@@ -150,10 +151,15 @@ impl Worker for Control {
             StartImports::SERVICE => answer_with(&shard.start_imports(tenant, parse_ask(&ask)?).await?),
             ListImports::SERVICE => answer_with(&shard.list_imports(tenant, &parse_ask(&ask)?).await?),
             CancelImport::SERVICE => answer_with(&shard.cancel_import(tenant, &parse_ask(&ask)?).await?),
+            PauseImport::SERVICE => answer_with(&shard.pause_import(tenant, &parse_ask(&ask)?).await?),
+            ResumeImport::SERVICE => answer_with(&shard.resume_import(tenant, &parse_ask(&ask)?).await?),
             ListFailures::SERVICE => answer_with(&failures::list(context, tenant, &parse_ask(&ask)?).await?),
             RetryFailures::SERVICE => answer_with(&failures::retry(context, tenant, parse_ask(&ask)?).await?),
             ListHeld::SERVICE => answer_with(&held::list(context, tenant, &parse_ask(&ask)?).await?),
             DecideHeld::SERVICE => answer_with(&held::decide(context, tenant, parse_ask(&ask)?).await?),
+            DismissFailure::SERVICE => {
+                answer_with(&failures::dismiss(context, tenant, &parse_ask(&ask)?).await?)
+            }
             Repair::SERVICE => answer_with(&failures::repair(context, tenant, parse_ask(&ask)?).await?),
             Explain::SERVICE => answer_with(&explain::explain(context, tenant, &parse_ask(&ask)?).await?),
             StartVerify::SERVICE => answer_with(&shard.start_verify(tenant, &parse_ask(&ask)?)?),
@@ -165,6 +171,8 @@ impl Worker for Control {
             CountMatching::SERVICE => {
                 answer_with(&definitions::count_matching(&shard, tenant, &parse_ask(&ask)?).await?)
             }
+            AskHistory::SERVICE => answer_with(&shard.tenant_history(tenant).await?),
+            ListParked::SERVICE => answer_with(&health::parked(context, tenant).await?),
             AskTenant::SERVICE => answer_with(&shard.tenant_status(tenant).await?),
             other => {
                 let what =

@@ -173,13 +173,8 @@ fn status(shard: &Arc<Shard>, tenant: &TenantId) -> StageStatus {
                 refused: client.calls().refused(family),
             })
             .collect();
-        if let Some(usage) = client.governor().usage() {
-            status.notes.push(format!(
-                "{} of the org's {} daily API calls are used",
-                usage.used, usage.allowed
-            ));
-        }
     }
+    status.budget = shard.orgs.budget(tenant);
     let live = shard.live.lock();
     status.live = live
         .iter()

@@ -35,6 +35,9 @@ pub struct ImportCheckpoint {
     pub job: Option<JobPoint>,
     /// Rows of jobs that were given up; they are on the bus too.
     pub rows_before: u64,
+    /// Rows of the job that the import put on the bus which this one goes on with: they are counted there.
+    #[serde(default)]
+    pub rows_elsewhere: u64,
     /// Jobs that were given up.
     pub given_up: u32,
     /// Rows of the catch-up on the bus.
@@ -99,14 +102,39 @@ impl ImportCheckpoint {
     /// Rows on the bus.
     #[must_use]
     pub fn rows(&self) -> u64 {
-        let job = self.job.as_ref().map_or(0, |job| job.position.rows);
-        self.rows_before + job + self.rows_caught_up
+        self.rows_before + self.rows_of_job() + self.rows_caught_up
     }
 
-    /// Salesforce's own number of rows, once known.
+    fn rows_of_job(&self) -> u64 {
+        let read = self.job.as_ref().map_or(0, |job| job.position.rows);
+        read.saturating_sub(self.rows_elsewhere)
+    }
+
+    /// Salesforce's own number of rows, once known; without those of an import that this one goes on with.
     #[must_use]
     pub fn total(&self) -> Option<u64> {
-        self.job.as_ref().and_then(|job| job.total)
+        let total = self.job.as_ref().and_then(|job| job.total);
+        total.map(|total| total.saturating_sub(self.rows_elsewhere))
+    }
+
+    /// Where an import begins that goes on with this one, which was cancelled or has failed. The fence stays: what
+    /// has changed since is read at the end, as this one would have read it. `None` when this one has read nothing, or
+    /// all: then the other begins anew.
+    #[must_use]
+    pub fn successor(self) -> Option<Self> {
+        let is_open = matches!(self.end, Some(ImportEnd::Canceled | ImportEnd::Failed(_)));
+        self.org_id.filter(|_| is_open)?;
+        // A job that had not collected its rows was stopped with its import.
+        let job = self.job.filter(|job| job.total.is_some());
+        Some(Self {
+            rows_elsewhere: job.as_ref().map_or(0, |job| job.position.rows),
+            job,
+            rows_before: 0,
+            given_up: 0,
+            rows_caught_up: 0,
+            end: None,
+            ..self
+        })
     }
 
     /// An import that has ended before anything was read.
@@ -119,6 +147,7 @@ impl ImportCheckpoint {
             fence: Timestamp::UNIX_EPOCH,
             job: None,
             rows_before: 0,
+            rows_elsewhere: 0,
             given_up: 0,
             rows_caught_up: 0,
             end: Some(end),
@@ -128,8 +157,10 @@ impl ImportCheckpoint {
     /// Gives the job up: its results are gone, or not what was announced. Its rows on the bus stay valid; another
     /// job reads all rows once more.
     pub fn give_job_up(&mut self) {
-        if let Some(job) = self.job.take() {
-            self.rows_before += job.position.rows;
+        let rows = self.rows_of_job();
+        if self.job.take().is_some() {
+            self.rows_before += rows;
+            self.rows_elsewhere = 0;
             self.given_up += 1;
         }
     }
@@ -210,10 +241,53 @@ mod tests {
             fence: Timestamp::UNIX_EPOCH,
             job: None,
             rows_before: 0,
+            rows_elsewhere: 0,
             given_up: 0,
             rows_caught_up: 0,
             end: None,
         }
+    }
+
+    #[test]
+    fn an_import_is_gone_on_with_from_where_it_was() {
+        let mut stopped = checkpoint();
+        assert_eq!(stopped.clone().successor(), None, "it runs yet");
+        stopped.end = Some(ImportEnd::Canceled);
+        stopped.rows_before = 3;
+        stopped.given_up = 2;
+        stopped.job = Some(JobPoint {
+            id: "750".into(),
+            created: Timestamp::UNIX_EPOCH,
+            total: Some(10),
+            position: Position {
+                rows: 4,
+                ..Position::default()
+            },
+        });
+        let mut next = stopped.clone().successor().unwrap();
+        assert_eq!(
+            (next.step(), next.rows(), next.total(), next.given_up, next.fence),
+            (ImportStep::Download, 0, Some(6), 0, stopped.fence)
+        );
+        next.job.as_mut().unwrap().position.rows = 7;
+        assert_eq!(next.rows(), 3);
+        next.give_job_up();
+        assert_eq!(
+            (next.rows(), next.total(), next.step()),
+            (3, None, ImportStep::CreateJob)
+        );
+
+        let mut collecting = stopped.clone();
+        collecting.job.as_mut().unwrap().total = None;
+        assert_eq!(collecting.successor().unwrap().step(), ImportStep::CreateJob);
+        let complete = ImportCheckpoint {
+            end: Some(ImportEnd::Complete),
+            ..stopped
+        };
+        assert_eq!(complete.successor(), None);
+        let name = SyncName::new("vehicles").unwrap();
+        let unread = ImportCheckpoint::ended(name, Revision(1), ImportEnd::Canceled);
+        assert_eq!(unread.successor(), None, "it had not even signed in");
     }
 
     #[test]

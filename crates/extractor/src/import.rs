@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use landbridge_model::config::{Import, ImportWish, Sync, SyncStatus};
 use landbridge_model::{Envelope, Purpose, RunId, Source, StageKind, SyncKey};
+use landbridge_stage::StageError;
 use landbridge_wire::{Report, ReportBody, RunPhase, RunProgress};
 use tracing::Instrument;
 
@@ -43,7 +44,7 @@ pub struct Importer {
 enum Interruption {
     /// A person cancelled the import.
     Canceled,
-    /// The sync is paused, or its tenant suspended.
+    /// A person paused the import or its sync, or the tenant is suspended.
     Paused,
 }
 
@@ -217,6 +218,10 @@ impl Importer {
         let mut outlet = Outlet::new(&self.shard, &reader.client, &plan, Source::Import, run);
         outlet.envelope.force = self.import.overwrite;
         let org_id = reader.client.org_id().await?;
+        let stored = match stored {
+            Some(stored) => Some(stored),
+            None => self.predecessors().await?,
+        };
         let checkpoint = match stored {
             Some(known) if known.org_id.is_some_and(|known| known != org_id) => {
                 let expected = known.org_id.map(|id| id.to_string()).unwrap_or_default();
@@ -240,6 +245,7 @@ impl Importer {
                 fence: self.rule.horizon(reader.org_now().await?),
                 job: None,
                 rows_before: 0,
+                rows_elsewhere: 0,
                 given_up: 0,
                 rows_caught_up: 0,
                 end: None,
@@ -254,11 +260,27 @@ impl Importer {
         Ok(go)
     }
 
-    /// Ends the import because a person wants it to.
+    /// Where the import was that this one goes on with, if it goes on with one that has read anything.
+    async fn predecessors(&self) -> Result<Option<ImportCheckpoint>, Trouble> {
+        let Some(id) = &self.import.continues else {
+            return Ok(None);
+        };
+        let found = self.shard.checkpoints.import(&self.import.tenant, id).await?;
+        // It is cancelled, and this worker's other task is about to say so.
+        if found.as_ref().is_some_and(|found| found.end.is_none()) {
+            let what = format!("{id}, which this import goes on with, has not stopped yet");
+            return Err(StageError::worker(what).into());
+        }
+        Ok(found.and_then(ImportCheckpoint::successor))
+    }
+
+    /// Ends the import because a person wants it to. What Salesforce has collected stays there for a week, for an
+    /// import that goes on with this one; a job that still collects is stopped.
     async fn cancel(&self, stored: Option<ImportCheckpoint>) -> Result<Ended, Trouble> {
         self.announce(RunPhase::Canceled, None).await?;
         self.put_end(stored.clone(), ImportEnd::Canceled).await?;
         let job = stored.and_then(|checkpoint| checkpoint.job);
+        let job = job.filter(|job| job.total.is_none());
         if let (Some(job), Ok(client)) = (job, self.shard.orgs.client(&self.key.tenant).await) {
             // Tidiness only: Salesforce drops what is left after a week.
             let aborted = client.abort_job(&job.id).await;
@@ -337,8 +359,10 @@ impl Importer {
         let wish = config
             .import(&self.import.tenant, &self.import.id)
             .map(|import| import.wish);
-        if wish != Some(ImportWish::Run) {
-            return Some(Interruption::Canceled);
+        match wish {
+            Some(ImportWish::Run) => {}
+            Some(ImportWish::Pause) => return Some(Interruption::Paused),
+            Some(ImportWish::Cancel) | None => return Some(Interruption::Canceled),
         }
         let suspended = config
             .tenant(&self.key.tenant)

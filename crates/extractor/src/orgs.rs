@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use landbridge_model::TenantId;
+use landbridge_model::ask::CallBudget;
 use landbridge_model::config::{SalesforceCredentials, Tenant};
 use landbridge_salesforce::{
     Admission, ApiUsage, Client, ClientConfig, DailyBudget, Family, Flow, Governor, SalesforceError, Secret,
@@ -36,7 +37,7 @@ struct Known {
     client: Client,
     credentials: SalesforceCredentials,
     login_url: String,
-    daily_calls: Option<u64>,
+    metered: Arc<Metered>,
     looked: Option<Instant>,
 }
 
@@ -81,9 +82,10 @@ impl Orgs {
         let tenant = self.tenant(id)?;
         let connection = &tenant.salesforce;
         let known = self.known.lock().get(id).cloned();
-        let same_place = |known: &Known| {
-            known.login_url == connection.login_url && known.daily_calls == connection.daily_calls
-        };
+        let same_place = |known: &Known| known.login_url == connection.login_url;
+        if let Some(known) = &known {
+            known.metered.budget.allow_own_calls(connection.daily_calls);
+        }
         if let Some(known) = &known
             && same_place(known)
             && known
@@ -97,15 +99,17 @@ impl Orgs {
             .open::<SalesforceCredentials>(id, Side::Salesforce)
             .await?;
         let credentials = opened.ok_or_else(|| Trouble::NoCredentials(id.clone()))?;
-        let client = match known {
-            Some(known) if same_place(&known) && known.credentials == credentials => known.client,
+        let (client, metered) = match known {
+            Some(known) if same_place(&known) && known.credentials == credentials => {
+                (known.client, known.metered)
+            }
             _ => self.make(&tenant, &credentials)?,
         };
         let entry = Known {
             client: client.clone(),
             credentials,
             login_url: connection.login_url.clone(),
-            daily_calls: connection.daily_calls,
+            metered,
             looked: Some(Instant::now()),
         };
         self.known.lock().insert(id.clone(), entry);
@@ -123,6 +127,20 @@ impl Orgs {
     #[must_use]
     pub fn made(&self, id: &TenantId) -> Option<Client> {
         self.known.lock().get(id).map(|known| known.client.clone())
+    }
+
+    /// How a tenant's daily calls stand, once an answer of its org has told.
+    #[must_use]
+    pub fn budget(&self, id: &TenantId) -> Option<CallBudget> {
+        let metered = self.known.lock().get(id).map(|known| known.metered.clone())?;
+        let usage = metered.budget.usage()?;
+        Some(CallBudget {
+            limit: usage.allowed,
+            used: usage.used,
+            own: Some(metered.budget.own_calls()),
+            allocated: metered.budget.allocated(usage),
+            reserved: usage.allowed.saturating_sub(metered.budget.limit(usage)),
+        })
     }
 
     fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, Trouble> {
@@ -149,7 +167,11 @@ impl Orgs {
         Ok(())
     }
 
-    fn make(&self, tenant: &Tenant, credentials: &SalesforceCredentials) -> Result<Client, Trouble> {
+    fn make(
+        &self,
+        tenant: &Tenant,
+        credentials: &SalesforceCredentials,
+    ) -> Result<(Client, Arc<Metered>), Trouble> {
         let login_url = tenant.salesforce.login_url.parse().map_err(|error| {
             let address = &tenant.salesforce.login_url;
             SalesforceError::Setting(format!(
@@ -182,11 +204,11 @@ impl Orgs {
         config.silence_timeout = self.settings.call_timeout;
         config.retry = self.settings.retry.clone();
         let budget = DailyBudget::new(1.0 - RESERVE).with_own_calls(tenant.salesforce.daily_calls);
-        let metered = Metered {
+        let metered = Arc::new(Metered {
             budget,
             metrics: self.metrics.clone(),
-        };
-        Ok(Client::with_governor(config, Arc::new(metered))?)
+        });
+        Ok((Client::with_governor(config, metered.clone())?, metered))
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use landbridge_model::config::ImportWish;
 use landbridge_model::{ImportId, StageKind, SyncKey, TenantId};
 use landbridge_stage::{ShardContext, StageError, Worker};
 use landbridge_wire::{Ask, AskError};
@@ -50,7 +49,6 @@ pub fn wanted(context: &ShardContext) -> HashSet<Job> {
         for import in context.config.imports(&tenant.id) {
             // A cancelled import still has to say so; it ends at once if it has said so before.
             jobs.insert(Job::Import(tenant.id.clone(), import.id.clone()));
-            debug_assert!(matches!(import.wish, ImportWish::Run | ImportWish::Cancel));
         }
         if tenant.suspended.is_some() {
             continue;

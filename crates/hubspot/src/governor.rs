@@ -224,6 +224,8 @@ pub struct Usage {
     pub daily_limit: Option<u32>,
     /// Calls made today by all apps, as far as we know.
     pub daily_spent: u32,
+    /// The part of the day's calls that imports leave to others, from 0 to 1.
+    pub daily_reserve: f64,
     /// Calls in flight.
     pub in_flight: usize,
     /// How long from now ordinary calls stand still, when they do.

@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, with help that shows how.
 
 mod access;
+mod imports;
 mod operator;
 
 use std::net::SocketAddr;
@@ -11,10 +12,10 @@ use landbridge_model::StageKind;
 use landbridge_sandbox::Limits;
 
 pub use access::{GrantArgs, TokenCommand, TokenCreateArgs, UserAddArgs, UserCommand, UserPasswordArgs};
+pub use imports::{ImportCommand, ImportListArgs, ImportOneArgs, ImportStartArgs, ImportWatchArgs};
 pub use operator::{
     ConnectionCommand, ExplainArgs, FailuresCommand, FailuresListArgs, FailuresRetryArgs, FailuresShowArgs,
-    HeldCommand, HeldDecideArgs, HeldListArgs, ImportCancelArgs, ImportCommand, ImportListArgs,
-    ImportStartArgs, ImportWatchArgs, OperatorCommand, StatusArgs, SyncCommand, SyncDryRunArgs,
+    HeldCommand, HeldDecideArgs, HeldListArgs, OperatorCommand, StatusArgs, SyncCommand, SyncDryRunArgs,
     SyncExportArgs, SyncFilesArgs, SyncListArgs, SyncNamesArgs, SyncRemoveArgs, TenantAddArgs, TenantArg,
     TenantCommand, TenantRemoveArgs, VerifyArgs,
 };
@@ -65,8 +66,8 @@ pub struct GlobalArgs {
         hide_env_values = true
     )]
     pub nats: Option<String>,
-    /// Ask a control over its REST API instead of the bus, such as https://landbridge.acme.example; goes before --nats.
-    /// Its token is taken from LANDBRIDGE_TOKEN.
+    /// Ask a control over its REST API instead of the bus, such as `https://landbridge.acme.example`; goes before
+    /// --nats. Its token is taken from LANDBRIDGE_TOKEN.
     #[arg(long, global = true, value_name = "URL", env = "LANDBRIDGE_SERVER")]
     pub server: Option<String>,
     /// How lists and statuses are printed.

@@ -6,6 +6,7 @@ mod explain;
 mod failures;
 mod held;
 mod import;
+mod noted;
 mod remote;
 mod secret;
 mod status;
@@ -76,8 +77,12 @@ impl Context {
         patience: Duration,
     ) -> Result<Q::Answer, CommandError> {
         match &self.installation {
-            Installation::Bus { hub, .. } => {
-                Ok(hub.ask(StageKind::Control, tenant, question, patience).await?)
+            Installation::Bus { hub, service, .. } => {
+                let answer = hub.ask(StageKind::Control, tenant, question, patience).await?;
+                if let Some((action, subject)) = noted::of(tenant, question) {
+                    service.note(&local(), tenant, &action, &subject).await?;
+                }
+                Ok(answer)
             }
             Installation::Server(remote) => remote.ask(tenant, question).await,
         }

@@ -81,7 +81,9 @@ fn say_where(world: &World, screen: &Screen) {
     let Some(address) = world.control_address() else {
         return;
     };
-    screen.line(&format!("  The console is at  http://{address}"));
+    screen.line(&format!(
+        "  The console is at http://{address}, its REST API at http://{address}/api/docs"
+    ));
     screen.line(&format!(
         "  Sign in as demo, with the password {}",
         world.password()
@@ -96,7 +98,6 @@ fn say_where(world: &World, screen: &Screen) {
         "  Salesforce's side answers to the client {} with the secret {}",
         access.salesforce.client_id, access.salesforce.client_secret
     ));
-    screen.line(&format!("  The REST API is at http://{address}/api/docs"));
 }
 
 fn interrupted(screen: &Screen) -> ExitCode {
@@ -116,7 +117,7 @@ async fn play(world: &mut World, screen: &Screen) -> anyhow::Result<bool> {
     let imports = imports::start(world).await?;
     world.activate().await?;
     screen.line("The syncs are on. People in the org keep working while the import runs:");
-    let (made, imported) = tokio::try_join!(edits::make(&user, &arrivals), async {
+    let (made, ()) = tokio::try_join!(edits::make(&user, &arrivals), async {
         imports::watch(world, &imports, &arrivals, screen).await
     })?;
     screen.line(&format!(
@@ -125,6 +126,7 @@ async fn play(world: &mut World, screen: &Screen) -> anyhow::Result<bool> {
     let took = settle(world, &arrivals, screen).await?;
     let status = status(world).await?;
     let reports = verify::run(world, screen).await?;
+    let imported = imports::stand(world, &imports).await?;
     summary::print(world, screen, &imported, &took, &status, &reports);
     Ok(reports
         .iter()

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use comfy_table::{ContentArrangement, Table, presets};
+use landbridge_control::service::ServiceError;
 use landbridge_wire::{AskError, AskErrorCode};
 use serde::Serialize;
 
@@ -115,6 +116,27 @@ impl fmt::Display for CommandError {
 
 impl std::error::Error for CommandError {}
 
+impl From<&ServiceError> for Exit {
+    fn from(error: &ServiceError) -> Self {
+        match error {
+            ServiceError::Unauthenticated(_) | ServiceError::Forbidden(_) | ServiceError::RefusedThere(_) => {
+                Self::Refused
+            }
+            ServiceError::NotFound(_) => Self::NotFound,
+            ServiceError::Unavailable(_) => Self::Unavailable,
+            ServiceError::Limited(_) | ServiceError::TooMany { .. } => Self::Limited,
+            ServiceError::Internal(_) => Self::Failed,
+            _ => Self::Invalid,
+        }
+    }
+}
+
+impl From<ServiceError> for CommandError {
+    fn from(error: ServiceError) -> Self {
+        Self::new((&error).into(), error.to_string())
+    }
+}
+
 impl From<AskError> for CommandError {
     fn from(error: AskError) -> Self {
         Self::new(error.code.into(), error.message)
@@ -144,6 +166,9 @@ fn exit_of(error: &anyhow::Error) -> Exit {
         }
         if let Some(error) = cause.downcast_ref::<AskError>() {
             return error.code.into();
+        }
+        if let Some(error) = cause.downcast_ref::<ServiceError>() {
+            return error.into();
         }
         if let Some(landbridge_bus::OpenError::Connect { .. }) =
             cause.downcast_ref::<landbridge_bus::OpenError>()

@@ -3,7 +3,7 @@
 use landbridge_hubspot::records::BATCH_INPUTS_MAX;
 use landbridge_hubspot::{Client, Error, Family, Share, Usage};
 use landbridge_model::ask::{
-    AskStatus, CallCount, CreateObjectType, CreateProperty, DecideHeld, EstimateWriting, Explain,
+    AskStatus, CallBudget, CallCount, CreateObjectType, CreateProperty, DecideHeld, EstimateWriting, Explain,
     FindIdentities, FoundIdentities, GetLabels, GetSchema, HubSpotTest, LimitUse, ListRecords, ListSchemas,
     ListedRecord, Provision, Question, RecordPage, StageStatus, Story, StoryLine, TestHubSpot,
 };
@@ -256,6 +256,7 @@ async fn status(tenant: &Tenant) -> StageStatus {
                 refused: usage.refused[*family as usize],
             })
             .collect();
+        status.budget = usage.daily_limit.map(|limit| daily_budget(limit, &usage));
         if let Some(rest) = usage.paused {
             status.notes.push(format!(
                 "HubSpot asked us to wait; going on in {} s",
@@ -264,6 +265,19 @@ async fn status(tenant: &Tenant) -> StageStatus {
         }
     }
     status
+}
+
+fn daily_budget(limit: u32, usage: &Usage) -> CallBudget {
+    // A part of a number that is far below 2^52.
+    let reserved = (f64::from(limit) * usage.daily_reserve) as u64;
+    CallBudget {
+        limit: u64::from(limit),
+        used: u64::from(usage.daily_spent),
+        // The portal counts all apps together, and since midnight: what is ours of it is not known.
+        own: None,
+        allocated: u64::from(limit).saturating_sub(reserved),
+        reserved,
+    }
 }
 
 fn explain(shard: &LoaderShard, tenant: &Tenant, id: SalesforceId) -> Result<Story, StageError> {

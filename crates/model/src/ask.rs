@@ -155,6 +155,24 @@ pub struct StageStatus {
     pub parked: u64,
     /// What people should know, such as "daily limit reached, resumes at …".
     pub notes: Vec<String>,
+    /// For extractor and loader: the account's daily calls, once an answer has told them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<CallBudget>,
+}
+
+/// An account's daily calls, and Landbridge's part of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct CallBudget {
+    /// Calls that the account may make in a day.
+    pub limit: u64,
+    /// Calls that everything in the account has made of them.
+    pub used: u64,
+    /// Calls of the last day that this worker has made, since it took the tenant; none where they are not counted apart.
+    pub own: Option<u64>,
+    /// Calls that Landbridge may make.
+    pub allocated: u64,
+    /// Calls that Landbridge leaves to others.
+    pub reserved: u64,
 }
 
 /// How often a family of calls was made.
@@ -196,6 +214,20 @@ question!(Explain, "explain", Story);
 pub struct Story {
     /// One fact each.
     pub lines: Vec<StoryLine>,
+    /// What last became of it, when that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest: Option<LatestOutcome>,
+}
+
+/// What last became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct LatestOutcome {
+    /// The verdict.
+    pub outcome: crate::outcome::Outcome,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// The HubSpot record that it was written as, as far as was told.
+    pub hubspot_id: Option<HubSpotId>,
 }
 
 /// One fact about a record.
@@ -378,14 +410,14 @@ pub struct DecideHeld {
 question!(DecideHeld, "decide-held", Decided);
 
 /// What was decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Decided {
     /// Of so many held deletes.
     pub count: u64,
 }
 
 /// What is to become of held deletes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum HeldDecision {
     /// The records are archived in HubSpot, unless they came back meanwhile.
@@ -498,4 +530,7 @@ pub struct FailureEntry {
     pub attempts: u32,
     /// The lookup field, when it is a link that failed.
     pub link_field: Option<String>,
+    /// The import that brought the change, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
 }

@@ -233,6 +233,9 @@ pub struct Import {
     pub started_by: String,
     /// When, in milliseconds since 1970.
     pub started_ms: i64,
+    /// The import that stopped before its end and that this one goes on with, from where that one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continues: Option<ImportId>,
 }
 
 /// What is wanted of an import.
@@ -241,6 +244,8 @@ pub struct Import {
 pub enum ImportWish {
     /// Run to its end.
     Run,
+    /// Read nothing for now, and go on from the checkpoint when it is to run again.
+    Pause,
     /// Stop reading; what is on its way still arrives.
     Cancel,
 }

@@ -39,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) wishes: BTreeMap<Slot, Option<Wish>>,
     /// What is to be asked.
     pub(crate) look_up: Vec<End>,
+    /// What the disk knew of slots before.
+    pub(crate) before: HashMap<Slot, Option<Wish>>,
 }
 
 /// A transaction under way.
@@ -51,6 +53,9 @@ pub(crate) struct Decisions<'a> {
     by_parent: HashMap<End, HashSet<Slot>>,
     /// Slots with `LB_PARKED`'s last word on them.
     last_word: HashMap<Slot, bool>,
+    /// What was read from the disk: a slot and its ends are looked at several times.
+    read_wishes: RefCell<HashMap<Slot, Option<Wish>>>,
+    read_ends: RefCell<HashMap<End, Option<Known>>>,
     /// The first trouble with the disk: nothing that was decided after it counts.
     trouble: RefCell<Option<StageError>>,
 }
@@ -64,6 +69,8 @@ impl<'a> Decisions<'a> {
             plan: Plan::default(),
             by_parent: HashMap::new(),
             last_word: HashMap::new(),
+            read_wishes: RefCell::default(),
+            read_ends: RefCell::default(),
             trouble: RefCell::new(None),
         }
     }
@@ -127,7 +134,12 @@ impl<'a> Decisions<'a> {
         if let Some(trouble) = self.trouble.into_inner() {
             return Err(trouble);
         }
-        let mut plan = Plan { look_up, ..self.plan };
+        let before = self.read_wishes.into_inner();
+        let mut plan = Plan {
+            look_up,
+            before,
+            ..self.plan
+        };
         plan.unpark = self
             .last_word
             .into_iter()
@@ -175,17 +187,27 @@ impl<'a> Decisions<'a> {
 
 impl View for Decisions<'_> {
     fn known(&self, end: &End) -> Option<Known> {
-        match self.plan.ends.get(end) {
-            Some(known) => Some(known.clone()),
-            None => self.or_trouble(self.store.known(end)),
+        if let Some(known) = self.plan.ends.get(end) {
+            return Some(known.clone());
         }
+        if let Some(read) = self.read_ends.borrow().get(end) {
+            return read.clone();
+        }
+        let read = self.or_trouble(self.store.known(end));
+        self.read_ends.borrow_mut().insert(end.clone(), read.clone());
+        read
     }
 
     fn wish(&self, slot: &Slot) -> Option<Wish> {
-        match self.plan.wishes.get(slot) {
-            Some(wish) => wish.clone(),
-            None => self.or_trouble(self.store.wish(slot)),
+        if let Some(wish) = self.plan.wishes.get(slot) {
+            return wish.clone();
         }
+        if let Some(read) = self.read_wishes.borrow().get(slot) {
+            return read.clone();
+        }
+        let read = self.or_trouble(self.store.wish(slot));
+        self.read_wishes.borrow_mut().insert(slot.clone(), read.clone());
+        read
     }
 
     fn slots(&self, of: &End, rows: Rows, after: Option<&Slot>, limit: usize) -> Vec<Slot> {

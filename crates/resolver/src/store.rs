@@ -350,11 +350,12 @@ impl Store {
         })
     }
 
-    /// The changes as one batch.
+    /// The changes as one batch. `before` is what was read of these slots in the same transaction.
     pub(crate) fn batch(
         &mut self,
         ends: impl IntoIterator<Item = (End, Known)>,
         wishes: impl IntoIterator<Item = (Slot, Option<Wish>)>,
+        before: &HashMap<Slot, Option<Wish>>,
     ) -> Result<CacheBatch, StageError> {
         let mut batch = CacheBatch::new();
         for (end, known) in ends {
@@ -364,18 +365,16 @@ impl Store {
             }
         }
         for (slot, wish) in wishes {
-            self.add_wish(&slot, wish, &mut batch)?;
+            let old = match before.get(&slot) {
+                Some(old) => old.clone(),
+                None => self.wish(&slot)?,
+            };
+            self.add_wish(&slot, old.as_ref(), wish, &mut batch);
         }
         Ok(batch)
     }
 
-    fn add_wish(
-        &mut self,
-        slot: &Slot,
-        wish: Option<Wish>,
-        batch: &mut CacheBatch,
-    ) -> Result<(), StageError> {
-        let old = self.wish(slot)?;
+    fn add_wish(&mut self, slot: &Slot, old: Option<&Wish>, wish: Option<Wish>, batch: &mut CacheBatch) {
         let place = (
             slot.child,
             self.named(Name::Field(slot.sync.clone(), slot.field.clone()), batch),
@@ -387,7 +386,7 @@ impl Store {
             }
         }
         let index = |wish: &Wish| self.index_key(wish, place);
-        let (before, after) = (old.as_ref().and_then(index), wish.as_ref().and_then(index));
+        let (before, after) = (old.and_then(index), wish.as_ref().and_then(index));
         if before != after {
             before.iter().for_each(|key| batch.remove(key));
             after.iter().for_each(|key| batch.put(key, &[]));
@@ -396,7 +395,6 @@ impl Store {
             Some(value) => batch.put(&self.wish_key(place), &value),
             None => batch.remove(&self.wish_key(place)),
         }
-        Ok(())
     }
 
     /// Makes the changes.

@@ -321,7 +321,7 @@ impl Tenant {
             .filter(|(_, wish)| wish.as_ref().is_none_or(|wish| !wish.is_in_hand()))
             .map(|(slot, _)| slot.clone())
             .collect();
-        let batch = state.store.batch(plan.ends, plan.wishes)?;
+        let batch = state.store.batch(plan.ends, plan.wishes, &plan.before)?;
         state.store.apply(batch).await?;
         let free: Vec<Delivery> = touched.iter().flat_map(|slot| state.hand.release(slot)).collect();
         self.look_up(plan.look_up);

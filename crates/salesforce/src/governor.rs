@@ -76,13 +76,13 @@ pub trait Governor: Send + Sync + std::fmt::Debug {
 pub struct DailyBudget {
     /// The part of the allocation, 0 to 1, at which we stop, counted with everybody's use.
     share: f64,
-    /// Calls of our own that are allowed in a day.
-    own_allowed: Option<u64>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    /// Calls of our own that are allowed in a day.
+    own_allowed: Option<u64>,
     usage: Option<ApiUsage>,
     last_probe: Option<Instant>,
     /// Our own calls of the last day by hours, oldest first.
@@ -132,19 +132,39 @@ impl DailyBudget {
     pub fn new(share: f64) -> Self {
         Self {
             share: share.clamp(0.01, 1.0),
-            own_allowed: None,
             state: Mutex::new(State::default()),
         }
     }
 
     /// Stops also when we have made so many calls in a day ourselves, since this process knows us.
     #[must_use]
-    pub fn with_own_calls(mut self, allowed: Option<u64>) -> Self {
-        self.own_allowed = allowed;
+    pub fn with_own_calls(self, allowed: Option<u64>) -> Self {
+        self.allow_own_calls(allowed);
         self
     }
 
-    fn limit(&self, usage: ApiUsage) -> u64 {
+    /// Changes how many calls we may make in a day ourselves; those made so far still count.
+    pub fn allow_own_calls(&self, allowed: Option<u64>) {
+        self.state.lock().own_allowed = allowed;
+    }
+
+    /// How many calls we made ourselves in the last day, since this process knows us.
+    #[must_use]
+    pub fn own_calls(&self) -> u64 {
+        self.state.lock().own_used(Instant::now())
+    }
+
+    /// How many calls we may make in a day: our own allocation, and never what is left to others.
+    #[must_use]
+    pub fn allocated(&self, usage: ApiUsage) -> u64 {
+        let shared = self.limit(usage);
+        let own = self.state.lock().own_allowed;
+        own.map_or(shared, |own| own.min(shared))
+    }
+
+    /// Where we stop, counted with everybody's use.
+    #[must_use]
+    pub fn limit(&self, usage: ApiUsage) -> u64 {
         // Allocations are far below 2^52, so the product is exact enough.
         (usage.allowed as f64 * self.share) as u64
     }
@@ -164,7 +184,7 @@ impl Governor for DailyBudget {
         }
         let mut state = self.state.lock();
         let now = Instant::now();
-        if let Some(allowed) = self.own_allowed {
+        if let Some(allowed) = state.own_allowed {
             let used = state.own_used(now);
             if used >= allowed {
                 return Admission::Stop { used, allowed };
@@ -206,7 +226,7 @@ impl Governor for DailyBudget {
             .usage
             .map_or(0.0, |usage| usage.used as f64 / self.limit(usage).max(1) as f64);
         let used = state.own_used(Instant::now());
-        let own = self
+        let own = state
             .own_allowed
             .map_or(0.0, |allowed| used as f64 / allowed.max(1) as f64);
         orgs.max(own)

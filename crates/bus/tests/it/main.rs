@@ -1,6 +1,7 @@
 //! The bus against a real server, one per test.
 
 mod access;
+mod audit;
 mod lanes;
 mod leases;
 mod memories;

@@ -125,8 +125,8 @@ pub struct SuspendedSync {
     pub name: SyncName,
     /// Why, as a sentence that says what to do.
     pub reason: String,
-    /// Since when.
-    pub since: Timestamp,
+    /// Since when, if that is known.
+    pub since: Option<Timestamp>,
 }
 
 /// Deletes of one sync that wait for a person.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use landbridge_model::ask::ImportStatus;
-use landbridge_model::{LinkOutcome, Outcome, TenantId};
+use landbridge_model::{ImportId, LinkOutcome, Outcome, TenantId};
 use maud::{Markup, html};
 
 use super::parts::{
@@ -117,7 +117,6 @@ fn table(shell: &Shell, tenant: &TenantId, rows: &[ImportRow]) -> Table {
     let mut table = Table::new("Imports")
         .hidden_caption()
         .column("Import")
-        .column("Objects")
         .column("State")
         .column("Progress")
         .numbers("Created")
@@ -129,8 +128,7 @@ fn table(shell: &Shell, tenant: &TenantId, rows: &[ImportRow]) -> Table {
         table.live_row(
             format!("import-{}", row.status.id),
             vec![
-                cell(html! { a href=(paths::import(tenant, &row.status.id)) { (row.status.id) } }),
-                cell(html! { (row.objects.0) " → " (row.objects.1) }),
+                cell(html! { a href=(paths::import(tenant, &row.status.id)) { (row.objects.0) " → " (row.objects.1) } br; span.quiet { (row.status.id) } }),
                 cell(state_badge(&row.status.state)),
                 cell(bar(row)),
                 parts::number(row.of(Outcome::Created)),
@@ -177,6 +175,10 @@ pub struct ImportDetail {
     pub row: ImportRow,
     /// Whether a person paused it.
     pub is_paused: bool,
+    /// The import that it goes on with.
+    pub continues: Option<ImportId>,
+    /// The import that goes on with it.
+    pub continued_by: Option<ImportId>,
     /// The path of its events; `None` when it is over.
     pub events: Option<String>,
 }
@@ -194,6 +196,8 @@ pub fn detail_page(shell: &Shell, tenant: &TenantId, content: &Content<ImportDet
                     }
                     (buttons(shell, tenant, view))
                 }
+                @if let Some(before) = &view.continues { p.quiet { "Goes on where " a href=(paths::import(tenant, before)) { (before) } " stopped; what that one read is counted there." } }
+                @if let Some(next) = &view.continued_by { div.banner { (icon(Icon::Import)) p { "This import stopped before its end. " a href=(paths::import(tenant, next)) { (next) } " goes on where it was." } } }
                 div.stack.wide data-live=[view.events.as_deref()] { (live_detail(tenant, &view.row)) }
             }
             Err(trouble) => {
@@ -208,12 +212,13 @@ pub fn detail_page(shell: &Shell, tenant: &TenantId, content: &Content<ImportDet
 fn buttons(shell: &Shell, tenant: &TenantId, view: &ImportDetail) -> Markup {
     let row = &view.row;
     let path = paths::import(tenant, &row.status.id);
-    let can_go_on = matches!(row.status.state.as_str(), "Canceled" | "Failed");
+    let has_stopped = matches!(row.status.state.as_str(), "Canceled" | "Failed");
+    let can_go_on = has_stopped && view.continued_by.is_none();
     html! {
-        div.actions {
+        div.actions #import-actions {
             @if row.failed() > 0 { a.button href=(paths::import_errors(tenant, &row.status.id)) { "Download errors (CSV)" } }
             @if shell.may(Role::Operator) {
-                @if !row.is_over() && !can_go_on {
+                @if !row.is_over() && !has_stopped {
                     @if view.is_paused { (shell.button(&format!("{path}/resume"), "Resume", "primary", &[])) }
                     @else { (shell.button(&format!("{path}/pause"), "Pause", "", &[])) }
                     (shell.button(&format!("{path}/cancel"), "Cancel import", "danger", &[]))
@@ -223,8 +228,12 @@ fn buttons(shell: &Shell, tenant: &TenantId, view: &ImportDetail) -> Markup {
     }
 }
 
-/// What moves on an import's page: what an event of it carries.
-pub fn live_detail(tenant: &TenantId, row: &ImportRow) -> Markup {
+/// What an event of an import's page carries: what moves, and what can be done about it now.
+pub fn live_parts(shell: &Shell, tenant: &TenantId, view: &ImportDetail) -> Markup {
+    html! { (buttons(shell, tenant, view)) (live_detail(tenant, &view.row)) }
+}
+
+fn live_detail(tenant: &TenantId, row: &ImportRow) -> Markup {
     let status = &row.status;
     html! {
         section.card #import-progress aria-label="Progress" {

@@ -92,6 +92,21 @@ pub fn import(tenant: &TenantId, id: &ImportId) -> String {
     format!("/tenants/{tenant}/imports/{id}")
 }
 
+/// The events of the imports' table.
+pub fn imports_events(tenant: &TenantId) -> String {
+    format!("/tenants/{tenant}/imports/events")
+}
+
+/// The events of one import.
+pub fn import_events(tenant: &TenantId, id: &ImportId) -> String {
+    format!("/tenants/{tenant}/imports/{id}/events")
+}
+
+/// The events of a tenant's health.
+pub fn health_events(tenant: &TenantId) -> String {
+    format!("/tenants/{tenant}/health/events")
+}
+
 /// An import's errors as CSV.
 pub fn import_errors(tenant: &TenantId, id: &ImportId) -> String {
     format!("/tenants/{tenant}/imports/{id}/errors.csv")

@@ -49,8 +49,8 @@ pub struct Estimate {
     pub salesforce_calls: u64,
     /// Calls to HubSpot.
     pub hubspot_calls: u64,
-    /// How long at the portal's limits.
-    pub takes: Duration,
+    /// How long at the portal's limits, when these are known.
+    pub takes: Option<Duration>,
 }
 
 /// The page.
@@ -81,7 +81,7 @@ fn inner(shell: &Shell, tenant: &TenantId, view: &StartImport) -> Markup {
                 (check("overwrite", "on", &html! { "Write again even what HubSpot already has" br; span.quiet { "Puts right values that somebody changed in HubSpot. Costs a call for every record." } }, view.overwrite, false))
             }
             div.wizard-foot {
-                p.quiet data-check-status { }
+                p.quiet data-check-status data-refresh="status" { }
                 div.actions {
                     a.button.quiet href=(paths::imports(tenant)) { "Back" }
                     (submit("Reckon again", "check", ""))
@@ -123,7 +123,7 @@ fn table(view: &StartImport) -> Markup {
                 parts::number(estimate.records),
                 parts::number(estimate.salesforce_calls),
                 parts::number(estimate.hubspot_calls),
-                duration(estimate.takes).into(),
+                takes(estimate.takes).into(),
             ]),
             Err(reason) => cells.extend([
                 cell(html! { span.quiet { "not counted" } }),
@@ -137,6 +137,13 @@ fn table(view: &StartImport) -> Markup {
     table.show()
 }
 
+fn takes(length: Option<Duration>) -> String {
+    // Reckoned from limits: below a second it says nothing.
+    let seconds = length
+        .map(|length| Duration::from_secs(length.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX)));
+    seconds.map_or_else(|| "not known yet".to_owned(), duration)
+}
+
 fn total(view: &StartImport) -> Markup {
     html! {
         @match &view.chosen {
@@ -146,7 +153,7 @@ fn total(view: &StartImport) -> Markup {
                     div { dt { "Records in total" } dd { strong { (count(estimate.records)) } } }
                     div { dt { "Calls to Salesforce" } dd { strong { (count(estimate.salesforce_calls)) } } }
                     div { dt { "Calls to HubSpot, at most" } dd { strong { (count(estimate.hubspot_calls)) } } }
-                    div { dt { "Takes about" } dd { strong { (duration(estimate.takes)) } } }
+                    div { dt { "Takes about" } dd { strong { (takes(estimate.takes)) } } }
                 }
             }
         }

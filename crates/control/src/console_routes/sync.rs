@@ -105,7 +105,7 @@ fn tab(sync: &SyncView, known: Known<'_>) -> SyncTab {
         reason: sync.reason.clone(),
         behind: line.and_then(behind),
         changes: line.map_or_else(Vec::<(Outcome, u64)>::new, |line| line.changes.clone()),
-        links: line.map_or_else(Vec::<(LinkOutcome, u64)>::new, |line| line.links.clone()),
+        links: line.map_or_else(Vec::new, |line| links(&line.links)),
         reading: live.and_then(|live| {
             Some(Reading {
                 covered: moment(live.covered_ms)?,
@@ -279,6 +279,14 @@ async fn delete(visit: Visit, Path(place): Path<(String, String)>, form: Form) -
         }
         Err(error) => visit.not_done(&paths::sync_part(tenant.id(), &name, "delete"), error),
     }
+}
+
+/// Verdicts on links so far. That a link was parked once is no account of what waits now.
+fn links(verdicts: &[(LinkOutcome, u64)]) -> Vec<(LinkOutcome, u64)> {
+    let lasting = verdicts
+        .iter()
+        .filter(|(outcome, _)| *outcome != LinkOutcome::Parked);
+    lasting.copied().collect()
 }
 
 #[cfg(test)]

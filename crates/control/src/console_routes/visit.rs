@@ -105,10 +105,21 @@ impl Visit {
 
     /// The tenant that a path names, if this visitor may see it.
     pub(crate) fn tenant(&self, name: &str) -> Result<TenantService, Refusal> {
-        let found = TenantId::new(name)
-            .map_err(|_| ServiceError::no_tenant(name))
-            .and_then(|id| self.service.tenant(&self.session.caller, &id));
-        found.map_err(|error| self.refuse(error))
+        self.find_tenant(name).map_err(|error| self.refuse(error))
+    }
+
+    /// The same, for those who answer errors in another way than by a page.
+    pub(crate) fn find_tenant(&self, name: &str) -> Result<TenantService, ServiceError> {
+        let id = TenantId::new(name).map_err(|_| ServiceError::no_tenant(name))?;
+        self.service.tenant(&self.session.caller, &id)
+    }
+
+    /// The same visitor, looked up again: for answers that go on for a long time.
+    pub(crate) async fn again(&self) -> Result<Self, ServiceError> {
+        Ok(Self {
+            session: self.session.again(&self.service).await?,
+            ..self.clone()
+        })
     }
 
     /// Refuses whoever may not add tenants, in the words of the page.

@@ -39,6 +39,8 @@ impl From<FailureQuery> for FailureFilter {
         Self {
             sync: query.sync,
             category: query.category,
+            id: None,
+            import: None,
         }
     }
 }

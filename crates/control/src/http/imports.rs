@@ -1,7 +1,8 @@
 //! Imports.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use landbridge_model::ask::ImportStatus;
 use landbridge_model::{ImportId, SyncName};
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,9 @@ pub(super) fn routes() -> OpenApiRouter<Service> {
         .routes(routes!(count_imports))
         .routes(routes!(get_import))
         .routes(routes!(cancel_import))
+        .routes(routes!(pause_import))
+        .routes(routes!(resume_import))
+        .routes(routes!(get_import_errors))
 }
 
 /// Which syncs to import.
@@ -96,4 +100,49 @@ async fn cancel_import(
     Named(path): Named<ImportPath>,
 ) -> Result<Json<ImportStatus>, Problem> {
     Ok(Json(tenant.cancel_import(&path.import).await?))
+}
+
+/// Let an import stand until it is resumed: nothing more is read, what is on its way still arrives.
+#[utoipa::path(post, path = "/api/v1/tenants/{tenant}/imports/{import}/pause", tag = "imports",
+    responses((status = 200, body = ImportStatus)))]
+async fn pause_import(
+    InTenant(tenant): InTenant,
+    Named(path): Named<ImportPath>,
+) -> Result<Json<ImportStatus>, Problem> {
+    Ok(Json(tenant.pause_import(&path.import).await?))
+}
+
+/// Let an import go on where it was. One that was cancelled or has failed is gone on with by another import: the answer
+/// is that one.
+#[utoipa::path(post, path = "/api/v1/tenants/{tenant}/imports/{import}/resume", tag = "imports",
+    responses((status = 200, body = ImportStatus)))]
+async fn resume_import(
+    InTenant(tenant): InTenant,
+    Named(path): Named<ImportPath>,
+) -> Result<Json<ImportStatus>, Problem> {
+    Ok(Json(tenant.resume_import(&path.import).await?))
+}
+
+/// Download as CSV what an import brought and is still refused: record id, link, category, property, value, message,
+/// sync, time.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/imports/{import}/errors.csv", tag = "imports",
+    responses((status = 200, body = String, content_type = "text/csv")))]
+async fn get_import_errors(
+    InTenant(tenant): InTenant,
+    Named(path): Named<ImportPath>,
+) -> Result<Response, Problem> {
+    let file = tenant.import_errors_csv(&path.import).await?;
+    Ok(csv_file(&format!("{}-errors.csv", path.import), file))
+}
+
+/// A CSV file to be kept, under a name that is a token.
+pub(crate) fn csv_file(name: &str, file: Vec<u8>) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}\""),
+        ),
+    ];
+    (headers, file).into_response()
 }

@@ -65,7 +65,7 @@ impl Session {
     }
 
     /// The same, looked up again: for answers that go on for a long time.
-    pub(super) async fn again(&self, service: &Service) -> Result<Self, ServiceError> {
+    pub(crate) async fn again(&self, service: &Service) -> Result<Self, ServiceError> {
         resolve(self.proof.clone(), service).await
     }
 }

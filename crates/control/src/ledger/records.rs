@@ -200,7 +200,9 @@ impl Entry {
             (_, Some(version)) if version >= newest => Standing::InFlight,
             // A newer version was put on the bus after the mark: until then, the older one counts.
             (Some(outcome), _) if self.raised > mark.0 => Standing::Settled(outcome),
-            (None, Some(_)) if self.raised > mark.0 => Standing::InFlight,
+            // The extractor has put it on the bus since the mark: it can have gone round by a reread while the lanes
+            // were read, and been in none of them when its turn came. The next look begins at a later mark.
+            (None, _) if self.raised > mark.0 => Standing::InFlight,
             _ => Standing::Lost,
         }
     }

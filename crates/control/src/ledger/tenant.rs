@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compare::CompareAccount;
 use super::dry_run::DryRunAccount;
+use super::history::History;
 use super::records::place_of;
 use super::run::{ClosedRun, RunAccount};
 use crate::latency::{Latency, is_sample};
@@ -22,6 +23,7 @@ pub struct TenantLedger {
     dry_runs: HashMap<RunId, DryRunAccount>,
     syncs: BTreeMap<SyncName, SyncAccount>,
     latency: Latency,
+    history: History,
     recent: Recent,
     changed: bool,
 }
@@ -34,14 +36,9 @@ pub struct SyncAccount {
     pub changes: [u64; Outcome::ALL.len()],
     /// In the order of [`LinkOutcome::ALL`].
     pub links: [u64; LinkOutcome::ALL.len()],
-    /// The same by the hour since 1970, for the last two days.
-    pub hours: BTreeMap<i64, [u64; Outcome::ALL.len()]>,
     /// The last change's report, in milliseconds since 1970.
     pub last_ms: Option<i64>,
 }
-
-/// Hours that a sync's account keeps apart.
-const HOURS: i64 = 48;
 
 /// What is stored of a tenant.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -49,6 +46,8 @@ pub(crate) struct StoredTenant {
     through: u64,
     syncs: BTreeMap<SyncName, SyncAccount>,
     latency: Latency,
+    #[serde(default)]
+    history: History,
     closed: BTreeMap<RunId, ClosedRun>,
 }
 
@@ -63,6 +62,7 @@ impl TenantLedger {
             runs: closed.collect(),
             syncs: stored.syncs,
             latency: stored.latency,
+            history: stored.history,
             ..Self::default()
         }
     }
@@ -80,6 +80,7 @@ impl TenantLedger {
             through: self.through,
             syncs: self.syncs.clone(),
             latency: self.latency.clone(),
+            history: self.history.clone(),
             closed: closed.collect(),
         })
     }
@@ -132,16 +133,17 @@ impl TenantLedger {
         };
         let account = self.syncs.entry(report.envelope.sync.clone()).or_default();
         account.last_ms = account.last_ms.max(Some(report.at_ms));
-        let hour = report.at_ms.div_euclid(3_600_000);
         for record in records {
             if !self.recent.is_new(&change_key(&report.envelope.sync, record)) {
                 continue;
             }
             account.changes[place_of(record.outcome)] += 1;
-            account.hours.entry(hour).or_default()[place_of(record.outcome)] += 1;
+            self.history.settled(report.at_ms, place_of(record.outcome));
             if is_sample(report.stage, report.envelope.source, record.outcome) {
                 self.latency
                     .add(report.at_ms, report.org_ahead_ms, record.version.stamp_ms);
+                let took_ms = report.at_ms + report.org_ahead_ms - record.version.stamp_ms;
+                self.history.carried(report.at_ms, took_ms);
             }
         }
         for link in links {
@@ -155,8 +157,6 @@ impl TenantLedger {
                 account.links[link.outcome as usize] += 1;
             }
         }
-        let newest = account.hours.last_key_value().map_or(hour, |(newest, _)| *newest);
-        account.hours.retain(|hour, _| *hour > newest - HOURS);
     }
 
     /// The place of the oldest report that an open import needs.
@@ -217,6 +217,11 @@ impl TenantLedger {
     /// The accounts by sync.
     pub fn syncs(&self) -> &BTreeMap<SyncName, SyncAccount> {
         &self.syncs
+    }
+
+    /// What became of changes over time.
+    pub fn history(&self) -> &History {
+        &self.history
     }
 
     /// How long changes are on their way.

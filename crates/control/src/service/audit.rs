@@ -171,6 +171,24 @@ impl Service {
         })
     }
 
+    /// Notes a change that was made over the bus, by somebody who has that in hand.
+    pub async fn note(
+        &self,
+        caller: &Caller,
+        tenant: &TenantId,
+        action: &str,
+        subject: &str,
+    ) -> Result<(), ServiceError> {
+        self.write_audit(
+            caller,
+            Some(tenant),
+            action,
+            subject,
+            Change::told("over the bus"),
+        )
+        .await
+    }
+
     /// The whole log, newest first. For admins of everything.
     pub async fn audit_log(
         &self,

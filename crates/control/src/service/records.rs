@@ -1,7 +1,7 @@
 //! Single records: what was refused, and any record's story; and whole syncs compared.
 
-use landbridge_model::ask::{Explain, FailureEntry, ListFailures, StoryLine};
-use landbridge_model::{FailureCategory, HubSpotId, RunId, SalesforceId, SyncName};
+use landbridge_model::ask::{Explain, FailureEntry, LatestOutcome, ListFailures, StoryLine};
+use landbridge_model::{FailureCategory, HubSpotId, ImportId, RunId, SalesforceId, SyncName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -21,6 +21,10 @@ pub struct FailureFilter {
     pub sync: Option<SyncName>,
     /// Only of this category.
     pub category: Option<FailureCategory>,
+    /// Only of this record.
+    pub id: Option<SalesforceId>,
+    /// Only what this import brought.
+    pub import: Option<ImportId>,
 }
 
 /// Failures of one kind.
@@ -32,6 +36,8 @@ pub struct FailureGroup {
     pub category: FailureCategory,
     /// How many.
     pub count: u64,
+    /// When the newest was refused, in milliseconds since 1970.
+    pub latest_ms: i64,
 }
 
 /// Which failures to try again.
@@ -56,6 +62,13 @@ pub struct RecordStory {
     pub id: SalesforceId,
     /// Where it is in Salesforce.
     pub salesforce_url: String,
+    /// The syncs that carry its object.
+    pub syncs: Vec<SyncName>,
+    /// What last became of it, when that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest: Option<LatestOutcome>,
+    /// Whether it is among the failures now.
+    pub refused: bool,
     /// What is known of it, in the order of time.
     pub lines: Vec<StoryLine>,
 }
@@ -99,13 +112,15 @@ impl TenantService {
         self.require(Role::Viewer)?;
         let question = ListFailures {
             sync: filter.sync.clone(),
-            id: None,
+            id: filter.id,
         };
+        let run = filter.import.as_ref().map(RunId::from);
         let mut entries = self.ask_control(&question).await?;
         entries.retain(|entry| {
             filter
                 .category
                 .is_none_or(|category| category == entry.failure.category)
+                && (run.is_none() || entry.run == run)
         });
         entries.sort_by_key(failure_key);
         Ok(entries)
@@ -129,11 +144,15 @@ impl TenantService {
                 .iter_mut()
                 .find(|group| group.sync == entry.sync && group.category == category)
             {
-                Some(group) => group.count += 1,
+                Some(group) => {
+                    group.count += 1;
+                    group.latest_ms = group.latest_ms.max(entry.at_ms);
+                }
                 None => groups.push(FailureGroup {
                     sync: entry.sync,
                     category,
                     count: 1,
+                    latest_ms: entry.at_ms,
                 }),
             }
         }
@@ -165,9 +184,42 @@ impl TenantService {
             .map_err(|error| ServiceError::Internal(format!("the file cannot be written: {error}")))
     }
 
+    /// What an import brought and is still refused, as a CSV file.
+    pub async fn import_errors_csv(&self, id: &ImportId) -> Result<Vec<u8>, ServiceError> {
+        let import = self.import(id).await?;
+        let filter = FailureFilter {
+            sync: Some(import.sync),
+            import: Some(id.clone()),
+            ..FailureFilter::default()
+        };
+        self.failures_csv(&filter).await
+    }
+
     /// Where a record is in Salesforce: My Domain leads to its page by the id alone.
     pub fn salesforce_url(&self, id: SalesforceId) -> String {
         format!("{}/{id}", self.tenant.salesforce.login_url)
+    }
+
+    /// Where a record is in HubSpot, in the portal that the tenant is pinned to; none in a rehearsal's.
+    pub(crate) fn hubspot_url(&self, sync: &SyncName, id: HubSpotId) -> Option<String> {
+        let hubspot = &self.tenant.hubspot;
+        let portal = hubspot
+            .portal_id
+            .filter(|_| hubspot.base_url == "https://api.hubapi.com")?;
+        let sync = self.service.config().sync(self.id(), sync)?;
+        let object_type = &sync.resolved.as_ref()?.object_type.object_type_id;
+        Some(format!(
+            "https://app.hubspot.com/contacts/{portal}/record/{object_type}/{id}"
+        ))
+    }
+
+    /// The names of the tenant's syncs.
+    pub(crate) fn sync_names(&self) -> Vec<SyncName> {
+        let syncs = self.service.config().syncs(self.id());
+        syncs
+            .iter()
+            .map(|sync| sync.definition.metadata.name.clone())
+            .collect()
     }
 
     /// Reads refused records again, and tries again.
@@ -200,12 +252,34 @@ impl TenantService {
             RecordQuery::Salesforce(id) => id,
             RecordQuery::HubSpot(id) => self.ask_control(&FindByHubSpotId { id }).await?.id,
         };
-        let story = self.ask_control(&Explain { id }).await?;
+        let (question, failures) = (
+            Explain { id },
+            ListFailures {
+                sync: None,
+                id: Some(id),
+            },
+        );
+        let (story, failures) = futures::try_join!(self.ask_control(&question), self.ask_control(&failures))?;
         Ok(RecordStory {
             id,
             salesforce_url: self.salesforce_url(id),
+            syncs: self.syncs_of(id),
+            latest: story.latest,
+            refused: !failures.is_empty(),
             lines: story.lines,
         })
+    }
+
+    /// The syncs that carry a record's object, by the first three characters of its id.
+    pub(crate) fn syncs_of(&self, id: SalesforceId) -> Vec<SyncName> {
+        let syncs = self.service.config().syncs(self.id());
+        let carries = syncs.iter().filter(|sync| {
+            let resolved = sync.resolved.as_ref();
+            resolved.is_some_and(|resolved| resolved.object.key_prefix.as_deref() == Some(id.key_prefix()))
+        });
+        carries
+            .map(|sync| sync.definition.metadata.name.clone())
+            .collect()
     }
 
     /// Begins to compare a sync's records on both sides.
@@ -342,6 +416,7 @@ mod tests {
             at_ms: 0,
             attempts: 1,
             link_field: None,
+            run: None,
         };
         let file = csv_of(&[entry], |id| format!("https://acme/{id}")).unwrap();
         expect_test::expect![[r#"

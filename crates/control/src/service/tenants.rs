@@ -137,7 +137,7 @@ impl Service {
     }
 
     /// A tenant that was just written by the owner of its shard, as soon as that is seen here.
-    async fn tenant_soon(&self, wanted: &Tenant) -> Result<Arc<Tenant>, ServiceError> {
+    pub(super) async fn tenant_soon(&self, wanted: &Tenant) -> Result<Arc<Tenant>, ServiceError> {
         let seen = self.config().wait_for(|config| {
             let seen = config.tenant(&wanted.id)?;
             let (ours, theirs) = (&wanted.salesforce, &seen.salesforce);

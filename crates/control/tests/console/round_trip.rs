@@ -62,9 +62,7 @@ fn is_day(text: &str) -> bool {
 fn chosen<'a>(select: &Node<'a, '_>) -> Option<&'a str> {
     let options = || select.descendants().filter(|node| node.has_tag_name("option"));
     let is_off = |node: &Node<'_, '_>| node.attribute("disabled").is_some();
-    let selected = options()
-        .filter(|node| node.attribute("selected").is_some())
-        .last();
+    let selected = options().rfind(|node| node.attribute("selected").is_some());
     let option = selected.or_else(|| options().find(|node| !is_off(node)))?;
     Some(option.attribute("value").unwrap_or_default())
 }

@@ -3,6 +3,7 @@
 mod api;
 mod console;
 mod console_people;
+mod console_running;
 mod console_tenants;
 mod console_wizard;
 mod definitions;

@@ -15,7 +15,7 @@ use landbridge_model::{
 use landbridge_stage::{
     Caches, ConfigView, Hub, LaneSettings, OwnedShards, SecretOpener, StageError, Worker, WorkerRuntime, run,
 };
-use landbridge_wire::{AskError, Report, ReportBody};
+use landbridge_wire::{AskError, HeldDelete, ParkedLink, Report, ReportBody};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -226,6 +226,31 @@ impl Rig {
             body,
         };
         self.hub.report(&report).await.unwrap();
+    }
+}
+
+impl Rig {
+    /// A delete that is held, until a moment or until a person decides.
+    pub(crate) fn held(&self, number: u32, until_ms: Option<i64>) -> HeldDelete {
+        HeldDelete {
+            envelope: self.envelope(Source::Increment, None),
+            id: id(number),
+            version: version(1),
+            until_ms,
+            reason: "more deletes than the limit allows".to_owned(),
+        }
+    }
+
+    /// A link that waits for its parent.
+    pub(crate) fn parked(&self, child: u32, parent: u32) -> ParkedLink {
+        ParkedLink {
+            envelope: self.envelope(Source::Increment, None),
+            child: id(child),
+            field: "Tows__c".to_owned(),
+            parent: Some(id(parent)),
+            version: version(1),
+            since_ms: self.hub.now_ms(),
+        }
     }
 }
 

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use landbridge_model::ask::{
-    AskStatus, Count, CountRecords, DescribeObject, Estimate, EstimateReading, EstimateWriting,
-    EstimatedCalls, Explain, FindIdentities, FoundIdentities, GetLabels, GetSchema, HubSpotTest, ListObjects,
-    ListRecords, ListSchemas, ListedRecord, Provision, Provisioned, Question, RecordPage, SalesforceTest,
-    StageStatus, StartCompare, Started, StopCompare, Story, TestHubSpot, TestSalesforce,
+    AskStatus, CallBudget, Count, CountRecords, DecideHeld, Decided, DescribeObject, Estimate,
+    EstimateReading, EstimateWriting, EstimatedCalls, Explain, FindIdentities, FoundIdentities, GetLabels,
+    GetSchema, HubSpotTest, ListObjects, ListRecords, ListSchemas, ListedRecord, Provision, Provisioned,
+    Question, RecordPage, SalesforceTest, StageStatus, StartCompare, Started, StopCompare, Story,
+    TestHubSpot, TestSalesforce,
 };
 use landbridge_model::config::Sync;
 use landbridge_model::hubspot::{AssociationLabel, ObjectSchema};
@@ -47,6 +48,8 @@ pub(crate) struct World {
     pub(crate) stopped: Vec<RunId>,
     /// Drafts that records were counted by.
     pub(crate) counted: Vec<Sync>,
+    /// What was decided about held deletes.
+    pub(crate) decided: Vec<DecideHeld>,
     /// What writing was reckoned for.
     pub(crate) reckoned: Vec<EstimateWriting>,
 }
@@ -77,7 +80,16 @@ impl Worker for ExtractorStandIn {
             ListObjects::SERVICE => {
                 answer_with(&json!([{"name": "Vehicle__c", "label": "Vehicle", "custom": true}]))
             }
-            AskStatus::SERVICE => answer_with(&StageStatus::default()),
+            AskStatus::SERVICE => answer_with(&StageStatus {
+                budget: Some(CallBudget {
+                    limit: 15_000,
+                    used: 700,
+                    own: Some(300),
+                    allocated: 14_250,
+                    reserved: 750,
+                }),
+                ..StageStatus::default()
+            }),
             CountRecords::SERVICE => {
                 let question: CountRecords = parse_ask(&ask)?;
                 let Some(draft) = question.draft else {
@@ -280,6 +292,10 @@ impl Worker for LoaderStandIn {
                 })
             }
             Explain::SERVICE => answer_with(&Story::default()),
+            DecideHeld::SERVICE => {
+                world.decided.push(parse_ask(&ask)?);
+                answer_with(&Decided { count: 2 })
+            }
             Provision::SERVICE => {
                 let question: Provision = parse_ask(&ask)?;
                 world.provisioned.push(question.id_property.clone());

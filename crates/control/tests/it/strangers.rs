@@ -24,6 +24,8 @@ fn body(operation: &Operation) -> Option<Value> {
         "put_draft" => json!({"a-draft-of": "vehicles"}),
         "start_imports" | "count_imports" => json!({"syncs": ["vehicles"]}),
         "retry_failures" => json!({}),
+        "put_allocation" => json!({"daily_calls": 1000}),
+        "decide_held" => json!({"sync": "vehicles", "decision": "discard"}),
         "repair_records" => json!({"ids": ["a00Hs000001ABCdIAO"]}),
         "put_user" => json!({"grants": [], "password": "correct horse battery"}),
         "change_password" => json!({"old": "x", "new": "correct horse battery"}),

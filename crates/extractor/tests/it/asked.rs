@@ -176,11 +176,10 @@ async fn a_dry_run_reads_by_its_draft_and_only_what_is_wanted() {
         { "field": "Notes__c", "op": "is-not-empty" },
     ]});
     sync.definition.spec.filter = Some(serde_json::from_value(filter).unwrap());
+    let whose = tenant();
     let ask = async |question: &CountRecords| {
-        let tenant = tenant();
-        let asked = rig
-            .hub
-            .ask(StageKind::Extractor, &tenant, question, Duration::from_secs(20));
+        let deadline = Duration::from_secs(20);
+        let asked = rig.hub.ask(StageKind::Extractor, &whose, question, deadline);
         asked.await.unwrap()
     };
     let mut question = CountRecords {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use landbridge_model::config::ImportWish;
 use landbridge_model::{ChangeKind, Lane};
 use landbridge_sandbox::SandboxConfig;
 use landbridge_wire::{Report, ReportBody, RunPhase};
@@ -194,6 +195,30 @@ async fn a_cancelled_import_stops_and_stays_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_paused_import_stands_until_it_is_resumed() {
+    let rig = Rig::new(org(60)).await;
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("draft", serde_json::Value::Null).await;
+    let id = rig.store_import("import-1", ImportWish::Pause, None).await;
+    // Another import of the same sync shows that the extractor is at work.
+    rig.start_import("import-2").await;
+    let is_of =
+        |report: &Report, run: &str| report.envelope.run.as_ref().is_some_and(|of| of.as_str() == run);
+    let ended = |report: &Report, run: &str| is_of(report, run) && phase(report) == Some(RunPhase::Ended);
+    let reports = rig
+        .reports_until("the other import", |report| ended(report, "import-2"))
+        .await;
+    assert!(
+        reports.iter().all(|report| !is_of(report, "import-1")),
+        "it did not stand"
+    );
+    rig.wish(&id, ImportWish::Run).await;
+    rig.reports_until("the end of the paused import", |report| ended(report, "import-1"))
+        .await;
+    extractor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_import_that_cannot_be_read_fails_with_its_reason() {
     let rig = Rig::new(org(600)).await;
     let extractor = rig.extractor("one").await;
@@ -251,5 +276,89 @@ async fn a_full_lane_holds_the_import_and_can_be_left() {
         extracted(&reports).len() <= capacity,
         "nothing went past the lane's bound"
     );
+    extractor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_a_person_paused_goes_on_where_it_was() {
+    let mut rig = Rig::new(org(3_000)).await;
+    rig.settings.batch_rows = 20;
+    let first = rig.extractor("first").await;
+    rig.store_sync("draft", serde_json::Value::Null).await;
+    let vehicles = rig.vehicles().await;
+    rig.stop_mapper().await;
+    let id = rig.start_import("import-1").await;
+    rig.lane_is_full().await;
+    rig.wish(&id, ImportWish::Pause).await;
+    let paused = rig.checkpoint_with_rows(&id).await;
+    // Another worker takes it over, and lets it stand too.
+    first.stop().await;
+    let second = rig.extractor("second").await;
+    rig.start_mapper().await;
+    rig.lanes_are_empty().await;
+    assert_eq!(rig.checkpoint_with_rows(&id).await, paused);
+    assert!(rig.ledger.ids(Lane::Bulk).len() < vehicles.len());
+    rig.wish(&id, ImportWish::Run).await;
+    let reports = rig.reports_until("the import's end", ended).await;
+    assert_eq!(extracted(&reports), vehicles);
+    let jobs = reports
+        .iter()
+        .filter(|report| phase(report) == Some(RunPhase::Counting));
+    assert_eq!(jobs.count(), 1, "the same job is read on");
+    second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_import_goes_on_where_a_cancelled_one_stopped() {
+    let mut rig = Rig::new(org(3_000)).await;
+    rig.settings.batch_rows = 20;
+    // What happened a moment ago is read by the catch-up too.
+    rig.settings.lag = Duration::ZERO;
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("draft", serde_json::Value::Null).await;
+    let vehicles = rig.vehicles().await;
+    rig.stop_mapper().await;
+    let id = rig.start_import("import-1").await;
+    rig.lane_is_full().await;
+    rig.cancel_import(&id).await;
+    rig.reports_until("the cancel", |report| phase(report) == Some(RunPhase::Canceled))
+        .await;
+    let stopped = rig.checkpoint_with_rows(&id).await;
+    // Read before, deleted since: no page of the job tells that.
+    let gone = extracted(&rig.reports().await).first().copied().unwrap();
+    rig.org().delete("Vehicle__c", &gone).await.unwrap();
+    rig.start_mapper().await;
+    rig.start_import_after("import-2", Some(&id)).await;
+    let reports = rig.reports_until("the second import's end", ended).await;
+    let (of_first, of_second): (Vec<_>, Vec<_>) = reports.into_iter().partition(|report| {
+        report
+            .envelope
+            .run
+            .as_ref()
+            .is_some_and(|run| run.as_str() == id.as_str())
+    });
+    let ReportBody::Progress(last) = &of_second.last().unwrap().body else {
+        unreachable!()
+    };
+    let read = stopped["job"]["position"]["rows"].as_u64().unwrap();
+    assert_eq!(
+        last.salesforce_total,
+        Some(vehicles.len() as u64 - read),
+        "what is left of the job"
+    );
+    let (before, after) = (extracted(&of_first), extracted(&of_second));
+    assert_eq!(
+        before
+            .union(&after)
+            .copied()
+            .collect::<std::collections::BTreeSet<_>>(),
+        vehicles
+    );
+    assert!(
+        after.contains(&gone),
+        "the catch-up begins where the first import began"
+    );
+    let read_again = before.intersection(&after).filter(|id| **id != gone).count();
+    assert_eq!(read_again, 0, "a record that did not change is not read twice");
     extractor.stop().await;
 }

@@ -146,6 +146,44 @@ impl Rig {
         self.mapper.take().unwrap().stop().await;
     }
 
+    /// A mapper again.
+    pub(crate) async fn start_mapper(&mut self) {
+        let worker = Recorder(self.ledger.clone());
+        let mut mapper = start(worker, &self.bus_config, self.server.url(), "mapper-2", None).await;
+        mapper.ready().await;
+        self.mapper = Some(mapper);
+    }
+
+    /// Waits until no change is on its way.
+    pub(crate) async fn lanes_are_empty(&self) {
+        let emptying = async {
+            while self.hub.count(StreamName::Changes, &tenant()).await.unwrap() > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, emptying)
+            .await
+            .expect("the lanes empty");
+    }
+
+    /// Where an import is, once its checkpoint says that rows are on the bus.
+    pub(crate) async fn checkpoint_with_rows(&self, id: &ImportId) -> serde_json::Value {
+        let kv = self.hub.bus().kv(landbridge_bus::Bucket::Checkpoints);
+        let key = landbridge_bus::Key::new(["import", "acme", id.as_str()]);
+        let looking = async {
+            loop {
+                let stored: Option<(serde_json::Value, _)> = kv.get_json(&key).await.unwrap();
+                if let Some((checkpoint, _)) = stored
+                    && checkpoint["job"]["position"]["rows"].as_u64() > Some(0)
+                {
+                    return checkpoint;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, looking).await.expect("rows")
+    }
+
     /// Changes the org's schema while it runs.
     pub(crate) async fn edit_schema(&self, edit: serde_json::Value) {
         self.org().post_to("/__sandbox/schema", edit).await.unwrap();
@@ -237,16 +275,31 @@ impl Rig {
     }
 
     pub(crate) async fn start_import(&self, id: &str) -> ImportId {
+        self.store_import(id, ImportWish::Run, None).await
+    }
+
+    /// Starts an import that goes on with another.
+    pub(crate) async fn start_import_after(&self, id: &str, continues: Option<&ImportId>) -> ImportId {
+        self.store_import(id, ImportWish::Run, continues).await
+    }
+
+    pub(crate) async fn store_import(
+        &self,
+        id: &str,
+        wish: ImportWish,
+        continues: Option<&ImportId>,
+    ) -> ImportId {
         let id: ImportId = id.parse().unwrap();
         let import = Import {
             id: id.clone(),
             tenant: tenant(),
             sync: key().name,
             revision: Revision(1),
-            wish: ImportWish::Run,
+            wish,
             overwrite: false,
             started_by: "test".into(),
             started_ms: self.hub.now_ms(),
+            continues: continues.cloned(),
         };
         let tenant = tenant();
         let stored = self
@@ -257,13 +310,28 @@ impl Rig {
     }
 
     pub(crate) async fn cancel_import(&self, id: &ImportId) {
+        self.wish(id, ImportWish::Cancel).await;
+    }
+
+    /// Says what is wanted of an import.
+    pub(crate) async fn wish(&self, id: &ImportId, wish: ImportWish) {
         let tenant = tenant();
-        let canceled = self.config.change_import(&tenant, id, |import| {
+        let changed = self.config.change_import(&tenant, id, |import| {
             let mut import = import.ok_or(())?;
-            import.wish = ImportWish::Cancel;
+            import.wish = wish;
             Ok::<_, ()>(Some(import))
         });
-        canceled.await.unwrap().unwrap();
+        changed.await.unwrap().unwrap();
+    }
+
+    /// All reports so far.
+    pub(crate) async fn reports(&self) -> Vec<Report> {
+        let filter = landbridge_bus::Filter::whole(StreamName::Outcomes);
+        let stored = self.hub.bus().list(&filter).await.unwrap();
+        stored
+            .iter()
+            .map(|stored| Report::decode(&stored.payload).unwrap())
+            .collect()
     }
 
     /// Reads reports from the beginning until one is as wanted; gives all of them.

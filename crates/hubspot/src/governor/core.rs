@@ -252,6 +252,7 @@ impl Core {
             burst_factor: app.factor,
             daily_limit: self.daily.limit,
             daily_spent: self.daily.spent,
+            daily_reserve: self.config.daily_reserve,
             in_flight: self.in_flight,
             paused: app.not_before.checked_sub(now).filter(|rest| !rest.is_zero()),
         }

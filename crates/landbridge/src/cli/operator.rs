@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use landbridge_model::{FailureCategory, ImportId, SalesforceId, SyncName, TenantId};
+use landbridge_model::{FailureCategory, SalesforceId, SyncName, TenantId};
 
 use super::access::{TokenCommand, UserCommand};
+use super::imports::ImportCommand;
 
 /// The operator's commands.
 #[derive(Debug, Subcommand)]
@@ -282,74 +283,6 @@ pub struct SyncRemoveArgs {
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,
-}
-
-/// `landbridge import`.
-#[derive(Debug, Subcommand)]
-pub enum ImportCommand {
-    /// Start an import of each sync named, in this order.
-    Start(ImportStartArgs),
-    /// Watch imports until they end: outcomes, rate, what remains, and the account of every record.
-    Watch(ImportWatchArgs),
-    /// List the imports.
-    #[command(after_help = "Example:\n  landbridge import list --tenant acme --output json")]
-    List(ImportListArgs),
-    /// Stop an import: nothing more is read, what is on its way still arrives.
-    Cancel(ImportCancelArgs),
-}
-
-/// `landbridge import start`.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = "\
-Examples:
-  landbridge import start vehicles
-  landbridge import start depots vehicles --watch
-  landbridge import start vehicles --overwrite       writes also what HubSpot already has")]
-pub struct ImportStartArgs {
-    /// Which syncs, parents first.
-    #[arg(required = true)]
-    pub names: Vec<SyncName>,
-    /// Whose.
-    #[command(flatten)]
-    pub tenant: TenantArg,
-    /// Write even what HubSpot already has.
-    #[arg(long)]
-    pub overwrite: bool,
-    /// Watch until they end.
-    #[arg(long)]
-    pub watch: bool,
-}
-
-/// `landbridge import watch`.
-#[derive(Clone, Debug, Args)]
-#[command(
-    after_help = "Examples:\n  landbridge import watch\n  landbridge import watch imp-20260301-101500-k3f9 --output json"
-)]
-pub struct ImportWatchArgs {
-    /// Which imports; those that run when left out.
-    pub ids: Vec<ImportId>,
-    /// Whose.
-    #[command(flatten)]
-    pub tenant: TenantArg,
-}
-
-/// `landbridge import list`.
-#[derive(Clone, Debug, Args)]
-pub struct ImportListArgs {
-    /// Whose.
-    #[command(flatten)]
-    pub tenant: TenantArg,
-}
-
-/// `landbridge import cancel`.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = "Example:\n  landbridge import cancel imp-20260301-101500-k3f9")]
-pub struct ImportCancelArgs {
-    /// Which import.
-    pub id: ImportId,
-    /// Whose.
-    #[command(flatten)]
-    pub tenant: TenantArg,
 }
 
 /// `landbridge failures`.

@@ -1,12 +1,12 @@
 //! `landbridge import`.
 
-use landbridge_control::ask::{CancelImport, StartImports};
+use landbridge_control::ask::{CancelImport, PauseImport, ResumeImport, StartImports};
 use landbridge_model::ask::{ImportStatus, ListImports};
 
 use super::sync::problems;
 use super::{Context, LONG_PATIENCE, watch};
 use crate::cli::{
-    ImportCancelArgs, ImportCommand, ImportListArgs, ImportStartArgs, ImportWatchArgs, OutputFormat,
+    ImportCommand, ImportListArgs, ImportOneArgs, ImportStartArgs, ImportWatchArgs, OutputFormat,
 };
 use crate::output::{CommandError, Exit, counts, say, show, table, time};
 
@@ -15,6 +15,8 @@ pub(super) async fn run(context: &Context, command: ImportCommand) -> anyhow::Re
         ImportCommand::Start(arguments) => start(context, arguments).await,
         ImportCommand::Watch(arguments) => watch_some(context, &arguments).await,
         ImportCommand::List(arguments) => list(context, &arguments).await,
+        ImportCommand::Pause(arguments) => pause(context, &arguments).await,
+        ImportCommand::Resume(arguments) => resume(context, &arguments).await,
         ImportCommand::Cancel(arguments) => cancel(context, &arguments).await,
     }
 }
@@ -119,7 +121,36 @@ fn row(import: &ImportStatus) -> [String; 9] {
     ]
 }
 
-async fn cancel(context: &Context, arguments: &ImportCancelArgs) -> anyhow::Result<Exit> {
+async fn pause(context: &Context, arguments: &ImportOneArgs) -> anyhow::Result<Exit> {
+    let tenant = context.tenant(&arguments.tenant).await?;
+    let question = PauseImport {
+        id: arguments.id.clone(),
+    };
+    context.ask(&tenant, &question).await?;
+    if context.output == OutputFormat::Text {
+        say!("import {} stands; what is on its way still arrives", arguments.id);
+    }
+    Ok(Exit::Done)
+}
+
+async fn resume(context: &Context, arguments: &ImportOneArgs) -> anyhow::Result<Exit> {
+    let tenant = context.tenant(&arguments.tenant).await?;
+    let question = ResumeImport {
+        id: arguments.id.clone(),
+        by: super::local_name(),
+    };
+    let goes_on = context.ask(&tenant, &question).await?;
+    match context.output {
+        OutputFormat::Json => say!("{}", serde_json::to_string(&goes_on)?),
+        OutputFormat::Text if goes_on.id == arguments.id => {
+            say!("import {} goes on where it stood", arguments.id);
+        }
+        OutputFormat::Text => say!("import {} goes on with {}", goes_on.id, arguments.id),
+    }
+    Ok(Exit::Done)
+}
+
+async fn cancel(context: &Context, arguments: &ImportOneArgs) -> anyhow::Result<Exit> {
     let tenant = context.tenant(&arguments.tenant).await?;
     context
         .ask(

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use landbridge_bus::seal::PublicKey;
 use landbridge_control::ask::{
-    Applied, AppliedSync, ApplySyncs, AskTenant, CancelImport, Done, EditSyncs, PutTenant, RemoveSyncs,
-    RemoveTenant, Repair, RetryFailures, SetSyncs, StartImports, StartVerify, StartedImports,
-    TestConnections, VerifyState,
+    Applied, AppliedSync, ApplySyncs, AskTenant, CancelImport, Done, EditSyncs, PauseImport, PutTenant,
+    RemoveSyncs, RemoveTenant, Repair, ResumeImport, RetryFailures, SetSyncs, StartImports, StartVerify,
+    StartedImport, StartedImports, TestConnections, VerifyState,
 };
 use landbridge_control::http::ProblemDocument;
 use landbridge_control::service::Keys;
 use landbridge_model::TenantId;
-use landbridge_model::ask::{Explain, ListFailures, ListImports, Question};
+use landbridge_model::ask::{Explain, ImportStatus, ListFailures, ListImports, Question};
 use landbridge_model::config::SyncStatus;
 use reqwest::{Method, StatusCode, Url};
 use serde::Serialize;
@@ -177,75 +177,94 @@ impl Remote {
         serde_json::from_value(answer).map_err(unfit)
     }
 
+    /// Questions that change nothing; the others are handed on.
     async fn answer(&self, service: &str, tenant: &str, question: Value) -> Result<Value, CommandError> {
-        let (get, post) = (Method::GET, Method::POST);
-        let of = |tail: &'static [&'static str]| [&["tenants", tenant], tail].concat();
+        let get = Method::GET;
         match service {
-            AskTenant::SERVICE => self.call(get, &of(&["status"]), &[], None).await,
-            TestConnections::SERVICE => self.call(post, &of(&["connections", "test"]), &[], None).await,
-            RemoveTenant::SERVICE => {
-                self.text(Method::DELETE, &of(&[]), &[], None).await?;
-                as_json(&Done {})
+            AskTenant::SERVICE => self.call(get, &["tenants", tenant, "status"], &[], None).await,
+            ListImports::SERVICE => self.list_imports(tenant, read(question)?).await,
+            ListFailures::SERVICE => self.list_failures(tenant, read(question)?).await,
+            Explain::SERVICE => {
+                let id = read::<Explain>(question)?.id;
+                let path = ["tenants", tenant, "explain"];
+                self.call(get, &path, &[("record", id.as_str())], None).await
             }
+            VerifyState::SERVICE => {
+                let run = read::<VerifyState>(question)?.run;
+                let path = ["tenants", tenant, "verifications", run.as_str()];
+                self.call(get, &path, &[], None).await
+            }
+            _ => self.change(service, tenant, question).await,
+        }
+    }
+
+    async fn change(&self, service: &str, tenant: &str, question: Value) -> Result<Value, CommandError> {
+        let of = |tail: &[&'static str]| -> Vec<&str> { [&["tenants", tenant][..], tail].concat() };
+        match service {
+            TestConnections::SERVICE => self.post(&of(&["connections", "test"]), None).await,
+            RemoveTenant::SERVICE => self.remove(&of(&[])).await,
             PutTenant::SERVICE => self.put_tenant(tenant, read(question)?).await,
-            ApplySyncs::SERVICE => self.call(post, &of(&["apply"]), &[], Some(&question)).await,
+            ApplySyncs::SERVICE => self.post(&of(&["apply"]), Some(&question)).await,
             EditSyncs::SERVICE => {
                 let asked: EditSyncs = read(question)?;
                 let body = json!({ "definitions": asked.definitions, "expected": asked.expected });
-                self.call(post, &of(&["apply"]), &[], Some(&body)).await
+                self.post(&of(&["apply"]), Some(&body)).await
             }
             SetSyncs::SERVICE => self.set_syncs(tenant, read(question)?).await,
             RemoveSyncs::SERVICE => {
                 for name in read::<RemoveSyncs>(question)?.names {
-                    let path = ["tenants", tenant, "syncs", name.as_str()];
-                    self.text(Method::DELETE, &path, &[], None).await?;
+                    self.remove(&["tenants", tenant, "syncs", name.as_str()]).await?;
                 }
                 as_json(&Done {})
             }
             StartImports::SERVICE => self.start_imports(tenant, read(question)?).await,
-            ListImports::SERVICE => self.list_imports(tenant, read(question)?).await,
             CancelImport::SERVICE => {
                 let id = read::<CancelImport>(question)?.id;
-                let path = ["tenants", tenant, "imports", id.as_str(), "cancel"];
-                self.text(post, &path, &[], None).await?;
-                as_json(&Done {})
+                self.act_on_import(tenant, id.as_str(), "cancel").await
             }
-            ListFailures::SERVICE => self.list_failures(tenant, read(question)?).await,
-            RetryFailures::SERVICE => {
-                self.call(post, &of(&["failures", "retry"]), &[], Some(&question))
-                    .await
+            PauseImport::SERVICE => {
+                let id = read::<PauseImport>(question)?.id;
+                self.act_on_import(tenant, id.as_str(), "pause").await
             }
-            Explain::SERVICE => {
-                let id = read::<Explain>(question)?.id;
-                self.call(get, &of(&["explain"]), &[("record", id.as_str())], None)
-                    .await
+            ResumeImport::SERVICE => {
+                let id = read::<ResumeImport>(question)?.id;
+                let path = ["tenants", tenant, "imports", id.as_str(), "resume"];
+                let stands: ImportStatus = read(self.post(&path, None).await?)?;
+                as_json(&StartedImport {
+                    sync: stands.sync,
+                    id: stands.id,
+                })
             }
+            RetryFailures::SERVICE => self.post(&of(&["failures", "retry"]), Some(&question)).await,
             StartVerify::SERVICE => {
                 let sync = read::<StartVerify>(question)?.sync;
-                let path = ["tenants", tenant, "syncs", sync.as_str(), "verify"];
-                self.call(post, &path, &[], None).await
-            }
-            VerifyState::SERVICE => {
-                let run = read::<VerifyState>(question)?.run;
-                self.call(
-                    get,
-                    &["tenants", tenant, "verifications", run.as_str()],
-                    &[],
-                    None,
-                )
-                .await
+                self.post(&["tenants", tenant, "syncs", sync.as_str(), "verify"], None)
+                    .await
             }
             Repair::SERVICE => {
                 let asked: Repair = read(question)?;
                 let path = ["tenants", tenant, "syncs", asked.sync.as_str(), "repair"];
-                self.call(post, &path, &[], Some(&json!({ "ids": asked.ids })))
-                    .await
+                self.post(&path, Some(&json!({ "ids": asked.ids }))).await
             }
             other => Err(CommandError::new(
                 Exit::Failed,
                 format!("{other} cannot be asked with --server; ask it over the bus, with --nats"),
             )),
         }
+    }
+
+    async fn post(&self, path: &[&str], body: Option<&Value>) -> Result<Value, CommandError> {
+        self.call(Method::POST, path, &[], body).await
+    }
+
+    async fn remove(&self, path: &[&str]) -> Result<Value, CommandError> {
+        self.text(Method::DELETE, path, &[], None).await?;
+        as_json(&Done {})
+    }
+
+    async fn act_on_import(&self, tenant: &str, id: &str, verb: &str) -> Result<Value, CommandError> {
+        self.post(&["tenants", tenant, "imports", id, verb], None).await?;
+        as_json(&Done {})
     }
 
     async fn put_tenant(&self, tenant: &str, put: PutTenant) -> Result<Value, CommandError> {

@@ -76,6 +76,17 @@ fn text(status: &TenantStatus) -> String {
         calls(&status.salesforce_calls)
     ));
     lines.push(format!("  calls to HubSpot:    {}", calls(&status.hubspot_calls)));
+    let budgets = [
+        ("Salesforce", &status.salesforce_budget),
+        ("HubSpot", &status.hubspot_budget),
+    ];
+    for (side, budget) in budgets {
+        let Some(budget) = budget else { continue };
+        lines.push(format!(
+            "  {side}'s day: {} of {} calls are used; Landbridge may use {}",
+            budget.used, budget.limit, budget.allocated
+        ));
+    }
     lines.extend(status.notes.iter().map(|note| format!("  note: {note}")));
     lines.join("\n")
 }

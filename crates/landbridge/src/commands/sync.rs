@@ -1,15 +1,14 @@
 //! `landbridge sync`.
 
+mod apply;
+mod drift;
 mod dry_run;
 mod files;
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 
-use landbridge_control::ask::{
-    Applied, AppliedSync, ApplySyncs, Change, EditSyncs, Expected, RemoveSyncs, SetSyncs,
-};
-use landbridge_control::service::{SyncView, definition_diff};
+use landbridge_control::ask::{Applied, AppliedSync, ApplySyncs, Change, RemoveSyncs, SetSyncs};
+use landbridge_control::service::SyncView;
 use landbridge_model::config::SyncStatus;
 use landbridge_model::sync::SyncDefinition;
 use landbridge_model::{SyncName, TenantId, yaml};
@@ -68,10 +67,10 @@ impl Prepared {
                 activate,
                 yes,
             } => {
-                apply(
+                apply::apply(
                     context,
                     definitions,
-                    Wanted {
+                    apply::Wanted {
                         dry_run,
                         activate,
                         yes,
@@ -79,8 +78,8 @@ impl Prepared {
                 )
                 .await
             }
-            Self::Diff(definitions) => diff(context, definitions).await,
             Self::DryRun(definitions, arguments) => dry_run::run(context, definitions, &arguments).await,
+            Self::Diff(definitions) => drift::diff(context, definitions).await,
             Self::Export(arguments) => export(context, &arguments).await,
             Self::List(arguments) => list(context, arguments).await,
             Self::SetStatus(arguments, status) => set_status(context, arguments, status).await,
@@ -179,172 +178,6 @@ async fn validate(context: &Context, definitions: Vec<SyncDefinition>) -> anyhow
         lines.collect::<Vec<_>>().join("\n")
     })?;
     Ok(Exit::Done)
-}
-
-/// How definitions are applied.
-#[derive(Clone, Copy)]
-struct Wanted {
-    dry_run: bool,
-    activate: bool,
-    yes: bool,
-}
-
-async fn apply(context: &Context, definitions: Vec<SyncDefinition>, wanted: Wanted) -> anyhow::Result<Exit> {
-    let Wanted {
-        dry_run,
-        activate,
-        yes,
-    } = wanted;
-    let tenants = by_tenant(definitions);
-    // All tenants are checked before the first is written to.
-    let mut results = plan(context, &tenants).await?;
-    if !dry_run {
-        confirm_plan(&results, yes)?;
-        let plans = std::mem::take(&mut results);
-        for ((tenant, definitions), plan) in tenants.into_iter().zip(plans) {
-            let names: Vec<SyncName> = definitions
-                .iter()
-                .map(|definition| definition.metadata.name.clone())
-                .collect();
-            let question = EditSyncs {
-                definitions,
-                expected: expected(&plan.applied),
-                by: super::local_name(),
-            };
-            let applied = context.ask_patiently(&tenant, &question, LONG_PATIENCE).await?;
-            refuse_problems(&applied)?;
-            if activate {
-                let question = SetSyncs {
-                    names,
-                    status: SyncStatus::Active,
-                };
-                refuse_problems(&context.ask_patiently(&tenant, &question, LONG_PATIENCE).await?)?;
-            }
-            results.push(TenantApplied { tenant, applied });
-        }
-    }
-    show(context.output, &results, |results| {
-        let mut lines = changes(results, if dry_run { "would be " } else { "" });
-        if activate && !dry_run {
-            lines.push("all are turned on".to_owned());
-        }
-        lines.join("\n")
-    })?;
-    Ok(Exit::Done)
-}
-
-/// One line for each definition: what is done to it.
-fn changes(results: &[TenantApplied], verb: &str) -> Vec<String> {
-    let lines = results.iter().flat_map(|result| {
-        let tenant = &result.tenant;
-        result.applied.syncs.iter().map(move |sync| {
-            let change = match sync.change {
-                Change::Unchanged => "unchanged".to_owned(),
-                change => format!("{verb}{}", change.as_str()),
-            };
-            format!(
-                "{tenant}/{} {change} ({}){}",
-                sync.name,
-                sync.revision,
-                notes(sync)
-            )
-        })
-    });
-    lines.collect()
-}
-
-/// Shows a person what would be done, and asks. Where nobody sits at a terminal, the command itself is the word.
-fn confirm_plan(plans: &[TenantApplied], yes: bool) -> Result<(), CommandError> {
-    let mut lines = plans.iter().flat_map(|plan| &plan.applied.syncs);
-    let changes_nothing = lines.all(|line| line.change == Change::Unchanged);
-    if yes || changes_nothing || !std::io::stdin().is_terminal() {
-        return Ok(());
-    }
-    for line in changes(plans, "will be ") {
-        crate::output::remark(format_args!("{line}"));
-    }
-    confirm("Apply this?", false)
-}
-
-/// What the plan was made from.
-fn expected(plan: &Applied) -> Vec<Expected> {
-    let seen = plan.syncs.iter().map(|line| Expected {
-        name: line.name.clone(),
-        tag: line.stored_tag.clone(),
-    });
-    seen.collect()
-}
-
-/// How one definition differs from its file.
-#[derive(Debug, Serialize)]
-struct Drift {
-    tenant: TenantId,
-    name: SyncName,
-    /// `missing` in the installation, `different`, or `unknown` to the files.
-    state: &'static str,
-    /// From what is applied to what the file says, each line with `+`, `-` or a space before it.
-    lines: Vec<String>,
-}
-
-async fn diff(context: &Context, definitions: Vec<SyncDefinition>) -> anyhow::Result<Exit> {
-    let mut drifts = Vec::new();
-    for (tenant, wanted) in by_tenant(definitions) {
-        let named = TenantArg {
-            tenant: Some(tenant.clone()),
-        };
-        context.tenant(&named).await?;
-        drifts.extend(drift(&tenant, &wanted, &context.syncs(&tenant).await?));
-    }
-    show(context.output, &drifts, |drifts| {
-        if drifts.is_empty() {
-            return "nothing differs".to_owned();
-        }
-        let texts = drifts.iter().map(|drift| {
-            let head = format!("{}/{} is {}", drift.tenant, drift.name, drift.state);
-            std::iter::once(head)
-                .chain(drift.lines.iter().cloned())
-                .collect::<Vec<_>>()
-                .join("\n")
-        });
-        texts.collect::<Vec<_>>().join("\n\n")
-    })?;
-    Ok(if drifts.is_empty() {
-        Exit::Done
-    } else {
-        Exit::Differences
-    })
-}
-
-/// Where what is applied is not what the files say.
-fn drift(tenant: &TenantId, wanted: &[SyncDefinition], applied: &[SyncView]) -> Vec<Drift> {
-    let found = |name: &SyncName, state, lines| Drift {
-        tenant: tenant.clone(),
-        name: name.clone(),
-        state,
-        lines,
-    };
-    let mut drifts = Vec::new();
-    for definition in wanted {
-        let name = &definition.metadata.name;
-        match applied.iter().find(|sync| sync.name == *name) {
-            None => drifts.push(found(name, "missing", Vec::new())),
-            Some(sync) if sync.definition != *definition => {
-                drifts.push(found(
-                    name,
-                    "different",
-                    definition_diff(&sync.definition, definition),
-                ));
-            }
-            Some(_) => {}
-        }
-    }
-    let unknown = applied.iter().filter(|sync| {
-        wanted
-            .iter()
-            .all(|definition| definition.metadata.name != sync.name)
-    });
-    drifts.extend(unknown.map(|sync| found(&sync.name, "unknown to the files", Vec::new())));
-    drifts
 }
 
 fn refuse_problems(applied: &Applied) -> Result<(), CommandError> {

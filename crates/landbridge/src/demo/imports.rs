@@ -30,7 +30,7 @@ pub async fn watch(
     imports: &[StartedImport],
     arrivals: &Arrivals,
     screen: &Screen,
-) -> anyhow::Result<Vec<ImportStatus>> {
+) -> anyhow::Result<()> {
     let bars: Vec<_> = imports
         .iter()
         .map(|import| screen.bar(import.sync.as_str()))
@@ -41,19 +41,24 @@ pub async fn watch(
         for arrival in arrivals.news() {
             screen.keep(arrival);
         }
-        let all = world.control(&ListImports { id: None }).await?;
-        let mut ours = Vec::new();
-        for (import, bar) in imports.iter().zip(&bars) {
-            if let Some(status) = all.iter().find(|status| status.id == import.id) {
-                bar.show(screen, status);
-                ours.push(status.clone());
+        let ours = stand(world, imports).await?;
+        for status in &ours {
+            if let Some(place) = imports.iter().position(|import| import.id == status.id) {
+                bars[place].show(screen, status);
             }
         }
         if ours.len() == imports.len() && ours.iter().all(|status| status.ended_ms.is_some()) {
             for bar in &bars {
                 bar.finish();
             }
-            return Ok(ours);
+            return Ok(());
         }
     }
+}
+
+/// How the imports stand now: their links go on arriving after their records have ended.
+pub async fn stand(world: &World, imports: &[StartedImport]) -> anyhow::Result<Vec<ImportStatus>> {
+    let mut all = world.control(&ListImports { id: None }).await?;
+    all.retain(|status| imports.iter().any(|import| import.id == status.id));
+    Ok(all)
 }

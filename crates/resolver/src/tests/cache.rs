@@ -88,7 +88,7 @@ fn transact(store: &mut Store, events: &[Event]) -> Vec<LinkOrder> {
         decisions.decide_all(&mut queue);
         let plan = decisions.plan().unwrap();
         orders.extend(plan.orders);
-        let batch = store.batch(plan.ends, plan.wishes).unwrap();
+        let batch = store.batch(plan.ends, plan.wishes, &plan.before).unwrap();
         block_on(store.apply(batch)).unwrap();
     }
     orders

@@ -44,7 +44,7 @@ fn health() -> Health {
     let budget = |limit, used, ours, allocated, reserved, renews: &str| ApiBudget {
         limit,
         used,
-        used_by_landbridge: ours,
+        used_by_landbridge: Some(ours),
         allocated,
         reserved,
         renews: renews.to_owned(),
@@ -82,7 +82,7 @@ fn health() -> Health {
             problems: Vec::new(),
         },
         failures: vec![group(FailureCategory::PicklistOption, 31, 300), group(FailureCategory::DuplicateUniqueValue, 5, 9_000), group(FailureCategory::HubSpotError, 2, 40)],
-        suspended: vec![SuspendedSync { name: world::sync_name("rentals"), reason: "HubSpot's object type rentals no longer has the property ends_on, which 1 field is mapped to. Map it to another property, or create it again.".to_owned(), since: world::before(90_000) }],
+        suspended: vec![SuspendedSync { name: world::sync_name("rentals"), reason: "HubSpot's object type rentals no longer has the property ends_on, which 1 field is mapped to. Map it to another property, or create it again.".to_owned(), since: Some(world::before(90_000)) }],
         held: vec![HeldDeletes { sync: world::sync_name("vehicles"), waiting: 2_410, in_grace: 12, limit: "5 % of the records in one hour".to_owned(), since: world::before(4_000), examples: vec![world::id(4), world::id(5)] }],
         notes: vec!["HubSpot's daily limit is nearly used up; imports slow down until midnight, Europe/Berlin.".to_owned()],
         has_history: true,

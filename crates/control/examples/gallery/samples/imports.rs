@@ -132,6 +132,8 @@ fn import_pages(gallery: &mut Gallery) {
     let detail = |row: ImportRow, is_paused| ImportDetail {
         row,
         is_paused,
+        continues: None,
+        continued_by: None,
         events: Some("/events".to_owned()),
     };
     gallery.add(
@@ -160,7 +162,7 @@ fn start_pages(gallery: &mut Gallery) {
         records,
         salesforce_calls: 4 + records / 5_000,
         hubspot_calls: records / 50,
-        takes: Duration::from_secs(seconds),
+        takes: Some(Duration::from_secs(seconds)),
     };
     let one =
         |name: &str, label: &str, is_chosen, estimate, blocked: Option<&str>, after: &[&str]| Importable {

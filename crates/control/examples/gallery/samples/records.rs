@@ -24,6 +24,7 @@ fn failure(number: u32, failure: Failure) -> FailureEntry {
         at_ms: world::before(300).as_millisecond(),
         attempts: 3,
         link_field: None,
+        run: None,
     }
 }
 

@@ -26,8 +26,8 @@ pub struct ApiBudget {
     pub limit: u64,
     /// What everything in the account has made.
     pub used: u64,
-    /// What Landbridge has made of them.
-    pub used_by_landbridge: u64,
+    /// What Landbridge has made of them, where that is counted apart.
+    pub used_by_landbridge: Option<u64>,
     /// What Landbridge may make.
     pub allocated: u64,
     /// What Landbridge always leaves to others.
@@ -53,7 +53,9 @@ fn side(budget: Option<&ApiBudget>, name: &str) -> Markup {
         return html! { p.quiet { (name) " has not told its limits yet; they are read with the first call." } };
     };
     html! {
-        (parts::meter(Meter { label: "Used by Landbridge", amount: Use { used: budget.used_by_landbridge, limit: budget.allocated }, note: Some("of what is allocated to it") }))
+        @if let Some(used) = budget.used_by_landbridge {
+            (parts::meter(Meter { label: "Used by Landbridge", amount: Use { used, limit: budget.allocated }, note: Some("of what is allocated to it") }))
+        }
         (parts::meter(Meter { label: "Used by everything", amount: Use { used: budget.used, limit: budget.limit }, note: Some(&budget.renews) }))
         dl.facts {
             div { dt { "Allocated to Landbridge" } dd { (count(budget.allocated)) } }

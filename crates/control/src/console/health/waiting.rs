@@ -4,7 +4,7 @@ use landbridge_model::TenantId;
 use maud::{Markup, html};
 
 use super::{Backlog, HeldDeletes, ParkedLinks, SuspendedSync};
-use crate::console::parts::{Icon, Table, ago, cell, count, duration, icon, number};
+use crate::console::parts::{Icon, Table, ago, cell, count, duration, icon, number, one_or_many};
 use crate::console::{Role, Shell, paths};
 
 pub(super) fn suspended(shell: &Shell, tenant: &TenantId, syncs: &[SuspendedSync]) -> Markup {
@@ -12,7 +12,7 @@ pub(super) fn suspended(shell: &Shell, tenant: &TenantId, syncs: &[SuspendedSync
         @for sync in syncs {
             div.banner.stopped {
                 (icon(Icon::Stopped))
-                p { strong { a href=(paths::sync(tenant, &sync.name)) { (sync.name) } " is suspended. " } (sync.reason) " " span.quiet { "Since " (ago(shell.now, sync.since)) "." } }
+                p { strong { a href=(paths::sync(tenant, &sync.name)) { (sync.name) } " is suspended. " } (sync.reason) @if let Some(since) = sync.since { " " span.quiet { "Since " (ago(shell.now, since)) "." } } }
                 @if shell.may(Role::Operator) { div.actions { (shell.button(&paths::sync_part(tenant, &sync.name, "resume"), "Resume", "small", &[])) } }
             }
         }
@@ -26,7 +26,7 @@ pub(super) fn held(shell: &Shell, tenant: &TenantId, held: &[HeldDeletes]) -> Ma
                 (icon(Icon::Attention))
                 div {
                     @if deletes.waiting > 0 {
-                        p { strong { (count(deletes.waiting)) " deletes of " (deletes.sync) " wait for your word. " } "This sync deletes at most " (deletes.limit) " without being told to." }
+                        p { strong { (one_or_many(deletes.waiting, "delete", "deletes")) " of " (deletes.sync) @if deletes.waiting == 1 { " waits" } @else { " wait" } " for your word. " } "This sync deletes at most " (deletes.limit) " without being told to." }
                     }
                     @if deletes.in_grace > 0 { p { (count(deletes.in_grace)) " deletes of " (deletes.sync) " are in their grace period and are written by themselves." } }
                     p.quiet {

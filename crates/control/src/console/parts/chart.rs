@@ -219,6 +219,11 @@ pub fn lines(chart: &Chart) -> Markup {
             let x = WIDTH * place as u64 / last;
             let y = HEIGHT - value * HEIGHT / top;
             path.push_str(&format!("{}{x} {y}", if is_drawing { "L" } else { "M" }));
+            // One by itself is a line of no length: the round ends of the stroke make a dot of it.
+            let is_alone = !is_drawing && !matches!(series.values.get(place + 1), Some(Some(_)));
+            if is_alone {
+                path.push_str("h0");
+            }
             is_drawing = true;
         }
         path
@@ -266,7 +271,7 @@ mod tests {
     #[test]
     fn a_line_stops_where_nothing_was_measured() {
         let drawn = lines(&chart(vec![Some(4), None, Some(4), Some(0)])).into_string();
-        assert!(drawn.contains("d=\"M0 0M666 0L1000 200\""), "{drawn}");
+        assert!(drawn.contains("d=\"M0 0h0M666 0L1000 200\""), "{drawn}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::console::wizard::Step;
 use crate::console::wizard::map_objects::{self, MapObjects, ObjectChoice, TypeChoice};
 use crate::console::wizard::read::{self, Action, Objects};
 use crate::console::{Place, paths};
-use crate::console_routes::form::Form;
+use crate::console_routes::Form;
 use crate::console_routes::visit::{self, Answer, Visit};
 use crate::service::{Role, ServiceError, SyncView, TenantService};
 
@@ -76,8 +76,8 @@ pub(super) async fn post(visit: Visit, Path(tenant): Path<String>, form: Form) -
         begin(&tenant, &chosen).await
     };
     match outcome {
-        Ok(Begun::Work(opened)) => {
-            let path = paths::step(tenant.id(), &opened.name, opened.work.reached);
+        Ok(Begun::Work(name, step)) => {
+            let path = paths::step(tenant.id(), &name, step);
             Ok(Redirect::to(&path).into_response())
         }
         Ok(Begun::Again(name, step)) => {
@@ -101,7 +101,8 @@ pub(super) async fn post(visit: Visit, Path(tenant): Path<String>, form: Form) -
 
 /// What came of a beginning.
 enum Begun {
-    Work(Box<Opened>),
+    /// A draft, and where it goes on.
+    Work(SyncName, Step),
     /// There is a draft of the same already.
     Again(SyncName, Step),
     Wrong(Vec<Problem>),
@@ -169,7 +170,7 @@ async fn begin(tenant: &TenantService, chosen: &Objects) -> Result<Begun, Servic
     }
     let mut opened = Opened::begin(name, work);
     opened.save(tenant).await?;
-    Ok(Begun::Work(Box::new(opened)))
+    Ok(Begun::Work(opened.name, opened.work.reached))
 }
 
 fn definition(tenant: &TenantService, name: SyncName, object: &str, object_type: &str) -> SyncDefinition {

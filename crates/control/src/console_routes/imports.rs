@@ -1,0 +1,259 @@
+//! Imports: the table, one of them, its errors, and the form that starts them.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, Query};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::{get, post};
+use landbridge_model::ImportId;
+use landbridge_model::ask::ImportStatus;
+use landbridge_model::config::{Import, ImportWish};
+
+use super::listing::{Listing, ROWS};
+use super::live::{self, Told};
+use super::visit::trouble;
+use super::{Answer, Form, Refusal, Visit};
+use crate::console::imports::{ImportDetail, ImportRow, Imports, detail_page, live_parts, live_rows, page};
+use crate::console::{Content, Place, paths};
+use crate::http::csv_file;
+use crate::service::{Page, PageRequest, Service, ServiceError, TenantService};
+
+pub(super) fn routes() -> Router<Service> {
+    Router::new()
+        .route("/tenants/{tenant}/imports", get(list))
+        .route("/tenants/{tenant}/imports/events", get(list_events))
+        .route("/tenants/{tenant}/imports/{import}", get(show))
+        .route("/tenants/{tenant}/imports/{import}/events", get(events))
+        .route("/tenants/{tenant}/imports/{import}/errors.csv", get(errors))
+        .route("/tenants/{tenant}/imports/{import}/pause", post(pause))
+        .route("/tenants/{tenant}/imports/{import}/resume", post(resume))
+        .route("/tenants/{tenant}/imports/{import}/cancel", post(cancel))
+}
+
+/// How long the rest takes, at the pace of the last moments; `None` while that cannot be told.
+fn remaining(status: &ImportStatus) -> Option<Duration> {
+    let total = status.salesforce_total?;
+    let settled: u64 = status.outcomes.iter().map(|(_, number)| number).sum();
+    let left = total.checked_sub(settled)?;
+    if status.ended_ms.is_some() || status.state != "Running" || status.rate < 0.05 {
+        return None;
+    }
+    Duration::try_from_secs_f64(left as f64 / status.rate).ok()
+}
+
+fn row(status: ImportStatus, objects: (String, String), stored: Option<&Import>) -> ImportRow {
+    ImportRow {
+        remaining: remaining(&status),
+        objects,
+        started_by: stored.map(|import| import.started_by.clone()).unwrap_or_default(),
+        status,
+    }
+}
+
+fn row_of(tenant: &TenantService, status: ImportStatus) -> ImportRow {
+    let stored = tenant.stored_import(&status.id);
+    let objects = tenant.labels_of(&status.sync);
+    row(status, objects, stored.as_deref())
+}
+
+fn is_open(row: &ImportRow) -> bool {
+    row.status.ended_ms.is_none()
+}
+
+async fn rows(tenant: &TenantService, listing: &Listing) -> Result<(Vec<ImportRow>, Page<()>), ServiceError> {
+    let request = PageRequest {
+        cursor: listing.cursor.clone(),
+        limit: Some(ROWS),
+    };
+    let found = tenant.imports(&request).await?;
+    let rows = found.items.into_iter().map(|status| row_of(tenant, status));
+    let rest = Page {
+        items: Vec::new(),
+        next: found.next,
+    };
+    Ok((rows.collect(), rest))
+}
+
+async fn list(visit: Visit, Path(tenant): Path<String>, Query(listing): Query<Listing>) -> Answer {
+    let tenant = visit.tenant(&tenant)?;
+    let shell = visit.shell_in(&tenant, Place::Imports);
+    let content = match rows(&tenant, &listing).await {
+        Ok((rows, rest)) => {
+            let events = (listing.cursor.is_none() && rows.iter().any(is_open))
+                .then(|| paths::imports_events(tenant.id()));
+            Ok(Imports {
+                paging: listing.paging(&paths::imports(tenant.id()), &[], rows.len(), rest.next),
+                rows,
+                events,
+            })
+        }
+        Err(error) => Err(trouble(&error)),
+    };
+    Ok(visit.page(page(&shell, tenant.id(), &content)))
+}
+
+async fn list_events(visit: Visit, Path(name): Path<String>, headers: HeaderMap) -> Answer {
+    visit.tenant(&name)?;
+    Ok(live::follow(visit, &headers, move |visit| {
+        let name = name.clone();
+        async move {
+            let tenant = visit.find_tenant(&name)?;
+            let (rows, _) = rows(&tenant, &Listing::default()).await?;
+            let shell = visit.shell_in(&tenant, Place::Imports);
+            Ok(Told {
+                goes_on: rows.iter().any(is_open),
+                parts: live_rows(&shell, tenant.id(), &rows),
+            })
+        }
+    }))
+}
+
+fn import_id(visit: &Visit, text: &str) -> Result<ImportId, Refusal> {
+    ImportId::new(text)
+        .map_err(|_| visit.refuse(ServiceError::NotFound(format!("there is no import {text}"))))
+}
+
+async fn detail(tenant: &TenantService, id: &ImportId) -> Result<ImportDetail, ServiceError> {
+    let row = row_of(tenant, tenant.import(id).await?);
+    let stored = tenant.stored_import(id);
+    Ok(ImportDetail {
+        is_paused: stored
+            .as_ref()
+            .is_some_and(|import| import.wish == ImportWish::Pause),
+        continues: stored.and_then(|import| import.continues.clone()),
+        continued_by: tenant.continued_by(id),
+        events: is_open(&row).then(|| paths::import_events(tenant.id(), id)),
+        row,
+    })
+}
+
+async fn show(visit: Visit, Path((tenant, import)): Path<(String, String)>) -> Answer {
+    let tenant = visit.tenant(&tenant)?;
+    let id = import_id(&visit, &import)?;
+    let content: Content<ImportDetail> = match detail(&tenant, &id).await {
+        Err(error @ ServiceError::NotFound(_)) => return Err(visit.refuse(error)),
+        found => found.map_err(|error| trouble(&error)),
+    };
+    let shell = visit.shell_in(&tenant, Place::Imports);
+    Ok(visit.page(detail_page(&shell, tenant.id(), &content)))
+}
+
+async fn events(visit: Visit, Path((name, import)): Path<(String, String)>, headers: HeaderMap) -> Answer {
+    visit.tenant(&name)?;
+    let id = import_id(&visit, &import)?;
+    Ok(live::follow(visit, &headers, move |visit| {
+        let (name, id) = (name.clone(), id.clone());
+        async move {
+            let tenant = visit.find_tenant(&name)?;
+            let view = detail(&tenant, &id).await?;
+            let shell = visit.shell_in(&tenant, Place::Imports);
+            Ok(Told {
+                goes_on: is_open(&view.row),
+                parts: live_parts(&shell, tenant.id(), &view),
+            })
+        }
+    }))
+}
+
+async fn errors(visit: Visit, Path((tenant, import)): Path<(String, String)>) -> Result<Response, Refusal> {
+    let tenant = visit.tenant(&tenant)?;
+    let id = import_id(&visit, &import)?;
+    let file = tenant.import_errors_csv(&id).await;
+    let file = file.map_err(|error| visit.refuse(error))?;
+    Ok(csv_file(&format!("{id}-errors.csv"), file))
+}
+
+async fn pause(visit: Visit, Path((tenant, import)): Path<(String, String)>, _form: Form) -> Answer {
+    let tenant = visit.tenant(&tenant)?;
+    let id = import_id(&visit, &import)?;
+    let path = paths::import(tenant.id(), &id);
+    match tenant.pause_import(&id).await {
+        Ok(_) => Ok(visit.done(
+            &path,
+            "Paused: nothing more is read. What is on its way still arrives.",
+        )),
+        Err(error) => visit.not_done(&path, error),
+    }
+}
+
+async fn resume(visit: Visit, Path((tenant, import)): Path<(String, String)>, _form: Form) -> Answer {
+    let tenant = visit.tenant(&tenant)?;
+    let id = import_id(&visit, &import)?;
+    match tenant.resume_import(&id).await {
+        Ok(status) => {
+            let text = if status.id == id {
+                "Resumed: it goes on where it was."
+            } else {
+                "This import goes on where the other one stopped."
+            };
+            Ok(visit.done(&paths::import(tenant.id(), &status.id), text))
+        }
+        Err(error) => visit.not_done(&paths::import(tenant.id(), &id), error),
+    }
+}
+
+async fn cancel(visit: Visit, Path((tenant, import)): Path<(String, String)>, _form: Form) -> Answer {
+    let tenant = visit.tenant(&tenant)?;
+    let id = import_id(&visit, &import)?;
+    let path = paths::import(tenant.id(), &id);
+    match tenant.cancel_import(&id).await {
+        Ok(_) => Ok(visit.done(
+            &path,
+            "Canceled: nothing more is read. What is on its way still arrives.",
+        )),
+        Err(error) => visit.not_done(&path, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use landbridge_model::{Outcome, Revision, SyncName};
+
+    use super::*;
+
+    fn status(
+        state: &str,
+        total: Option<u64>,
+        created: u64,
+        rate: f64,
+        ended_ms: Option<i64>,
+    ) -> ImportStatus {
+        ImportStatus {
+            id: ImportId::new("imp-1").unwrap(),
+            sync: SyncName::new("vehicles").unwrap(),
+            revision: Revision(1),
+            state: state.to_owned(),
+            salesforce_total: total,
+            extracted: created,
+            outcomes: vec![(Outcome::Created, created), (Outcome::Failed, 0)],
+            in_flight: 0,
+            links: Vec::new(),
+            rate,
+            started_ms: 0,
+            ended_ms,
+            unaccounted: 0,
+            reason: None,
+        }
+    }
+
+    #[test]
+    fn what_remains_is_told_only_where_it_is_known() {
+        for (status, expected) in [
+            (status("Running", Some(1_000), 400, 20.0, None), Some(30)),
+            (status("Running", Some(1_000), 1_000, 20.0, None), Some(0)),
+            (status("Running", Some(1_000), 1_100, 20.0, None), None),
+            (status("Running", Some(1_000), 400, 0.0, None), None),
+            (status("Running", None, 400, 20.0, None), None),
+            (status("Paused", Some(1_000), 400, 20.0, None), None),
+            (status("Completed", Some(1_000), 400, 20.0, Some(9)), None),
+        ] {
+            assert_eq!(
+                remaining(&status).map(|left| left.as_secs()),
+                expected,
+                "{status:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What waits for a person, and how a tenant did lately.
+
+use axum::Json;
+use axum::http::StatusCode;
+use landbridge_model::ask::{Decided, HeldDecision};
+use landbridge_model::{SalesforceId, SyncName};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Asked, Body, InTenant, Named};
+use super::problem::Problem;
+use crate::ask::{HeldEntry, ParkedGroup, TenantHistory};
+use crate::service::Service;
+
+pub(super) fn routes() -> OpenApiRouter<Service> {
+    OpenApiRouter::new()
+        .routes(routes!(get_history))
+        .routes(routes!(list_parked))
+        .routes(routes!(list_held))
+        .routes(routes!(decide_held))
+        .routes(routes!(dismiss_failure))
+        .routes(routes!(put_allocation))
+}
+
+/// Read what became of changes over time: by five minutes for three hours, by hours for two days.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/history", tag = "health",
+    responses((status = 200, body = TenantHistory)))]
+async fn get_history(InTenant(tenant): InTenant) -> Result<Json<TenantHistory>, Problem> {
+    Ok(Json(tenant.history().await?))
+}
+
+/// List the links that wait for a record, by lookup field, the one that has waited longest first.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/parked", tag = "health",
+    responses((status = 200, body = Vec<ParkedGroup>)))]
+async fn list_parked(InTenant(tenant): InTenant) -> Result<Json<Vec<ParkedGroup>>, Problem> {
+    Ok(Json(tenant.parked().await?))
+}
+
+/// Which held deletes.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct HeldQuery {
+    /// Only of this sync.
+    sync: Option<SyncName>,
+}
+
+/// List the deletes that are in their grace period or wait for approval, the oldest first.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/held", tag = "health", params(HeldQuery),
+    responses((status = 200, body = Vec<HeldEntry>)))]
+async fn list_held(
+    InTenant(tenant): InTenant,
+    Asked(query): Asked<HeldQuery>,
+) -> Result<Json<Vec<HeldEntry>>, Problem> {
+    Ok(Json(tenant.held(query.sync).await?))
+}
+
+/// A person's word on held deletes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HeldRequest {
+    /// Of which sync.
+    pub sync: SyncName,
+    /// Of which records; all that the sync holds when left out.
+    #[serde(default)]
+    pub ids: Vec<SalesforceId>,
+    /// What is to become of them.
+    pub decision: HeldDecision,
+}
+
+/// Approve held deletes, or discard them and keep the records in HubSpot.
+#[utoipa::path(post, path = "/api/v1/tenants/{tenant}/held/decide", tag = "health",
+    request_body = HeldRequest, responses((status = 200, body = Decided)))]
+async fn decide_held(
+    InTenant(tenant): InTenant,
+    Body(request): Body<HeldRequest>,
+) -> Result<Json<Decided>, Problem> {
+    let decided = tenant.decide_held(request.sync, request.ids, request.decision);
+    Ok(Json(decided.await?))
+}
+
+#[derive(Deserialize)]
+struct FailurePath {
+    sync: SyncName,
+    record: SalesforceId,
+}
+
+/// Strike a record's failures off the list without another try.
+#[utoipa::path(delete, path = "/api/v1/tenants/{tenant}/syncs/{sync}/failures/{record}", tag = "failures",
+    responses((status = 204)))]
+async fn dismiss_failure(
+    InTenant(tenant): InTenant,
+    Named(path): Named<FailurePath>,
+) -> Result<StatusCode, Problem> {
+    tenant.dismiss_failure(&path.sync, path.record).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// How many calls a day may be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Allocation {
+    /// API calls a day that Landbridge may make to the org; all but the reserve when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daily_calls: Option<u64>,
+}
+
+/// Change how many API calls a day Landbridge may make to Salesforce.
+#[utoipa::path(put, path = "/api/v1/tenants/{tenant}/allocation", tag = "health",
+    request_body = Allocation, responses((status = 200, body = Allocation)))]
+async fn put_allocation(
+    InTenant(tenant): InTenant,
+    Body(wanted): Body<Allocation>,
+) -> Result<Json<Allocation>, Problem> {
+    tenant.allocate(wanted.daily_calls).await?;
+    Ok(Json(wanted))
+}

@@ -1,0 +1,282 @@
+//! What people want of imports: started, paused, resumed, cancelled. The extractor sees the wish in `lb_config` and obeys.
+
+use landbridge_model::config::{Import, ImportWish};
+use landbridge_model::{ImportId, RunId, TenantId};
+use landbridge_wire::{AskError, AskErrorCode, RunPhase};
+
+use crate::ask::{
+    CancelImport, Done, PauseImport, ResumeImport, StartImports, StartedImport, StartedImports,
+};
+use crate::definitions;
+use crate::shard::{ControlShard, unavailable};
+
+/// For so long an import that stopped can be gone on with, in milliseconds: Salesforce keeps a job's rows for a week,
+/// and shows deleted records for fifteen days.
+const GOES_ON_WITHIN_MS: i64 = 7 * 24 * 3_600_000;
+
+fn invalid(text: String) -> AskError {
+    AskError::new(AskErrorCode::Invalid, text)
+}
+
+/// What becomes of an import that somebody wants to resume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Resumption {
+    /// Nothing: it runs.
+    Runs,
+    /// It runs again.
+    RunsAgain,
+    /// Another goes on with it.
+    Another,
+}
+
+/// Decides it from the import, how far the extractor says that it is, and whether another goes on with it already.
+fn resumption(
+    import: &Import,
+    phase: RunPhase,
+    followed: Option<&ImportId>,
+    now_ms: i64,
+) -> Result<Resumption, String> {
+    let id = &import.id;
+    match (phase, import.wish) {
+        (RunPhase::Ended, _) => Err(format!(
+            "{id} has read everything: there is nothing to go on with"
+        )),
+        (RunPhase::Canceled | RunPhase::Failed, _) | (_, ImportWish::Cancel) => {
+            if let Some(other) = followed {
+                return Err(format!("{other} goes on with {id} already"));
+            }
+            if now_ms - import.started_ms > GOES_ON_WITHIN_MS {
+                return Err(format!(
+                    "{id} began more than a week ago, and Salesforce keeps its rows no longer: start a new import"
+                ));
+            }
+            Ok(Resumption::Another)
+        }
+        (_, ImportWish::Pause) => Ok(Resumption::RunsAgain),
+        (_, ImportWish::Run) => Ok(Resumption::Runs),
+    }
+}
+
+impl ControlShard {
+    /// Starts an import of each sync; none when any of them has a problem.
+    pub(crate) async fn start_imports(
+        &self,
+        tenant: &TenantId,
+        ask: StartImports,
+    ) -> Result<StartedImports, AskError> {
+        let resolved = definitions::resolve_stored(self, tenant, &ask.syncs).await?;
+        if resolved.iter().any(|sync| !sync.problems.is_empty()) {
+            return Ok(StartedImports {
+                imports: Vec::new(),
+                problems: resolved,
+            });
+        }
+        let mut imports = Vec::new();
+        for sync in resolved {
+            let id = self.new_import_id()?;
+            let import = Import {
+                id: id.clone(),
+                tenant: tenant.clone(),
+                sync: sync.name.clone(),
+                revision: sync.revision,
+                wish: ImportWish::Run,
+                overwrite: ask.overwrite,
+                started_by: ask.started_by.clone(),
+                started_ms: self.context.hub.now_ms(),
+                continues: None,
+            };
+            self.put_import(&import).await?;
+            imports.push(StartedImport { sync: sync.name, id });
+        }
+        Ok(StartedImports {
+            imports,
+            problems: Vec::new(),
+        })
+    }
+
+    /// `imp-<date>-<time>-<four letters or digits>`, in UTC.
+    fn new_import_id(&self) -> Result<ImportId, AskError> {
+        let internal = |error: String| AskError::new(AskErrorCode::Internal, error);
+        let now = jiff::Timestamp::from_millisecond(self.context.hub.now_ms());
+        let now = now.map_err(|error| internal(error.to_string()))?;
+        ImportId::new(&import_id(now, rand::random())).map_err(|error| internal(error.to_string()))
+    }
+
+    async fn put_import(&self, import: &Import) -> Result<(), AskError> {
+        let config = &self.context.config;
+        let stored = config.change_import(&import.tenant, &import.id, |_| {
+            Ok::<_, std::convert::Infallible>(Some(import.clone()))
+        });
+        let stored = stored.await.map_err(unavailable)?;
+        stored.map(|_| ()).map_err(|never| match never {})
+    }
+
+    /// Changes what is wanted of an import; `next` says what, or why not, or that nothing is to be changed.
+    async fn change_wish(
+        &self,
+        tenant: &TenantId,
+        id: &ImportId,
+        next: impl Fn(ImportWish) -> Result<Option<ImportWish>, AskError> + Send + Sync,
+    ) -> Result<(), AskError> {
+        let not_found = || AskError::new(AskErrorCode::NotFound, format!("{tenant} has no import {id}"));
+        let config = &self.context.config;
+        let changed = config.change_import(tenant, id, |stored| {
+            let import = stored.ok_or_else(not_found)?;
+            Ok(next(import.wish)?.map(|wish| Import { wish, ..import }))
+        });
+        changed.await.map_err(unavailable)?.map(|_| ())
+    }
+
+    /// Stops an import's reading.
+    pub(crate) async fn cancel_import(
+        &self,
+        tenant: &TenantId,
+        ask: &CancelImport,
+    ) -> Result<Done, AskError> {
+        let next = |wish| Ok((wish != ImportWish::Cancel).then_some(ImportWish::Cancel));
+        self.change_wish(tenant, &ask.id, next).await?;
+        Ok(Done {})
+    }
+
+    /// Lets an import stand until it is resumed.
+    pub(crate) async fn pause_import(&self, tenant: &TenantId, ask: &PauseImport) -> Result<Done, AskError> {
+        let phase = self.phase_of(tenant, &ask.id).await?;
+        if phase.is_final() {
+            return Err(invalid(format!(
+                "{} reads nothing any more: there is nothing to pause",
+                ask.id
+            )));
+        }
+        let next = |wish| match wish {
+            ImportWish::Run => Ok(Some(ImportWish::Pause)),
+            ImportWish::Pause => Ok(None),
+            ImportWish::Cancel => Err(invalid(format!("{} is cancelled", ask.id))),
+        };
+        self.change_wish(tenant, &ask.id, next).await?;
+        Ok(Done {})
+    }
+
+    /// Lets an import go on where it was, by another import if it is over.
+    pub(crate) async fn resume_import(
+        &self,
+        tenant: &TenantId,
+        ask: &ResumeImport,
+    ) -> Result<StartedImport, AskError> {
+        let phase = self.phase_of(tenant, &ask.id).await?;
+        let imports = self.context.config.imports(tenant);
+        let found = imports.iter().find(|import| import.id == ask.id);
+        let import = found.ok_or_else(|| {
+            AskError::new(
+                AskErrorCode::NotFound,
+                format!("{tenant} has no import {}", ask.id),
+            )
+        })?;
+        let followed = imports
+            .iter()
+            .find(|other| other.continues.as_ref() == Some(&ask.id))
+            .map(|other| &other.id);
+        let now_ms = self.context.hub.now_ms();
+        let id = match resumption(import, phase, followed, now_ms).map_err(invalid)? {
+            Resumption::Runs => ask.id.clone(),
+            Resumption::RunsAgain => {
+                let next = |wish| Ok((wish == ImportWish::Pause).then_some(ImportWish::Run));
+                self.change_wish(tenant, &ask.id, next).await?;
+                ask.id.clone()
+            }
+            Resumption::Another => {
+                let next = Import {
+                    id: self.new_import_id()?,
+                    wish: ImportWish::Run,
+                    started_by: ask.by.clone(),
+                    started_ms: now_ms,
+                    continues: Some(ask.id.clone()),
+                    ..Import::clone(import)
+                };
+                self.put_import(&next).await?;
+                next.id
+            }
+        };
+        Ok(StartedImport {
+            sync: import.sync.clone(),
+            id,
+        })
+    }
+
+    /// How far the extractor says that an import is.
+    async fn phase_of(&self, tenant: &TenantId, id: &ImportId) -> Result<RunPhase, AskError> {
+        // After a restart the account is not there yet.
+        self.caught_up(tenant).await.map_err(unavailable)?;
+        let ledger = self.ledger();
+        let account = ledger
+            .tenant(tenant)
+            .and_then(|tenant| tenant.run(&RunId::from(id)));
+        Ok(account.map_or(RunPhase::Queued, crate::ledger::RunAccount::phase))
+    }
+}
+
+fn import_id(now: jiff::Timestamp, random: u32) -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let letter = |place: u32| char::from(ALPHABET[(random >> (5 * place)) as usize % ALPHABET.len()]);
+    let tail: String = (0..4).map(letter).collect();
+    format!("imp-{}-{tail}", now.strftime("%Y%m%d-%H%M%S"))
+}
+
+#[cfg(test)]
+mod tests {
+    use landbridge_model::{Revision, SyncName};
+
+    use super::*;
+
+    fn import(wish: ImportWish) -> Import {
+        Import {
+            id: ImportId::new("imp-1").unwrap(),
+            tenant: TenantId::new("acme").unwrap(),
+            sync: SyncName::new("vehicles").unwrap(),
+            revision: Revision(1),
+            wish,
+            overwrite: false,
+            started_by: String::new(),
+            started_ms: 0,
+            continues: None,
+        }
+    }
+
+    #[test]
+    fn what_stopped_is_gone_on_with_once_and_in_time() {
+        use ImportWish::{Cancel, Pause, Run};
+        let other = ImportId::new("imp-2").unwrap();
+        for (wish, phase, followed, now_ms, expected) in [
+            (Run, RunPhase::Reading, None, 0, Ok(Resumption::Runs)),
+            (Pause, RunPhase::Reading, None, 0, Ok(Resumption::RunsAgain)),
+            (Pause, RunPhase::Queued, None, 0, Ok(Resumption::RunsAgain)),
+            (Cancel, RunPhase::Reading, None, 0, Ok(Resumption::Another)),
+            (Cancel, RunPhase::Canceled, None, 0, Ok(Resumption::Another)),
+            (Run, RunPhase::Failed, None, 0, Ok(Resumption::Another)),
+            (Pause, RunPhase::Ended, None, 0, Err("read everything")),
+            (Cancel, RunPhase::Ended, None, 0, Err("read everything")),
+            (Cancel, RunPhase::Canceled, Some(&other), 0, Err("imp-2 goes on")),
+            (
+                Run,
+                RunPhase::Failed,
+                None,
+                GOES_ON_WITHIN_MS + 1,
+                Err("start a new import"),
+            ),
+        ] {
+            let found = resumption(&import(wish), phase, followed, now_ms);
+            match (&found, expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(*found, expected, "{wish:?} {phase:?}"),
+                (Err(found), Err(expected)) => assert!(found.contains(expected), "{found}"),
+                _ => panic!("{wish:?} {phase:?}: {found:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn ids_say_when_it_was() {
+        let now: jiff::Timestamp = "2026-03-01T10:15:00Z".parse().unwrap();
+        let id = import_id(now, 0x0012_3456);
+        assert!(id.starts_with("imp-20260301-101500-") && id.len() == 24, "{id}");
+        assert!(ImportId::new(&id).is_ok());
+    }
+}

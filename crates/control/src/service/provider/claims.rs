@@ -1,0 +1,151 @@
+//! Which provider, and what its claims mean here.
+
+use landbridge_bus::Secret;
+use landbridge_model::TenantId;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::service::caller::{Grant, Reach, Role};
+
+/// `[control.oidc]`: the provider, and what its claims mean.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OidcSettings {
+    /// The provider, as its own discovery document names it, such as `https://login.acme.example`.
+    pub issuer: String,
+    /// What Landbridge is called there.
+    pub client_id: String,
+    /// What it proves that by; none for a public client.
+    pub client_secret: Option<Secret>,
+    /// What is asked for besides `openid`.
+    #[serde(default = "default_scopes")]
+    pub scopes: Vec<String>,
+    /// The claim by which people are called in the audit log.
+    #[serde(default = "default_name_claim")]
+    pub name_claim: String,
+    /// The claim with the groups, a text or a list of texts; a dot leads into an object.
+    #[serde(default = "default_groups_claim")]
+    pub groups_claim: String,
+    /// What each group may do. Whoever is in none of them is refused.
+    #[serde(default)]
+    pub roles: Vec<GroupRole>,
+}
+
+/// What a group may do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupRole {
+    /// The group, as the claim has it.
+    pub group: String,
+    /// The role.
+    pub role: Role,
+    /// In which tenants; with `all_tenants` left out.
+    #[serde(default)]
+    pub tenants: Vec<TenantId>,
+    /// Everywhere.
+    #[serde(default)]
+    pub all_tenants: bool,
+}
+
+fn default_scopes() -> Vec<String> {
+    ["profile", "email"].map(str::to_owned).to_vec()
+}
+
+fn default_name_claim() -> String {
+    "email".to_owned()
+}
+
+fn default_groups_claim() -> String {
+    "groups".to_owned()
+}
+
+impl OidcSettings {
+    /// What the claims of a person give them; nothing when they are in none of the groups.
+    pub(super) fn grants(&self, claims: &Map<String, Value>) -> Vec<Grant> {
+        let groups = texts(claim(claims, &self.groups_claim));
+        let meant = self
+            .roles
+            .iter()
+            .filter(|role| groups.contains(&role.group.as_str()));
+        meant
+            .map(|role| Grant {
+                role: role.role,
+                reach: if role.all_tenants {
+                    Reach::All
+                } else {
+                    Reach::Tenants(role.tenants.clone())
+                },
+            })
+            .collect()
+    }
+}
+
+/// A claim by its name; where there is none of the name, a dot leads into an object.
+pub(super) fn claim<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    if let Some(found) = claims.get(name) {
+        return Some(found);
+    }
+    let (head, tail) = name.split_once('.')?;
+    claim(claims.get(head)?.as_object()?, tail)
+}
+
+fn texts(value: Option<&Value>) -> Vec<&str> {
+    match value {
+        Some(Value::String(text)) => vec![text],
+        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::Caller;
+
+    fn settings(groups_claim: &str) -> OidcSettings {
+        let role = |group: &str, role, tenants: &[&str]| GroupRole {
+            group: group.to_owned(),
+            role,
+            tenants: tenants.iter().map(|name| TenantId::new(name).unwrap()).collect(),
+            all_tenants: tenants.is_empty(),
+        };
+        OidcSettings {
+            issuer: String::new(),
+            client_id: String::new(),
+            client_secret: None,
+            scopes: default_scopes(),
+            name_claim: default_name_claim(),
+            groups_claim: groups_claim.to_owned(),
+            roles: vec![
+                role("lb-admins", Role::Admin, &[]),
+                role("fleet", Role::Editor, &["acme", "globex"]),
+            ],
+        }
+    }
+
+    #[test]
+    fn groups_give_roles_and_nothing_gives_none() {
+        let acme = TenantId::new("acme").unwrap();
+        for (claim, claims, role) in [
+            ("groups", r#"{"groups": ["fleet", "others"]}"#, Some(Role::Editor)),
+            ("groups", r#"{"groups": "lb-admins"}"#, Some(Role::Admin)),
+            (
+                "realm.roles",
+                r#"{"realm": {"roles": ["fleet"]}}"#,
+                Some(Role::Editor),
+            ),
+            (
+                "https://a.b/groups",
+                r#"{"https://a.b/groups": ["fleet"]}"#,
+                Some(Role::Editor),
+            ),
+            ("groups", r#"{"groups": []}"#, None),
+            ("groups", r#"{"groups": {"fleet": true}}"#, None),
+            ("groups", "{}", None),
+        ] {
+            let claims = serde_json::from_str(claims).unwrap();
+            let caller = Caller::new("oidc:ann", settings(claim).grants(&claims));
+            assert_eq!(caller.role_in(&acme), role, "{claim} {claims:?}");
+        }
+    }
+}

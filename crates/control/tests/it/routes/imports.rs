@@ -1,0 +1,161 @@
+//! Imports, and what is told while they run.
+
+use axum::http::Method;
+use landbridge_control::service::{Grant, Role};
+use serde_json::{Value, json};
+
+use super::ACME;
+use crate::api::Api;
+use crate::rig::{VEHICLES, soon};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn imports_are_counted_started_once_and_canceled() {
+    let api = Api::new().await;
+    let operator = api.in_acme(Role::Operator).await;
+    api.rig.apply(VEHICLES).await;
+    let body = json!({"syncs": ["vehicles"]});
+    let counted = api
+        .post(&format!("{ACME}/imports/count"), &operator, &body)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        counted,
+        json!({
+            "syncs": [{
+                "sync": "vehicles", "records": 40, "filtered": true,
+                "salesforce_calls": 1, "hubspot_calls": 1, "seconds": 2.5, "notes": [],
+            }],
+            "total": 40,
+        })
+    );
+
+    let path = format!("{ACME}/imports");
+    let start = async |key: &str, body: &Value| {
+        api.send(
+            Method::POST,
+            &path,
+            &operator,
+            &[("idempotency-key", key)],
+            Some(body),
+        )
+        .await
+    };
+    let first = start("k1", &body).await.expect(201);
+    let again = start("k1", &body).await.expect(201);
+    assert_eq!(first.text, again.text, "the same request got another answer");
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    let other = json!({"syncs": ["vehicles"], "overwrite": true});
+    assert_eq!(start("k1", &other).await.expect(422).kind(), "invalid");
+    let list = api.get(&path, &operator).await.expect(200).json();
+    assert_eq!(list["items"].as_array().unwrap().len(), 1, "it was started once");
+    start("k2", &body).await.expect(201);
+    start(&"k".repeat(200), &body).await.expect(422);
+
+    let import = first.json()[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        api.get(&format!("{path}/{import}"), &operator)
+            .await
+            .expect(200)
+            .json()["state"],
+        "Queued"
+    );
+    let act = async |verb: &str| {
+        let path = format!("{path}/{import}/{verb}");
+        api.send(Method::POST, &path, &operator, &[], None).await
+    };
+    assert_eq!(act("pause").await.expect(200).json()["state"], "Paused");
+    assert_eq!(act("resume").await.expect(200).json()["state"], "Queued");
+    let canceled = api
+        .send(
+            Method::POST,
+            &format!("{path}/{import}/cancel"),
+            &operator,
+            &[],
+            None,
+        )
+        .await;
+    canceled.expect(200);
+    let goes_on = act("resume").await.expect(200).json();
+    assert_ne!(
+        goes_on["id"], import,
+        "one that was cancelled is over: another goes on with it"
+    );
+    api.get(&format!("{path}/imp-none"), &operator).await.expect(404);
+    api.post(&path, &operator, &json!({"syncs": []}))
+        .await
+        .expect(422);
+    api.post(&path, &operator, &json!({"syncs": ["nope"]}))
+        .await
+        .expect(404);
+    let page = api
+        .get(&format!("{path}?limit=1"), &operator)
+        .await
+        .expect(200)
+        .json();
+    let next = page["next"].as_str().unwrap();
+    let rest = api
+        .get(&format!("{path}?limit=2&cursor={next}"), &operator)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        (rest["items"].as_array().unwrap().len(), rest["next"].as_str()),
+        (2, None)
+    );
+    assert_ne!(page["items"][0]["id"], rest["items"][0]["id"]);
+    api.get(&format!("{path}?cursor=made-up"), &operator)
+        .await
+        .expect(422);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_is_told_until_the_session_is_over() {
+    let api = Api::new().await;
+    api.add_user(
+        "ann",
+        "correct horse battery",
+        vec![Grant::everywhere(Role::Admin)],
+    )
+    .await;
+    api.rig.apply(VEHICLES).await;
+    let mut events = api
+        .events(&format!("{ACME}/events"), &api.in_acme(Role::Viewer).await)
+        .await;
+    let first = soon("the status", events.next()).await;
+    assert!(
+        first.contains("event: status") && first.contains("acme"),
+        "{first}"
+    );
+    let operator = api.in_acme(Role::Operator).await;
+    api.post(
+        &format!("{ACME}/imports"),
+        &operator,
+        &json!({"syncs": ["vehicles"]}),
+    )
+    .await
+    .expect(201);
+    soon("the import", async {
+        while !events.next().await.contains("event: import") {}
+    })
+    .await;
+    let admin = api.admin().await;
+    for token in api
+        .get("/api/v1/tokens", &admin)
+        .await
+        .expect(200)
+        .json()
+        .as_array()
+        .unwrap()
+    {
+        if token["grants"][0]["role"] == "viewer" {
+            let path = format!("/api/v1/tokens/{}", token["id"].as_str().unwrap());
+            api.delete(&path, &admin).await.expect(204);
+        }
+    }
+    soon("the end", async {
+        while !events.next().await.contains("event: end") {}
+    })
+    .await;
+    api.get(&format!("{ACME}/status"), &operator).await.expect(200);
+}

@@ -1,0 +1,261 @@
+//! Tenants, their connections, and the log of what was changed.
+
+use axum::http::Method;
+use landbridge_control::service::Role;
+use landbridge_model::StageKind;
+use serde_json::{Value, json};
+
+use super::{ACME, vehicles};
+use crate::api::Api;
+use crate::rig::soon;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tenants_are_added_changed_and_removed() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let wanted = json!({
+        "salesforce": {"login_url": "https://new.my.salesforce.com/", "daily_calls": 1000},
+        "hubspot": {"base_url": "https://api.hubapi.com"},
+    });
+    let path = "/api/v1/tenants/new";
+    let added = api.put(path, &admin, &wanted).await.expect(201).json();
+    assert_eq!(added["salesforce"]["login_url"], "https://new.my.salesforce.com");
+    assert_eq!(added["role"], "admin");
+    api.put(path, &admin, &wanted).await.expect(200);
+    assert_eq!(api.get(path, &admin).await.expect(200).json(), added);
+
+    let elsewhere = json!({"salesforce": {"login_url": "https://evil.example"}, "hubspot": {}});
+    let refused = api.put(path, &admin, &elsewhere).await.expect(422);
+    assert!(
+        refused.text.contains("credentials"),
+        "secrets do not follow an address: {}",
+        refused.text
+    );
+    for (wrong, part) in [
+        (
+            json!({"salesforce": {"login_url": "http://acme.example"}, "hubspot": {}}),
+            "https",
+        ),
+        (
+            json!({"salesforce": {"login_url": "https://a.example"}, "hubspot": {}, "sales": 1}),
+            "sales",
+        ),
+    ] {
+        let refused = api.put(path, &admin, &wrong).await.expect(422);
+        assert!(refused.text.contains(part), "{}", refused.text);
+    }
+    let own = api.in_acme(Role::Admin).await;
+    api.put(path, &own, &wanted).await.expect(404);
+    api.delete(ACME, &own).await.expect(403);
+
+    api.delete(path, &admin).await.expect(204);
+    soon(
+        "that it is gone",
+        api.rig.config.wait_for(|config| {
+            let gone = config.tenants().iter().all(|tenant| tenant.id.as_str() != "new");
+            gone.then_some(())
+        }),
+    )
+    .await;
+    assert_eq!(api.get(path, &admin).await.expect(404).kind(), "not-found");
+    let actions: Vec<String> = api
+        .audit()
+        .await
+        .into_iter()
+        .map(|(_, action, _)| action)
+        .filter(|action| action.starts_with("tenant."))
+        .collect();
+    assert_eq!(
+        actions,
+        ["tenant.removed", "tenant.added"],
+        "what changes nothing is not a change"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_are_tested_and_credentials_sealed() {
+    let api = Api::new().await;
+    let admin = api.in_acme(Role::Admin).await;
+    let connections = api
+        .get(&format!("{ACME}/connections"), &admin)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(connections["keys"], json!({"salesforce": null, "hubspot": null}));
+    let credentials = format!("{ACME}/connections/hubspot/credentials");
+    let token = json!({"open": {"flow": "token", "token": "pat-na1-hush"}});
+    let nobody = api.put(&credentials, &admin, &token).await.expect(503);
+    assert!(nobody.text.contains("loader"), "{}", nobody.text);
+
+    let pair = landbridge_bus::seal::KeyPair::generate();
+    landbridge_bus::seal::publish_key(api.rig.hub.bus(), StageKind::Loader, &pair.public())
+        .await
+        .unwrap();
+    api.put(&credentials, &admin, &token).await.expect(204);
+    let bucket = api.rig.hub.bus().kv(landbridge_bus::Bucket::Secrets);
+    let key = landbridge_bus::Key::new(["acme", "hubspot"]);
+    let (sealed, _) = bucket
+        .get_json::<landbridge_bus::seal::Sealed>(&key)
+        .await
+        .unwrap()
+        .unwrap();
+    let opened: Value = serde_json::from_slice(&pair.open(&sealed).unwrap()).unwrap();
+    assert_eq!(opened, json!({"flow": "token", "token": "pat-na1-hush"}));
+
+    let own = pair.public().seal(br#"{"flow":"token","token":"mine"}"#).unwrap();
+    let body = json!({"sealed": {"to": own.to, "sealed": own.sealed}});
+    api.put(&credentials, &admin, &body).await.expect(204);
+    let other = json!({"sealed": {"to": "AAAA", "sealed": own.sealed}});
+    api.put(&credentials, &admin, &other).await.expect(422);
+    let refused = api
+        .put(
+            &credentials,
+            &admin,
+            &json!({"open": {"flow": "token", "tokn": "pat-na1-hush"}}),
+        )
+        .await
+        .expect(422);
+    assert!(
+        !refused.text.contains("hush"),
+        "a secret came back: {}",
+        refused.text
+    );
+    let log = api.get(&format!("{ACME}/audit"), &admin).await.expect(200);
+    assert!(
+        !log.text.contains("hush") && log.text.contains("credentials.replaced"),
+        "{}",
+        log.text
+    );
+
+    let test = api
+        .send(
+            Method::POST,
+            &format!("{ACME}/connections/test"),
+            &admin,
+            &[],
+            None,
+        )
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(test["hubspot"]["portal_id"], 42);
+    let viewer = api.in_acme(Role::Viewer).await;
+    let seen = api
+        .get(&format!("{ACME}/connections/health"), &viewer)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(seen["hubspot"]["test"]["portal_id"], 42);
+    assert_eq!(seen["hubspot"]["has_credentials"], true);
+    assert_eq!(seen["salesforce"]["has_credentials"], false);
+    let keys = api.get("/api/v1/keys", &admin).await.expect(200).json();
+    assert_eq!(keys["hubspot"], pair.public().text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_tenants_portal_is_not_named_to_strangers() {
+    let api = Api::new().await;
+    let path = |tenant: &str| format!("/api/v1/tenants/{tenant}/connections/test");
+    let admin = api.admin().await;
+    api.send(Method::POST, &path("acme"), &admin, &[], None)
+        .await
+        .expect(200);
+    let stranger = api.stranger().await;
+    let test = api
+        .send(Method::POST, &path("globex"), &stranger, &[], None)
+        .await
+        .expect(200);
+    assert!(test.text.contains("another tenant"), "{}", test.text);
+    assert!(!test.text.contains("acme"), "{}", test.text);
+    let test = api
+        .send(Method::POST, &path("globex"), &admin, &[], None)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(test["rival"], "acme");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_sides_can_be_looked_at() {
+    let api = Api::new().await;
+    let viewer = api.in_acme(Role::Viewer).await;
+    let objects = api
+        .get(&format!("{ACME}/salesforce/objects"), &viewer)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(objects[0]["name"], "Vehicle__c");
+    let object = api
+        .get(&format!("{ACME}/salesforce/objects/Vehicle__c"), &viewer)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(object["name"], "Vehicle__c");
+    api.get(&format!("{ACME}/salesforce/objects/Nope__c"), &viewer)
+        .await
+        .expect(404);
+    let schemas = api
+        .get(&format!("{ACME}/hubspot/schemas"), &viewer)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(schemas[0]["name"], "vehicles");
+    api.get(&format!("{ACME}/hubspot/schemas/nope"), &viewer)
+        .await
+        .expect(404);
+    let unread = api
+        .get(&format!("{ACME}/hubspot/labels?from=2-1"), &viewer)
+        .await
+        .expect(400);
+    assert_eq!(unread.kind(), "bad-request");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_says_who_changed_what() {
+    let api = Api::new().await;
+    let editor = api.in_acme(Role::Editor).await;
+    api.send(
+        Method::PUT,
+        &format!("{ACME}/syncs/vehicles"),
+        &editor,
+        &[("if-none-match", "*")],
+        Some(&vehicles()),
+    )
+    .await
+    .expect(201);
+    let log = api
+        .get(&format!("{ACME}/audit?limit=1"), &editor)
+        .await
+        .expect(200)
+        .json();
+    let entry = &log["items"][0];
+    assert_eq!(
+        (&entry["action"], &entry["subject"]),
+        (&json!("sync.created"), &json!("vehicles"))
+    );
+    assert!(entry["who"].as_str().unwrap().contains("cli:test"), "{entry}");
+    assert_eq!((entry.get("before"), &entry["after"]), (None, &vehicles()));
+    api.get("/api/v1/audit", &editor).await.expect(403);
+    let admin = api.admin().await;
+    let mut seen = Vec::new();
+    let mut path = "/api/v1/audit?limit=1".to_owned();
+    loop {
+        let page = api.get(&path, &admin).await.expect(200).json();
+        seen.extend(
+            page["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|entry| entry["sequence"].as_u64().unwrap()),
+        );
+        match page["next"].as_str() {
+            Some(next) => path = format!("/api/v1/audit?limit=1&cursor={next}"),
+            None => break,
+        }
+    }
+    let mut sorted = seen.clone();
+    sorted.sort_unstable_by(|a, b| b.cmp(a));
+    sorted.dedup();
+    assert!(seen == sorted && seen.len() >= 3, "{seen:?}");
+    api.get("/api/v1/audit?limit=9999", &admin).await.expect(422);
+}

@@ -1,0 +1,80 @@
+//! Imports.
+
+use clap::{Args, Subcommand};
+use landbridge_model::{ImportId, SyncName};
+
+use super::operator::TenantArg;
+
+/// `landbridge import`.
+#[derive(Debug, Subcommand)]
+pub enum ImportCommand {
+    /// Start an import of each sync named, in this order.
+    Start(ImportStartArgs),
+    /// Watch imports until they end: outcomes, rate, what remains, and the account of every record.
+    Watch(ImportWatchArgs),
+    /// List the imports.
+    #[command(after_help = "Example:\n  landbridge import list --tenant acme --output json")]
+    List(ImportListArgs),
+    /// Let an import stand where it is; what is on its way still arrives.
+    #[command(after_help = "Example:\n  landbridge import pause imp-20260301-101500-k3f9")]
+    Pause(ImportOneArgs),
+    /// Let an import go on where it stood.
+    #[command(after_help = "Example:\n  landbridge import resume imp-20260301-101500-k3f9")]
+    Resume(ImportOneArgs),
+    /// Stop an import: nothing more is read, what is on its way still arrives.
+    #[command(after_help = "Example:\n  landbridge import cancel imp-20260301-101500-k3f9")]
+    Cancel(ImportOneArgs),
+}
+
+/// `landbridge import start`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  landbridge import start vehicles
+  landbridge import start depots vehicles --watch
+  landbridge import start vehicles --overwrite       writes also what HubSpot already has")]
+pub struct ImportStartArgs {
+    /// Which syncs, parents first.
+    #[arg(required = true)]
+    pub names: Vec<SyncName>,
+    /// Whose.
+    #[command(flatten)]
+    pub tenant: TenantArg,
+    /// Write even what HubSpot already has.
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Watch until they end.
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// `landbridge import watch`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "Examples:\n  landbridge import watch\n  landbridge import watch imp-20260301-101500-k3f9 --output json"
+)]
+pub struct ImportWatchArgs {
+    /// Which imports; those that run when left out.
+    pub ids: Vec<ImportId>,
+    /// Whose.
+    #[command(flatten)]
+    pub tenant: TenantArg,
+}
+
+/// `landbridge import list`.
+#[derive(Clone, Debug, Args)]
+pub struct ImportListArgs {
+    /// Whose.
+    #[command(flatten)]
+    pub tenant: TenantArg,
+}
+
+/// One import.
+#[derive(Clone, Debug, Args)]
+pub struct ImportOneArgs {
+    /// Which import.
+    pub id: ImportId,
+    /// Whose.
+    #[command(flatten)]
+    pub tenant: TenantArg,
+}
