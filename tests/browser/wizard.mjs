@@ -31,7 +31,7 @@ const announced = async () => {
   const wanted = {
     salesforce: /^ {2}Salesforce {2}(\S+)$/,
     hubspot: /^ {2}HubSpot {5}(\S+)$/,
-    console: /^ {2}The console is at +(\S+)$/,
+    console: /^ {2}The console is at (\S+), its REST API/,
     password: /^ {2}Sign in as demo, with the password (\S+)$/,
     token: /^ {2}HubSpot's side answers to the token (\S+)$/,
     client: /^ {2}Salesforce's side answers to the client (\S+) with the secret \S+$/,
