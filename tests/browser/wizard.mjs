@@ -19,18 +19,19 @@ if (!binary || !pictures) {
   process.exit(2);
 }
 mkdirSync(pictures, { recursive: true });
-const PATIENCE = 120_000;
+const PATIENCE = 60_000;
 
 // ---- the demo, and what it says of itself
 
 const demo = spawn(binary, ["demo", "--keep-running", "--records", "1500", "--limits", "off"], { stdio: ["ignore", "pipe", "inherit"] });
 const ended = new Promise((resolve) => demo.once("exit", resolve));
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => { demo.kill("SIGINT"); process.exit(1); });
 
 const announced = async () => {
   const wanted = {
     salesforce: /^ {2}Salesforce {2}(\S+)$/,
     hubspot: /^ {2}HubSpot {5}(\S+)$/,
-    console: /^ {2}The console is at +(\S+)$/,
+    console: /^ {2}The console is at (\S+), its REST API/,
     password: /^ {2}Sign in as demo, with the password (\S+)$/,
     token: /^ {2}HubSpot's side answers to the token (\S+)$/,
     client: /^ {2}Salesforce's side answers to the client (\S+) with the secret \S+$/,
@@ -82,6 +83,11 @@ const salesforceOf = async (at) => {
 
 const hubspotOf = (at) => {
   const headers = { authorization: `Bearer ${at.token}`, "content-type": "application/json" };
+  // Custom object types go by their ids.
+  const id = async (name) => {
+    const types = await json(`${at.hubspot}/crm/v3/schemas`, { headers });
+    return types.results.find((type) => type.name === name).objectTypeId;
+  };
   return {
     list: async (type, properties) => {
       const records = [];
@@ -89,18 +95,18 @@ const hubspotOf = (at) => {
       do {
         const query = new URLSearchParams({ limit: "100", properties: properties.join(",") });
         if (after) query.set("after", after);
-        const page = await json(`${at.hubspot}/crm/v3/objects/${type}?${query}`, { headers });
+        const page = await json(`${at.hubspot}/crm/v3/objects/${await id(type)}?${query}`, { headers });
         records.push(...page.results);
         after = page.paging?.next?.after ?? "";
       } while (after);
       return records;
     },
-    properties: async (type) => (await json(`${at.hubspot}/crm/v3/properties/${type}`, { headers })).results,
+    properties: async (type) => (await json(`${at.hubspot}/crm/v3/properties/${await id(type)}`, { headers })).results,
     associations: async (from, to, ids) => {
       const linked = new Map();
       for (let start = 0; start < ids.length; start += 100) {
         const inputs = ids.slice(start, start + 100).map((id) => ({ id }));
-        const answer = await json(`${at.hubspot}/crm/v4/associations/${from}/${to}/batch/read`, {
+        const answer = await json(`${at.hubspot}/crm/v4/associations/${await id(from)}/${await id(to)}/batch/read`, {
           method: "POST",
           headers,
           body: JSON.stringify({ inputs }),
@@ -225,7 +231,7 @@ const walk = async (place, salesforce, hubspot) => {
   await page.context().close();
   page = await open(state);
   await page.goto(address);
-  const fields = await page.locator("[name^='spec.fields['][name$='.from']").evaluateAll((all) => all.map((one) => one.value).filter(Boolean));
+  const fields = await page.locator(".mapping-row input[type=text][name$='.from']").evaluateAll((all) => all.map((one) => one.value).filter(Boolean));
   assert.deepEqual([...fields].sort(), ["Inspected_On__c", "Name", "Result__c", "Score__c"].sort(), "the draft survives a closed browser");
 
   await checked(page, () => page.locator("select[name$='.unmatched']").selectOption("add-option"));

@@ -187,7 +187,8 @@ pub fn property_kind(kind: FieldType, extra_type_info: Option<&str>) -> Option<(
     }
 }
 
-fn property(field: &FieldDescribe) -> Result<PropertyDefinition, String> {
+/// The property that carries a field, by the name that is like the field's; or why none can.
+pub fn property(field: &FieldDescribe) -> Result<PropertyDefinition, String> {
     if field.kind == FieldType::Reference {
         return Err(format!(
             "a lookup to {}: make it an association",

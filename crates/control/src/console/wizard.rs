@@ -162,7 +162,8 @@ pub(crate) fn step_page(
     let body = html! {
         (head(shell, draft, step, lead))
         @if let Some(trouble) = &draft.trouble { (parts::trouble(trouble)) }
-        form.wizard #step method="post" action=(draft.action(step)) data-check[true] {
+        // What is wrong is told by us, with its cure: a button such as "Create" must work while another control is empty.
+        form.wizard #step method="post" action=(draft.action(step)) novalidate data-check[true] {
             // The first button of a form is the one that Enter presses: it must not remove a row.
             button.hidden name=(fields::ACTION) value="check" tabindex="-1" aria-hidden="true" { "Check" }
             input type="hidden" name=(fields::CSRF) value=(shell.csrf);

@@ -14,8 +14,9 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 
 use self::work::Opened;
+use super::form::Form;
+use super::visit;
 use super::visit::{Answer, Refusal, Visit};
-use super::{Form, visit};
 use crate::console::wizard::Step;
 use crate::console::wizard::read::{Action, Posted};
 use crate::console::{Trouble, errors, fields, paths};
@@ -116,6 +117,9 @@ async fn send(
 
 async fn discard(visit: Visit, Path((tenant, sync)): Path<(String, String)>, _form: Form) -> Answer {
     let tenant = visit.tenant(&tenant)?;
+    tenant
+        .require(Role::Editor)
+        .map_err(|error| visit.refuse(error))?;
     let opened = Opened::open(&tenant, &sync)
         .await
         .map_err(|error| visit.refuse(error))?;

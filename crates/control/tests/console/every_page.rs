@@ -24,6 +24,7 @@ pub(crate) fn tree(html: &str) -> String {
     for flag in [
         "required",
         "formnovalidate",
+        "novalidate",
         "disabled",
         "checked",
         "selected",

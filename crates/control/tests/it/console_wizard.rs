@@ -46,6 +46,127 @@ async fn begun(visitor: &Visitor) {
     assert_eq!(led.leads_to(), step("rules"));
 }
 
+const NAME: [(&str, &str); 2] = [("spec.fields[0].from", "Name"), ("spec.fields[0].to", "name")];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_is_made_step_by_step_and_turned_on() {
+    let api = Api::new().await;
+    let operator = at(&api, Role::Operator).await;
+    operator
+        .get(NEW)
+        .await
+        .expect(200)
+        .says(&["Vehicle__c", "Map objects"]);
+    operator
+        .post(NEW, &[("action", "next")])
+        .await
+        .expect(422)
+        .says(&["No Salesforce object is chosen", "No HubSpot object is chosen"]);
+    begun(&operator).await;
+
+    let wrong = [
+        ("spec.rules.delete", "delete-record"),
+        ("spec.rules.maxDeletes", "lots"),
+        ("action", "next"),
+    ];
+    send(&operator, "rules", &wrong)
+        .await
+        .expect(422)
+        .says(&["is neither a count of records", "value=\"lots\""]);
+    let right = [
+        ("spec.rules.delete", "delete-record"),
+        ("spec.rules.maxDeletes", "5"),
+        ("action", "next"),
+    ];
+    assert_eq!(
+        send(&operator, "rules", &right).await.leads_to(),
+        step("associations")
+    );
+
+    operator
+        .get(&step("associations"))
+        .await
+        .expect(200)
+        .says(&["Tows__c", "Can become an association with Vehicle"]);
+    let on = [
+        ("associations[0].field", "Tows__c"),
+        ("associations[0].on", "on"),
+        ("action", "next"),
+    ];
+    assert_eq!(
+        send(&operator, "associations", &on).await.leads_to(),
+        step("mappings")
+    );
+
+    operator
+        .get(&step("mappings"))
+        .await
+        .expect(200)
+        .says(&["Required by HubSpot", "Suggested"]);
+    send(&operator, "mappings", &[("action", "next")])
+        .await
+        .expect(422)
+        .says(&["No field is mapped"]);
+    let led = send(&operator, "mappings", &[("action", "add-suggested")]).await;
+    assert_eq!(led.leads_to(), step("mappings"));
+    operator
+        .get(&step("mappings"))
+        .await
+        .expect(200)
+        .says(&["value=\"Name\""])
+        .without(&["Required by HubSpot"]);
+    assert_eq!(
+        send(&operator, "mappings", &[NAME[0], NAME[1], ("action", "next")])
+            .await
+            .leads_to(),
+        step("filter")
+    );
+
+    operator
+        .get(&step("filter"))
+        .await
+        .expect(200)
+        .says(&["Every record travels"]);
+    assert_eq!(
+        send(&operator, "filter", &[("action", "next")]).await.leads_to(),
+        step("preview")
+    );
+    operator.get(&step("preview")).await.expect(200).says(&[
+        "objectType: vehicles",
+        "maxDeletes: 5%",
+        "field: Tows__c",
+    ]);
+    assert_eq!(
+        send(&operator, "preview", &[("action", "next")]).await.leads_to(),
+        step("turn-on")
+    );
+
+    operator
+        .get(&step("turn-on"))
+        .await
+        .expect(200)
+        .says(&["Start continuous sync", "The unique property salesforce_id"]);
+    let on = send(&operator, "turn-on", &[("action", "start")]).await;
+    assert_eq!(on.leads_to(), "/tenants/acme/syncs/vehicles/turned-on");
+    operator
+        .get(on.leads_to())
+        .await
+        .expect(200)
+        .says(&["Import existing records", "vehicles is on"]);
+    let key = definition(VEHICLES).key();
+    let active = api.rig.config.wait_for(|config| {
+        let sync = config.sync(&key.tenant, &key.name)?;
+        (sync.status == SyncStatus::Active).then_some(sync)
+    });
+    let sync = soon("that it is on", active).await;
+    assert_eq!(sync.definition.spec.associations[0].field, "Tows__c");
+    let acme = api
+        .service
+        .tenant(&landbridge_control::service::Caller::local("test"), &tenant())
+        .unwrap();
+    assert_eq!(acme.drafts().await.unwrap(), [], "what is stored needs no draft");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_draft_stays_and_nobody_writes_over_another() {
     let api = Api::new().await;
@@ -181,4 +302,45 @@ async fn an_edit_of_a_running_sync_is_its_next_revision_unless_somebody_was_firs
             .filter(|sync| sync.revision.0 == 3)
     });
     assert_eq!(soon("the third revision", third).await.status, SyncStatus::Active);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_wizard_is_closed_to_strangers_and_to_those_who_may_only_look() {
+    let api = Api::new().await;
+    api.rig.apply(VEHICLES).await;
+    let globex = landbridge_model::TenantId::new("globex").unwrap();
+    let stranger = Visitor::new(&api, "stranger", vec![Grant::of(Role::Admin, globex)]).await;
+    let viewer = at(&api, Role::Viewer).await;
+    let editor = at(&api, Role::Editor).await;
+    let dry_run = step("preview/dry-run");
+    let review = format!("{NEW}/object-type?object=Vehicle__c");
+    for path in [NEW, &review, &step("rules"), &step("preview/dry-run/events")] {
+        stranger
+            .get(path)
+            .await
+            .expect(404)
+            .without(&["Tows__c", "vehicles already"]);
+        viewer.get(path).await.expect(403);
+    }
+    for path in [
+        NEW,
+        &review,
+        &step("rules"),
+        &step("discard"),
+        &dry_run,
+        &step("preview/dry-run/cancel"),
+    ] {
+        stranger.post(path, &[("action", "next")]).await.expect(404);
+        viewer.post(path, &[("action", "next")]).await.expect(403);
+        editor
+            .post_with(path, "forged", &[("action", "next")])
+            .await
+            .expect(403);
+    }
+    stranger
+        .get("/tenants/acme/syncs/vehicles/turned-on")
+        .await
+        .expect(404);
+    // An editor may edit and not turn on: what they made stays theirs to save.
+    send(&editor, "turn-on", &[("action", "start")]).await.expect(403);
 }

@@ -129,7 +129,7 @@ fn row(view: &FilterStep, place: usize, condition: &Condition) -> Markup {
         .map(|values| values.0.join(", "))
         .unwrap_or_default();
     html! {
-        div.condition id=(anchor(&at)) role="group" aria-label={ "Condition " (place + 1) } {
+        div.condition id=(anchor(&at)) role="group" aria-label={ "Condition " (place + 1) } data-refresh=(at) {
             (combobox(Control { name: &field, label: "Field", value: &condition.field, is_label_hidden: place > 0, required: true, rechecks: true, ..Control::default() }, "filter-fields", "Choose a field"))
             (select(Control { name: &op, label: "Is", value: operator_word(condition.op), is_label_hidden: place > 0, rechecks: true, ..Control::default() }, &operators(described, condition.op)))
             @if matches!(condition.op, Operator::IsEmpty | Operator::IsNotEmpty) { span {} }

@@ -134,20 +134,7 @@ fn field_of(rule: &FieldRule, object: &ObjectDescribe, around: &Surroundings<'_>
 
 /// The property that a proposal would make of the field, by the name that the rule gives it.
 fn creatable(field: &FieldDescribe, name: &str) -> Option<PropertyDefinition> {
-    let alone = ObjectDescribe {
-        name: String::new(),
-        label: String::new(),
-        custom: true,
-        queryable: true,
-        key_prefix: None,
-        fields: vec![field.clone()],
-    };
-    let proposal = propose::object_type(&alone);
-    let rule = proposal.fields.first()?;
-    let mut property = proposal
-        .properties
-        .into_iter()
-        .find(|property| property.name == rule.to)?;
+    let mut property = propose::property(field).ok()?;
     if !name.is_empty() {
         name.clone_into(&mut property.name);
     }

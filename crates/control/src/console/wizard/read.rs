@@ -14,7 +14,7 @@ mod rules;
 pub use associations::associations;
 pub use fields::{Fields, fields};
 pub use filter::filter;
-pub(crate) use filter::takes_list;
+pub(crate) use filter::{is_bare, takes_list};
 pub use objects::{Objects, objects};
 pub use proposal::{Reviewed, proposal};
 pub use rules::{ReadRules, rules};

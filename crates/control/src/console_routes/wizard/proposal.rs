@@ -15,7 +15,7 @@ use crate::console::wizard::associations::lookup_rows;
 use crate::console::wizard::proposal::{self, ProposalReview};
 use crate::console::wizard::read::{self, Reviewed};
 use crate::console::{Place, paths};
-use crate::console_routes::Form;
+use crate::console_routes::form::Form;
 use crate::console_routes::visit::{self, Answer, Visit};
 use crate::service::{Look, Role, ServiceError, TenantService};
 

@@ -19,7 +19,7 @@ use crate::console::parts::Paging;
 use crate::console::wizard::Step;
 use crate::console::wizard::prediction::{self, DryRun, Prediction, WouldBe};
 use crate::console::{Place, Shell, Trouble, paths};
-use crate::console_routes::Form;
+use crate::console_routes::form::Form;
 use crate::console_routes::visit::{self, Answer, Refusal, Visit};
 use crate::service::{Role, Service, ServiceError, TenantService, definition_tag};
 

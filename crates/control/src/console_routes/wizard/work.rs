@@ -9,7 +9,7 @@ use landbridge_model::{Problem, RunId, SyncName};
 use serde::{Deserialize, Serialize};
 
 use crate::console::Trouble;
-use crate::console::wizard::read::ReadRules;
+use crate::console::wizard::read::{self, ReadRules};
 use crate::console::wizard::{Draft, Step};
 use crate::service::{DraftId, Look, ServiceError, SyncView, TenantService, definition_tag};
 
@@ -115,6 +115,9 @@ impl Work {
             ),
             (_, Some(condition)) if condition.field.is_empty() => {
                 ("no field is chosen", "choose one, or remove the condition")
+            }
+            (_, Some(condition)) if condition.value.is_none() && !read::is_bare(condition.op) => {
+                ("no value is given", "give one, or compare with “is empty”")
             }
             _ => return problem,
         };

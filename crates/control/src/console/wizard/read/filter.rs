@@ -25,7 +25,7 @@ pub fn filter(posted: &Posted, before: Option<&Filter>) -> Option<Filter> {
 }
 
 /// Whether an operator compares with nothing.
-fn is_bare(operator: Operator) -> bool {
+pub(crate) fn is_bare(operator: Operator) -> bool {
     matches!(operator, Operator::IsEmpty | Operator::IsNotEmpty)
 }
 
