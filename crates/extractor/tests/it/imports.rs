@@ -327,6 +327,8 @@ async fn another_import_goes_on_where_a_cancelled_one_stopped() {
     // Read before, deleted since: no page of the job tells that.
     let gone = extracted(&rig.reports().await).first().copied().unwrap();
     rig.org().delete("Vehicle__c", &gone).await.unwrap();
+    // A second that is not over belongs to the live reading.
+    rig.second_is_over().await;
     rig.start_mapper().await;
     rig.start_import_after("import-2", Some(&id)).await;
     let reports = rig.reports_until("the second import's end", ended).await;
@@ -356,5 +358,6 @@ async fn another_import_goes_on_where_a_cancelled_one_stopped() {
     );
     let read_again = before.intersection(&after).filter(|id| **id != gone).count();
     assert_eq!(read_again, 0, "a record that did not change is not read twice");
+    assert!(after.contains(&gone), "the catch-up begins where the first import began");
     extractor.stop().await;
 }

@@ -212,6 +212,19 @@ impl Rig {
         Client::new(ClientConfig::new(access.login_url.parse().unwrap(), flow)).unwrap()
     }
 
+    /// Waits until the org's clock shows another second than now.
+    pub(crate) async fn second_is_over(&self) {
+        let org = self.org();
+        let second = || async { org.org_now().await.unwrap().as_second() };
+        let began = second().await;
+        let ticking = async {
+            while second().await == began {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, ticking).await.expect("the org's clock goes");
+    }
+
     /// Stores the sync of vehicles, resolved by asking the extractor.
     pub(crate) async fn store_sync(&self, status: &str, filter: serde_json::Value) {
         let question = DescribeObject {
