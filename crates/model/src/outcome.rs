@@ -89,6 +89,12 @@ impl LinkOutcome {
     /// Every outcome of a link.
     pub const ALL: [Self; 4] = [Self::Linked, Self::Unlinked, Self::Parked, Self::Failed];
 
+    /// Whether it may still change without a change of the record.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Parked | Self::Failed)
+    }
+
     /// The word used in metrics, output and pages.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -60,6 +60,22 @@ impl LinkAccount {
         self.counts[verdict.outcome as usize] += 1;
     }
 
+    /// Folds a verdict that belongs to another cause. A link that waits here, or has failed, is told no more of once a
+    /// later change of its record has replaced what it wanted: what became of that change became of it.
+    pub(crate) fn supersede(&mut self, verdict: &LinkVerdict) {
+        let field = self.fields.iter().position(|field| *field == verdict.field);
+        let Some(field) = field.and_then(|field| u16::try_from(field).ok()) else {
+            return;
+        };
+        let is_open = self
+            .links
+            .get(&(verdict.child.into(), field))
+            .is_some_and(|(_, outcome)| outcome.is_open());
+        if is_open {
+            self.fold(verdict);
+        }
+    }
+
     fn field(&mut self, name: &str) -> Option<u16> {
         if let Some(known) = self.fields.iter().position(|field| field == name) {
             return u16::try_from(known).ok();
@@ -78,8 +94,7 @@ impl LinkAccount {
 
     /// Lets go of the links that have arrived.
     pub(crate) fn close(&mut self) {
-        self.links
-            .retain(|_, (_, outcome)| matches!(outcome, LinkOutcome::Parked | LinkOutcome::Failed));
+        self.links.retain(|_, (_, outcome)| outcome.is_open());
         self.links.shrink_to_fit();
         self.closed = true;
     }
@@ -168,5 +183,19 @@ mod tests {
         assert_eq!(counts(&account), [1, 0, 1, 0]);
         account.fold(&verdict(2, "Depot__c", 10, Linked));
         assert_eq!(counts(&account), [2, 0, 0, 0]);
+    }
+    #[test]
+    fn a_waiting_link_takes_the_outcome_of_the_change_that_replaced_it() {
+        use LinkOutcome::{Linked, Parked, Unlinked};
+        let mut account = LinkAccount::default();
+        account.fold(&verdict(1, "Depot__c", 10, Parked));
+        account.fold(&verdict(2, "Depot__c", 10, Linked));
+        account.supersede(&verdict(1, "Depot__c", 9, Unlinked)); // an older change, late
+        account.supersede(&verdict(1, "Owner__c", 11, Linked)); // another lookup
+        account.supersede(&verdict(3, "Depot__c", 11, Linked)); // another record
+        account.supersede(&verdict(2, "Depot__c", 11, Unlinked)); // what had arrived here is told elsewhere
+        assert_eq!(counts(&account), [1, 0, 1, 0]);
+        account.supersede(&verdict(1, "Depot__c", 11, Unlinked));
+        assert_eq!(counts(&account), [1, 1, 0, 0]);
     }
 }

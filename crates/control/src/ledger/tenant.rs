@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use landbridge_model::{LinkOutcome, Outcome, Purpose, RecordOutcome, RunId, SyncName};
+use landbridge_model::{LinkOutcome, LinkVerdict, Outcome, Purpose, RecordOutcome, RunId, SyncName};
 use landbridge_wire::{Report, ReportBody, RunProgress};
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +103,9 @@ impl TenantLedger {
             (Some(run), Purpose::Apply) => self.fold_run(sequence, run, report, repeated),
             (None, _) => {}
         }
+        if let ReportBody::Links(links) = &report.body {
+            self.supersede(sequence, report, links, repeated);
+        }
         if !repeated {
             self.fold_sync(report);
         }
@@ -122,6 +125,18 @@ impl TenantLedger {
             ReportBody::Extracted(changes) => account.extracted(changes),
             ReportBody::Progress(progress) => account.progressed(progress),
             ReportBody::Compared(_) | ReportBody::Predicted(_) => {}
+        }
+    }
+
+    /// What other causes did to links that an import of the same sync still waits for.
+    fn supersede(&mut self, sequence: u64, report: &Report, links: &[LinkVerdict], repeated: bool) {
+        let others = self.runs.iter_mut().filter(|(run, account)| {
+            report.envelope.run.as_ref() != Some(*run)
+                && account.sync == report.envelope.sync
+                && !(repeated && (account.is_closed() || sequence < account.first_sequence))
+        });
+        for (_, account) in others {
+            links.iter().for_each(|link| account.links.supersede(link));
         }
     }
 
