@@ -51,8 +51,7 @@ supported:
 screenshots part='':
     ./tests/browser/check {{part}}
 
-# A newcomer's first sync in a real browser, against a running demo, asserted on the two systems. Needs node and Debian's
-# chromium.
-browser:
-    cargo build -p landbridge
-    cd tests/browser && npm ci --silent && node wizard.mjs ../../target/debug/landbridge ../../target/screenshots/wizard
+# A newcomer's first sync in a real browser, against a running demo, asserted on the two systems. Installs Debian's
+# chromium and node where they are missing.
+browser *arguments:
+    ./tests/browser/walk {{arguments}}
