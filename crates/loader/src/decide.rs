@@ -51,6 +51,10 @@ pub(crate) fn decide(
         return Ok(Some((ended(Outcome::Kept, known).told(false), None)));
     }
     if let Some(end) = settled_by_memory(known, row.version()) {
+        if end.outcome == Outcome::Deleted {
+            // Also of a record that HubSpot never had: an older row of it may still be on its way.
+            memory.bury(object_type, row.id(), row.version())?;
+        }
         return Ok(Some((end, None)));
     }
     if row.attempts > 0 {

@@ -242,6 +242,20 @@ impl Memory {
         }
     }
 
+    /// Remembers that a record was deleted by the change of this version: a tombstone, which keeps an older row from
+    /// bringing the record back.
+    pub(crate) fn bury(
+        &self,
+        object_type: &ObjectTypeId,
+        id: SalesforceId,
+        version: Version,
+    ) -> Result<(), StageError> {
+        match encode(Known::Gone(version)) {
+            Some(tombstone) => self.cache.put(&self.key(object_type, id), &tombstone),
+            None => Ok(()),
+        }
+    }
+
     /// Whether every record of a type is remembered.
     pub(crate) fn is_complete(&self, object_type: &ObjectTypeId) -> Result<bool, StageError> {
         Ok(self.cache.get(&self.prefix('c', object_type))?.is_some())

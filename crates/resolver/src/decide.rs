@@ -252,10 +252,13 @@ impl<V: View> Decision<'_, V> {
 
     fn identity(&mut self, end: End, hubspot_id: Option<HubSpotId>, version: Version) {
         let old = self.view.known(&end);
-        if old
-            .as_ref()
-            .is_some_and(|old| version.is_superseded_by(old.version))
-        {
+        if let Some(old) = old.as_ref().filter(|old| version.is_superseded_by(old.version)) {
+            if old.whereabouts == Whereabouts::Gone && hubspot_id.is_some() {
+                // Mostly a repeat of what was true before the delete. But a loader that has lost its memory may have
+                // brought the record back, and will not announce it again: ask.
+                self.doubt(&end, |_| true);
+                self.actions.push(Action::LookUp(end));
+            }
             return;
         }
         let whereabouts = hubspot_id.map_or(Whereabouts::Gone, Whereabouts::Here);

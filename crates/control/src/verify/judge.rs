@@ -20,7 +20,7 @@ pub(super) struct Looks<'a> {
     pub delete: DeleteRule,
     /// Deletes in grace or awaiting approval.
     pub held: BTreeSet<SalesforceId>,
-    /// Parked links: child and field.
+    /// Parked links to parents that Landbridge does not write: child and field.
     pub waiting: BTreeSet<(SalesforceId, &'a str)>,
 }
 

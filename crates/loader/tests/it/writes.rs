@@ -220,6 +220,36 @@ async fn a_delete_touches_only_what_landbridge_wrote() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_older_row_brings_back_no_record_whose_delete_came_first() {
+    let mut rig = Rig::ready(Behaviour::default()).await;
+    let mut delete = rig.cars(&[(1, 2_000, "", None)]);
+    delete.kinds = vec![ChangeKind::Delete];
+    let old = rig.cars(&[(1, 1_000, "old", None)]);
+    // HubSpot never had it, and this worker knows that.
+    assert_eq!(
+        outcomes(&rig.apply(Lane::Live, &delete).await),
+        [Outcome::Deleted]
+    );
+    assert_eq!(
+        outcomes(&rig.apply(Lane::Bulk, &old).await),
+        [Outcome::Superseded]
+    );
+    // Deleted once more after it had come back for a moment: what lies between the two stays away as well.
+    let mut later = rig.cars(&[(1, 4_000, "", None)]);
+    later.kinds = vec![ChangeKind::Delete];
+    assert_eq!(outcomes(&rig.apply(Lane::Live, &later).await), [Outcome::Deleted]);
+    let between = rig.cars(&[(1, 3_000, "between", None)]);
+    assert_eq!(
+        outcomes(&rig.apply(Lane::Bulk, &between).await),
+        [Outcome::Superseded]
+    );
+    assert!(rig.stored(1).await.is_none());
+    let back = rig.cars(&[(1, 5_000, "back", None)]);
+    assert_eq!(outcomes(&rig.apply(Lane::Live, &back).await), [Outcome::Created]);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mass_delete_is_held_and_a_record_that_comes_back_is_let_go() {
     let mut rig = Rig::ready(Behaviour::default()).await;
     rig.change_rules(|rules| rules.max_deletes = Some(MaxDeletes::Count(1)))

@@ -470,6 +470,26 @@ fn a_parent_that_comes_back_gets_its_children_again() {
 }
 
 #[test]
+fn a_record_that_an_older_row_brought_back_is_asked_for() {
+    check(
+        "identity d1 700 @1
+         identity v1 gone @3
+         identity v1 100 @1
+         intent v1.depot d1 @4
+         answer v1 100 @1",
+        expect![[r#"
+            identity d1 700 @1
+            identity v1 gone @3
+            identity v1 100 @1
+                look up v1
+            intent v1.depot d1 @4
+            answer v1 100 @1
+                link v1.depot 100 -> 700
+        "#]],
+    );
+}
+
+#[test]
 fn a_cold_cache_asks_for_both_ends_and_has_the_loader_look() {
     check(
         "identity v1 100 @1
