@@ -3,8 +3,9 @@
 //! A token has no announced end: it lives until a call is answered with 401, and then exactly one of the waiting
 //! callers fetches the next one (OAuth token endpoint; there is no `expires_in`).
 
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use landbridge_model::SalesforceId;
 use parking_lot::RwLock;
@@ -14,84 +15,19 @@ use url::Url;
 use crate::error::{SalesforceError, classify};
 use crate::secret::Secret;
 
-/// How the client proves who it is.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum Flow {
-    /// Client credentials: runs as the app's own user. The sign-in address must be the org's My Domain.
-    ClientCredentials {
-        /// Consumer key.
-        client_id: String,
-        /// Consumer secret.
-        client_secret: Secret,
-    },
-    /// A refresh token from an earlier authorization-code exchange.
-    RefreshToken {
-        /// Consumer key.
-        client_id: String,
-        /// Consumer secret, when the app has one.
-        client_secret: Option<Secret>,
-        /// The refresh token. A rotated one replaces it in memory; see [`Sessions::rotated`].
-        refresh_token: Secret,
-    },
-    /// User name and password; most orgs refuse it.
-    Password {
-        /// Consumer key.
-        client_id: String,
-        /// Consumer secret.
-        client_secret: Secret,
-        /// User name.
-        username: String,
-        /// Password with the security token behind it.
-        password: Secret,
-    },
+mod flow;
+
+pub use flow::{Flow, audience_of};
+
+/// Keeps a refresh token where a restart finds it: what was exchanged for a code, or what replaced the token before. With
+/// rotation the one before is dead by then.
+pub trait TokenKeeper: std::fmt::Debug + Send + Sync {
+    /// Keeps it durably, or says why it could not. Called again until it succeeds.
+    fn keep(&self, refresh_token: Secret) -> Keeping<'_>;
 }
 
-impl Flow {
-    /// The form to post. `rotated` is the refresh token that replaced the configured one.
-    fn form(&self, rotated: Option<&Secret>) -> Vec<(&'static str, String)> {
-        match self {
-            Self::ClientCredentials {
-                client_id,
-                client_secret,
-            } => vec![
-                ("grant_type", "client_credentials".into()),
-                ("client_id", client_id.clone()),
-                ("client_secret", client_secret.expose().into()),
-            ],
-            Self::RefreshToken {
-                client_id,
-                client_secret,
-                refresh_token,
-            } => {
-                let token = rotated.unwrap_or(refresh_token);
-                let mut form = vec![
-                    ("grant_type", "refresh_token".into()),
-                    ("client_id", client_id.clone()),
-                    ("refresh_token", token.expose().into()),
-                ];
-                form.extend(
-                    client_secret
-                        .iter()
-                        .map(|secret| ("client_secret", secret.expose().into())),
-                );
-                form
-            }
-            Self::Password {
-                client_id,
-                client_secret,
-                username,
-                password,
-            } => vec![
-                ("grant_type", "password".into()),
-                ("client_id", client_id.clone()),
-                ("client_secret", client_secret.expose().into()),
-                ("username", username.clone()),
-                ("password", password.expose().into()),
-            ],
-        }
-    }
-}
+/// The end of keeping a token.
+pub type Keeping<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
 
 /// A token and where it is good for.
 #[derive(Debug, Clone)]
@@ -114,25 +50,41 @@ struct TokenAnswer {
     refresh_token: Option<Secret>,
 }
 
+/// A refresh token that replaced the configured one.
+#[derive(Debug, Clone)]
+struct Rotated {
+    token: Secret,
+    is_kept: bool,
+}
+
 /// The current session, renewed by one caller at a time.
 #[derive(Debug)]
 pub struct Sessions {
+    login_url: Url,
     token_url: Url,
     flow: Flow,
+    keeper: Option<Arc<dyn TokenKeeper>>,
     timeout: Duration,
     current: RwLock<Option<Arc<Session>>>,
-    rotated: RwLock<Option<Secret>>,
+    rotated: RwLock<Option<Rotated>>,
     renewing: tokio::sync::Mutex<()>,
 }
 
 impl Sessions {
-    pub(crate) fn new(login_url: &Url, flow: Flow, timeout: Duration) -> Result<Self, SalesforceError> {
+    pub(crate) fn new(
+        login_url: &Url,
+        flow: Flow,
+        keeper: Option<Arc<dyn TokenKeeper>>,
+        timeout: Duration,
+    ) -> Result<Self, SalesforceError> {
         let token_url = login_url.join("/services/oauth2/token").map_err(|error| {
             SalesforceError::Setting(format!("the sign-in address {login_url} cannot be used: {error}"))
         })?;
         Ok(Self {
+            login_url: login_url.clone(),
             token_url,
             flow,
+            keeper,
             timeout,
             current: RwLock::new(None),
             rotated: RwLock::new(None),
@@ -144,12 +96,6 @@ impl Sessions {
     #[must_use]
     pub fn current(&self) -> Option<Arc<Session>> {
         self.current.read().clone()
-    }
-
-    /// The refresh token that replaced the configured one, to be stored before the process ends.
-    #[must_use]
-    pub fn rotated(&self) -> Option<Secret> {
-        self.rotated.read().clone()
     }
 
     /// A session that is not `stale`: the current one, or a new one fetched by whoever comes first.
@@ -182,7 +128,12 @@ impl Sessions {
     ) -> Result<Session, SalesforceError> {
         const WHAT: &str = "the sign-in";
         let transport = |source| SalesforceError::transport(WHAT, source);
-        let form = self.flow.form(self.rotated.read().as_ref());
+        // A token that could not be kept is kept before another one can replace it.
+        self.keep().await?;
+        let rotated = self.rotated.read().as_ref().map(|rotated| rotated.token.clone());
+        let form = self
+            .flow
+            .form(rotated.as_ref(), &self.login_url, SystemTime::now())?;
         let request = http
             .post(self.token_url.clone())
             .timeout(self.timeout)
@@ -196,8 +147,20 @@ impl Sessions {
         }
         let answer: TokenAnswer = serde_json::from_slice(&body)
             .map_err(|source| SalesforceError::Unreadable { what: WHAT, source })?;
-        if let Some(token) = answer.refresh_token {
-            *self.rotated.write() = Some(token);
+        let is_new = |token: &Secret| rotated.as_ref() != Some(token) && !self.flow.is_configured(token);
+        match answer.refresh_token.filter(is_new) {
+            Some(token) => {
+                let is_kept = false;
+                *self.rotated.write() = Some(Rotated { token, is_kept });
+                self.keep().await?;
+            }
+            None if rotated.is_none() && self.flow.is_code() => {
+                return Err(SalesforceError::Setting(
+                    "Salesforce gave no refresh token for the sign-in: the app must have the scope refresh_token"
+                        .to_owned(),
+                ));
+            }
+            None => {}
         }
         let (org_id, user_id) = identity(&answer.id)?;
         let instance_url = Url::parse(&answer.instance_url).map_err(|error| {
@@ -211,6 +174,28 @@ impl Sessions {
             org_id,
             user_id,
         })
+    }
+}
+
+impl Sessions {
+    /// Has a new refresh token kept, if there is one that is not.
+    async fn keep(&self) -> Result<(), SalesforceError> {
+        let unkept = self.rotated.read().clone().filter(|rotated| !rotated.is_kept);
+        let (Some(rotated), Some(keeper)) = (unkept, &self.keeper) else {
+            return Ok(());
+        };
+        keeper
+            .keep(rotated.token)
+            .await
+            .map_err(|why| SalesforceError::SignIn {
+                code: "refresh-token-not-stored".to_owned(),
+                message: format!("the new refresh token cannot be stored yet: {why}"),
+                transient: true,
+            })?;
+        if let Some(rotated) = &mut *self.rotated.write() {
+            rotated.is_kept = true;
+        }
+        Ok(())
     }
 }
 
@@ -282,14 +267,5 @@ mod tests {
             refusal(503, b"<html>down</html>").verdict(),
             Verdict::Retry { .. }
         ));
-    }
-
-    #[test]
-    fn secrets_do_not_show() {
-        let flow = Flow::ClientCredentials {
-            client_id: "key".into(),
-            client_secret: Secret::new("hush-hush"),
-        };
-        assert!(!format!("{flow:?}").contains("hush"));
     }
 }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use tracing::debug;
 use url::Url;
 
-use crate::auth::{Flow, Session, Sessions};
+use crate::auth::{Flow, Session, Sessions, TokenKeeper};
 use crate::calls::{Calls, Family};
 use crate::clock::OrgClock;
 use crate::error::{Refusal, SalesforceError, Verdict, classify};
@@ -32,6 +32,8 @@ pub struct ClientConfig {
     pub login_url: Url,
     /// How to sign in.
     pub flow: Flow,
+    /// Keeps refresh tokens that replace the configured one; without it they live as long as the client.
+    pub keeper: Option<Arc<dyn TokenKeeper>>,
     /// API version in its path form, `v66.0`.
     pub api_version: String,
     /// Sent as `Sforce-Call-Options: client=…`; shows up in change events' origin.
@@ -51,6 +53,7 @@ impl ClientConfig {
         Self {
             login_url,
             flow,
+            keeper: None,
             api_version: "v66.0".to_owned(),
             client_name: "landbridge".to_owned(),
             call_timeout: Duration::from_secs(120),
@@ -98,7 +101,12 @@ impl Client {
             .gzip(true)
             .build()
             .map_err(|source| SalesforceError::transport("the client's start", source))?;
-        let sessions = Sessions::new(&config.login_url, config.flow.clone(), config.call_timeout)?;
+        let sessions = Sessions::new(
+            &config.login_url,
+            config.flow.clone(),
+            config.keeper.clone(),
+            config.call_timeout,
+        )?;
         let (calls, clock) = (Calls::default(), OrgClock::default());
         Ok(Self(Arc::new(Inner {
             http,
@@ -132,12 +140,6 @@ impl Client {
     #[must_use]
     pub fn governor(&self) -> &dyn Governor {
         &*self.0.governor
-    }
-
-    /// The sessions, for a rotated refresh token.
-    #[must_use]
-    pub fn sessions(&self) -> &Sessions {
-        &self.0.sessions
     }
 
     /// The signed-in session, signing in if need be.

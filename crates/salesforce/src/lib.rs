@@ -36,7 +36,7 @@ pub mod retry;
 pub mod secret;
 pub mod soql;
 
-pub use auth::{Flow, Session};
+pub use auth::{Flow, Keeping, Session, TokenKeeper};
 pub use bulk::{Download, DownloadOptions, Job, JobState, Position, Room, RowChunk};
 pub use calls::Family;
 pub use client::{Client, ClientConfig};

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use landbridge_salesforce::{Client, ClientConfig, Flow, RetryPolicy, Secret};
+use landbridge_salesforce::{Client, ClientConfig, Flow, RetryPolicy, Secret, TokenKeeper};
 
 /// One scripted answer.
 #[derive(Debug, Clone)]
@@ -51,7 +51,8 @@ pub(crate) struct Asked {
 struct Script {
     answers: HashMap<String, VecDeque<Answer>>,
     asked: Vec<Asked>,
-    sign_ins: u32,
+    sign_ins: Vec<String>,
+    rotates: bool,
     base: String,
 }
 
@@ -70,13 +71,18 @@ impl Fake {
     }
 
     pub(crate) fn client(&self) -> Client {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let login_url = self.0.lock().unwrap().base.parse().unwrap();
         let flow = Flow::ClientCredentials {
             client_id: "key".into(),
             client_secret: Secret::new("hush"),
         };
+        self.client_of(flow, None)
+    }
+
+    pub(crate) fn client_of(&self, flow: Flow, keeper: Option<Arc<dyn TokenKeeper>>) -> Client {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let login_url = self.0.lock().unwrap().base.parse().unwrap();
         let mut config = ClientConfig::new(login_url, flow);
+        config.keeper = keeper;
         let first_pause = Duration::from_millis(1);
         config.retry = RetryPolicy {
             attempts: 3,
@@ -112,19 +118,34 @@ impl Fake {
         self.asked().into_iter().map(|asked| short(asked.path)).collect()
     }
 
-    pub(crate) fn sign_ins(&self) -> u32 {
-        self.0.lock().unwrap().sign_ins
+    pub(crate) fn sign_ins(&self) -> usize {
+        self.0.lock().unwrap().sign_ins.len()
+    }
+
+    /// The forms of all sign-ins so far.
+    pub(crate) fn sign_in_forms(&self) -> Vec<String> {
+        self.0.lock().unwrap().sign_ins.clone()
+    }
+
+    /// From now on every sign-in comes with a new refresh token.
+    pub(crate) fn rotates(&self) {
+        self.0.lock().unwrap().rotates = true;
     }
 
     fn answer(&self, asked: Asked) -> Answer {
         let mut script = self.0.lock().unwrap();
         if asked.path == "/services/oauth2/token" {
-            script.sign_ins += 1;
-            let (base, n) = (script.base.clone(), script.sign_ins);
+            script.sign_ins.push(asked.body);
+            let (base, n) = (script.base.clone(), script.sign_ins.len());
+            let refresh = if script.rotates {
+                format!(r#""refresh_token":"refresh-{n}","#)
+            } else {
+                String::new()
+            };
             return answer(
                 200,
                 format!(
-                    r#"{{"access_token":"token-{n}","instance_url":"{base}","issued_at":"1767225600000",
+                    r#"{{"access_token":"token-{n}",{refresh}"instance_url":"{base}","issued_at":"1767225600000",
                         "id":"https://login.salesforce.com/id/00D000000000000/005000000000001","token_type":"Bearer"}}"#
                 ),
             );

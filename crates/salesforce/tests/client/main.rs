@@ -3,3 +3,4 @@
 mod bulk;
 mod calls;
 mod fake;
+mod sign_in;
