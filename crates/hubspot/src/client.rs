@@ -13,7 +13,7 @@ use url::Url;
 use crate::error::Error;
 use crate::governor::{Family, Governor, GovernorConfig, Halted, Lesson, LimitHeaders, Permit, Share, Usage};
 use crate::paths::ApiVersion;
-use crate::token::{Credentials, Secret, Tokens};
+use crate::token::{Credentials, Secret, TokenKeeper, Tokens};
 use crate::verdict::{Effect, ErrorBody, LimitPolicy, Verdict, judge};
 
 /// What a client is made of.
@@ -25,6 +25,8 @@ pub struct Settings {
     pub version: ApiVersion,
     /// How to sign in.
     pub credentials: Credentials,
+    /// Keeps refresh tokens that replace the configured one; without it they live as long as the client.
+    pub keeper: Option<Arc<dyn TokenKeeper>>,
     /// Longest time for one call, from sending to the last byte.
     pub timeout: Duration,
     /// The budget. A client that replaces another one of the same account takes over its governor, since the account
@@ -39,6 +41,7 @@ impl Settings {
             base_url,
             version: ApiVersion::default(),
             credentials,
+            keeper: None,
             timeout: Duration::from_secs(30),
             governor: Governor::new(GovernorConfig::default(), 0),
         }
@@ -155,7 +158,12 @@ impl Client {
             .map_err(|error| {
                 Error::new(Verdict::Configuration, "client", "no HTTP client could be built").caused(error)
             })?;
-        let tokens = Tokens::new(settings.credentials, &settings.base_url, &settings.version);
+        let tokens = Tokens::new(
+            settings.credentials,
+            settings.keeper,
+            &settings.base_url,
+            &settings.version,
+        );
         Ok(Self(Arc::new(Inner {
             http,
             base_url: settings.base_url,

@@ -30,5 +30,5 @@ pub use client::{Client, Reply, Settings};
 pub use error::Error;
 pub use governor::{Family, Governor, GovernorConfig, Share, Usage};
 pub use paths::ApiVersion;
-pub use token::{Credentials, Secret};
+pub use token::{Credentials, Keeping, Secret, TokenKeeper};
 pub use verdict::Verdict;

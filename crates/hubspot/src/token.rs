@@ -1,6 +1,8 @@
 //! What signs us in: a static token, or OAuth with a refresh before the token ends.
 
 use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -45,15 +47,38 @@ pub enum Credentials {
         client_id: String,
         /// The app's secret.
         client_secret: Secret,
-        /// What a refresh is asked with; another may replace it ([`crate::Client::refresh_token`]).
+        /// What a refresh is asked with; another may replace it ([`TokenKeeper`]).
         refresh_token: Secret,
     },
+    /// An app that a person has just installed: the code is exchanged for a refresh token at the first use, once.
+    AuthorizationCode {
+        /// The app's id.
+        client_id: String,
+        /// The app's secret.
+        client_secret: Secret,
+        /// The code that the browser was given.
+        code: Secret,
+        /// Where the browser was sent with it.
+        redirect_uri: String,
+    },
 }
+
+/// Keeps a refresh token where a restart finds it: what was exchanged for a code, or what replaced the token before.
+pub trait TokenKeeper: fmt::Debug + Send + Sync {
+    /// Keeps it durably, or says why it could not. Called again until it succeeds.
+    fn keep(&self, refresh_token: Secret) -> Keeping<'_>;
+}
+
+/// The end of keeping a token.
+pub type Keeping<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
 
 /// Gives out bearer tokens; one refresh at a time.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     credentials: Mutex<Credentials>,
+    /// A refresh token that is not kept yet.
+    unkept: Mutex<Option<Secret>>,
+    keeper: Option<Arc<dyn TokenKeeper>>,
     current: Mutex<Option<Bearer>>,
     url: Option<Url>,
 }
@@ -76,10 +101,17 @@ struct Granted {
 const LIFE_S: u64 = 1_800;
 
 impl Tokens {
-    pub(crate) fn new(credentials: Credentials, base: &Url, version: &ApiVersion) -> Self {
+    pub(crate) fn new(
+        credentials: Credentials,
+        keeper: Option<Arc<dyn TokenKeeper>>,
+        base: &Url,
+        version: &ApiVersion,
+    ) -> Self {
         let url = base.join(&version.oauth_token()).ok();
         Self {
             credentials: Mutex::new(credentials),
+            unkept: Mutex::default(),
+            keeper,
             current: Mutex::new(None),
             url,
         }
@@ -113,36 +145,26 @@ impl Tokens {
     pub(crate) async fn refresh_token(&self) -> Option<Secret> {
         match &*self.credentials.lock().await {
             Credentials::OAuth { refresh_token, .. } => Some(refresh_token.clone()),
-            Credentials::Token(_) => None,
+            Credentials::Token(_) | Credentials::AuthorizationCode { .. } => None,
         }
     }
 
     async fn obtain(&self, http: &reqwest::Client) -> Result<Bearer, Error> {
-        const CALL: &str = "POST oauth token";
         let mut credentials = self.credentials.lock().await;
-        let (client_id, client_secret, refresh_token) = match &mut *credentials {
-            Credentials::Token(token) => {
+        let form = match grant_of(&credentials) {
+            Ok(form) => form,
+            Err(token) => {
                 return Ok(Bearer {
-                    token: token.clone(),
+                    token,
                     renew_at: None,
                 });
             }
-            Credentials::OAuth {
-                client_id,
-                client_secret,
-                refresh_token,
-            } => (client_id, client_secret, refresh_token),
         };
+        self.keep().await?;
         let url = self
             .url
             .clone()
             .ok_or_else(|| Error::new(Verdict::Configuration, CALL, "the address cannot be used"))?;
-        let form = [
-            ("grant_type", "refresh_token"),
-            ("client_id", client_id.as_str()),
-            ("client_secret", client_secret.expose()),
-            ("refresh_token", refresh_token.expose()),
-        ];
         let asked = Instant::now();
         let lost = |error: reqwest::Error| {
             Error::new(Verdict::Transient, CALL, "no answer to a token refresh").caused(error.without_url())
@@ -163,12 +185,92 @@ impl Tokens {
         let granted: Granted = serde_json::from_slice(&body)
             .map_err(|error| Error::new(Verdict::Transient, CALL, "unreadable token answer").caused(error))?;
         if let Some(rotated) = granted.refresh_token.filter(|token| !token.is_empty()) {
-            *refresh_token = Secret::new(rotated);
+            let rotated = Secret::new(rotated);
+            if credentials.take(&rotated) {
+                *self.unkept.lock().await = Some(rotated);
+                self.keep().await?;
+            }
+        }
+        if matches!(&*credentials, Credentials::AuthorizationCode { .. }) {
+            let message = "no refresh token was given for the code: install the app once more";
+            return Err(Error::new(Verdict::Auth, CALL, message));
         }
         let life = Duration::from_secs(granted.expires_in.unwrap_or(LIFE_S));
         Ok(Bearer {
             token: Secret::new(granted.access_token),
             renew_at: Some(asked + life * 4 / 5),
         })
+    }
+    /// Has a new refresh token kept, if there is one that is not.
+    async fn keep(&self) -> Result<(), Error> {
+        let mut unkept = self.unkept.lock().await;
+        if let (Some(token), Some(keeper)) = (&*unkept, &self.keeper) {
+            keeper.keep(token.clone()).await.map_err(|why| {
+                let message = format!("the new refresh token cannot be stored yet: {why}");
+                Error::new(Verdict::Transient, CALL, message)
+            })?;
+        }
+        *unkept = None;
+        Ok(())
+    }
+}
+
+const CALL: &str = "POST oauth token";
+
+/// The form that asks for a token, or the token that needs no asking.
+fn grant_of(credentials: &Credentials) -> Result<Vec<(&'static str, String)>, Secret> {
+    let app = |grant: &str, client_id: &String, client_secret: &Secret| {
+        vec![
+            ("grant_type", grant.to_owned()),
+            ("client_id", client_id.clone()),
+            ("client_secret", client_secret.expose().to_owned()),
+        ]
+    };
+    match credentials {
+        Credentials::Token(token) => Err(token.clone()),
+        Credentials::OAuth {
+            client_id,
+            client_secret,
+            refresh_token,
+        } => {
+            let mut form = app("refresh_token", client_id, client_secret);
+            form.push(("refresh_token", refresh_token.expose().to_owned()));
+            Ok(form)
+        }
+        Credentials::AuthorizationCode {
+            client_id,
+            client_secret,
+            code,
+            redirect_uri,
+        } => {
+            let mut form = app("authorization_code", client_id, client_secret);
+            form.push(("code", code.expose().to_owned()));
+            form.push(("redirect_uri", redirect_uri.clone()));
+            Ok(form)
+        }
+    }
+}
+
+impl Credentials {
+    /// Takes the refresh token that replaces the code or the token before; whether it is another one.
+    fn take(&mut self, rotated: &Secret) -> bool {
+        match self {
+            Self::Token(_) => false,
+            Self::OAuth { refresh_token, .. } => {
+                std::mem::replace(refresh_token, rotated.clone()) != *rotated
+            }
+            Self::AuthorizationCode {
+                client_id,
+                client_secret,
+                ..
+            } => {
+                *self = Self::OAuth {
+                    client_id: std::mem::take(client_id),
+                    client_secret: client_secret.clone(),
+                    refresh_token: rotated.clone(),
+                };
+                true
+            }
+        }
     }
 }

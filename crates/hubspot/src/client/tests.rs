@@ -26,6 +26,14 @@ async fn handle(State(server): State<Server>, request: Request) -> Response {
 }
 
 async fn client(answer: Answerer, credentials: Credentials) -> (Client, Arc<AtomicUsize>) {
+    client_with(answer, credentials, None).await
+}
+
+async fn client_with(
+    answer: Answerer,
+    credentials: Credentials,
+    keeper: Option<Arc<dyn TokenKeeper>>,
+) -> (Client, Arc<AtomicUsize>) {
     let _already = rustls::crypto::ring::default_provider().install_default();
     let calls = Arc::new(AtomicUsize::new(0));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -38,7 +46,9 @@ async fn client(answer: Answerer, credentials: Credentials) -> (Client, Arc<Atom
     };
     let router = Router::new().fallback(handle).with_state(server);
     tokio::spawn(async move { axum::serve(listener, router).await });
-    (Client::new(Settings::new(url, credentials)).unwrap(), calls)
+    let mut settings = Settings::new(url, credentials);
+    settings.keeper = keeper;
+    (Client::new(settings).unwrap(), calls)
 }
 
 fn token() -> Credentials {
@@ -178,6 +188,59 @@ async fn a_stale_token_is_refreshed_once() {
     assert_eq!(error.verdict, Verdict::Auth);
     assert_eq!(calls.load(Ordering::SeqCst), 4, "token, call, token, call");
     assert_eq!(client.refresh_token().await, Some(Secret::new("next")));
+}
+
+#[derive(Debug, Default)]
+struct Shelf {
+    kept: std::sync::Mutex<Vec<String>>,
+    failures: AtomicUsize,
+}
+
+impl TokenKeeper for Shelf {
+    fn keep(&self, token: Secret) -> crate::token::Keeping<'_> {
+        Box::pin(async move {
+            let failures = self.failures.load(Ordering::SeqCst);
+            if failures > 0 {
+                self.failures.store(failures - 1, Ordering::SeqCst);
+                return Err("the store does not answer".to_owned());
+            }
+            self.kept.lock().unwrap().push(token.expose().to_owned());
+            Ok(())
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_code_becomes_a_refresh_token_that_is_kept_before_it_is_used() {
+    let answer: Answerer = |request, _| match request.uri().path() {
+        "/oauth/2026-09/token" => {
+            let body = r#"{"access_token":"fresh","refresh_token":"first","expires_in":1800}"#;
+            (StatusCode::OK, body).into_response()
+        }
+        _ => {
+            assert_eq!(request.headers()["authorization"], "Bearer fresh");
+            (StatusCode::OK, r#"{"results":[]}"#).into_response()
+        }
+    };
+    let credentials = Credentials::AuthorizationCode {
+        client_id: "id".into(),
+        client_secret: Secret::new("s"),
+        code: Secret::new("c0de"),
+        redirect_uri: "https://landbridge.example/back".into(),
+    };
+    let shelf = Arc::new(Shelf::default());
+    shelf.failures.store(1, Ordering::SeqCst);
+    let (client, calls) = client_with(answer, credentials, Some(shelf.clone())).await;
+    let error = client.schemas().await.unwrap_err();
+    assert_eq!(error.verdict, Verdict::Transient, "what is not kept is not used");
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+    assert_eq!(
+        client.refresh_token().await,
+        Some(Secret::new("first")),
+        "but not lost"
+    );
+    client.schemas().await.unwrap();
+    assert_eq!(*shelf.kept.lock().unwrap(), ["first"]);
 }
 
 #[tokio::test]
