@@ -31,6 +31,7 @@ pub mod reread;
 pub mod rows;
 pub mod settings;
 pub mod shard;
+mod signing_in;
 pub mod trouble;
 pub mod window;
 pub mod worker;

@@ -8,13 +8,13 @@ use landbridge_model::TenantId;
 use landbridge_model::ask::CallBudget;
 use landbridge_model::config::{SalesforceCredentials, Tenant};
 use landbridge_salesforce::{
-    Admission, ApiUsage, Client, ClientConfig, DailyBudget, Family, Flow, Governor, SalesforceError, Secret,
-    Verdict,
+    Admission, ApiUsage, Client, ClientConfig, DailyBudget, Family, Governor, SalesforceError, Verdict,
 };
 use landbridge_stage::{CallResult, ConfigView, Metrics, SecretOpener, Side};
 use parking_lot::Mutex;
 
 use crate::settings::ExtractorSettings;
+use crate::signing_in::{Resealer, signing_in};
 use crate::trouble::Trouble;
 
 /// For so long a client is used without looking whether its credentials were replaced.
@@ -35,7 +35,8 @@ pub struct Orgs {
 #[derive(Debug, Clone)]
 struct Known {
     client: Client,
-    credentials: SalesforceCredentials,
+    /// As they are stored: a rotated token replaces them.
+    credentials: Arc<Mutex<SalesforceCredentials>>,
     login_url: String,
     metered: Arc<Metered>,
     looked: Option<Instant>,
@@ -99,19 +100,15 @@ impl Orgs {
             .open::<SalesforceCredentials>(id, Side::Salesforce)
             .await?;
         let credentials = opened.ok_or_else(|| Trouble::NoCredentials(id.clone()))?;
-        let (client, metered) = match known {
-            Some(known) if same_place(&known) && known.credentials == credentials => {
-                (known.client, known.metered)
-            }
-            _ => self.make(&tenant, &credentials)?,
+        let known = known.filter(|known| same_place(known) && *known.credentials.lock() == credentials);
+        let entry = match known {
+            Some(known) => Known {
+                looked: Some(Instant::now()),
+                ..known
+            },
+            None => self.make(&tenant, credentials)?,
         };
-        let entry = Known {
-            client: client.clone(),
-            credentials,
-            login_url: connection.login_url.clone(),
-            metered,
-            looked: Some(Instant::now()),
-        };
+        let client = entry.client.clone();
         self.known.lock().insert(id.clone(), entry);
         Ok(client)
     }
@@ -167,38 +164,18 @@ impl Orgs {
         Ok(())
     }
 
-    fn make(
-        &self,
-        tenant: &Tenant,
-        credentials: &SalesforceCredentials,
-    ) -> Result<(Client, Arc<Metered>), Trouble> {
-        let login_url = tenant.salesforce.login_url.parse().map_err(|error| {
-            let address = &tenant.salesforce.login_url;
+    fn make(&self, tenant: &Tenant, credentials: SalesforceCredentials) -> Result<Known, Trouble> {
+        let address = &tenant.salesforce.login_url;
+        let login_url = address.parse().map_err(|error| {
             SalesforceError::Setting(format!(
                 "the Salesforce address {address:?} cannot be used: {error}"
             ))
         })?;
-        let flow = match credentials.clone() {
-            SalesforceCredentials::ClientCredentials {
-                client_id,
-                client_secret,
-            } => Flow::ClientCredentials {
-                client_id,
-                client_secret: Secret::new(client_secret),
-            },
-            SalesforceCredentials::RefreshToken {
-                client_id,
-                client_secret,
-                refresh_token,
-            } => Flow::RefreshToken {
-                client_id,
-                client_secret: Some(client_secret)
-                    .filter(|text| !text.is_empty())
-                    .map(Secret::new),
-                refresh_token: Secret::new(refresh_token),
-            },
-        };
+        let flow = signing_in(&self.secrets, credentials.clone())?;
+        let credentials = Arc::new(Mutex::new(credentials));
+        let keeper = Resealer::new(self.secrets.clone(), tenant.id.clone(), credentials.clone());
         let mut config = ClientConfig::new(login_url, flow);
+        config.keeper = Some(Arc::new(keeper));
         config.api_version.clone_from(&self.settings.api_version);
         config.call_timeout = self.settings.call_timeout;
         config.silence_timeout = self.settings.call_timeout;
@@ -208,7 +185,13 @@ impl Orgs {
             budget,
             metrics: self.metrics.clone(),
         });
-        Ok((Client::with_governor(config, metered.clone())?, metered))
+        Ok(Known {
+            client: Client::with_governor(config, metered.clone())?,
+            credentials,
+            login_url: address.clone(),
+            metered,
+            looked: Some(Instant::now()),
+        })
     }
 }
 

@@ -34,6 +34,7 @@ mod refusal;
 mod row;
 mod scan;
 mod shard;
+mod signing_in;
 mod target;
 mod writes;
 

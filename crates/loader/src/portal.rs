@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use landbridge_hubspot::account::AccountDetails;
-use landbridge_hubspot::{Client, Credentials, Error, Governor, GovernorConfig, Secret, Verdict};
+use landbridge_hubspot::{Client, Error, Governor, GovernorConfig, Verdict};
 use landbridge_model::config::{HubSpotConnection, HubSpotCredentials};
 use landbridge_model::{ObjectTypeId, SalesforceId, TenantId};
 use landbridge_stage::{ShardContext, Side, StageError};
@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use crate::known::Memory;
 use crate::scan::Scans;
+use crate::signing_in::{Resealer, signing_in};
 
 /// A HubSpot record, by what Salesforce calls it.
 pub(crate) type RecordKey = (ObjectTypeId, SalesforceId);
@@ -154,7 +155,8 @@ impl Tenant {
             let message = format!("no HubSpot credentials were given for {} yet", self.id);
             return Err(AskError::new(AskErrorCode::Unauthorized, message));
         };
-        let HubSpotCredentials::Token { token } = credentials;
+        let keeper = Resealer::new(context.secrets.clone(), self.id.clone(), credentials.clone());
+        let credentials = signing_in(&context.secrets, credentials).map_err(internal)?;
         let base_url = connection.base_url.parse().map_err(|error| {
             let message = format!(
                 "the HubSpot address {:?} cannot be used: {error}",
@@ -162,8 +164,8 @@ impl Tenant {
             );
             AskError::new(AskErrorCode::Invalid, message)
         })?;
-        let mut settings =
-            landbridge_hubspot::Settings::new(base_url, Credentials::Token(Secret::new(token)));
+        let mut settings = landbridge_hubspot::Settings::new(base_url, credentials);
+        settings.keeper = Some(Arc::new(keeper));
         settings.governor = self
             .governor(context.hub.now_ms(), &connection)
             .map_err(internal)?;

@@ -68,6 +68,49 @@ pub enum SalesforceCredentials {
         /// The token; another may replace it.
         refresh_token: String,
     },
+    /// OAuth JWT bearer: assertions signed with the key whose certificate the app knows.
+    Jwt {
+        /// Consumer key.
+        client_id: String,
+        /// The user that calls run as; pre-authorised for the app.
+        username: String,
+        /// RSA private key, PEM.
+        private_key: String,
+        /// Whom assertions are for; the login host that belongs to the address when left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        audience: Option<String>,
+    },
+    /// What a person's sign-in in a browser ended with. The extractor exchanges it once, and stores the refresh token in its
+    /// place.
+    AuthorizationCode {
+        /// The app.
+        app: SealedApp,
+        /// Good once, for minutes.
+        code: String,
+        /// The secret that the code was asked for with (PKCE).
+        code_verifier: String,
+        /// Where the browser was sent.
+        redirect_uri: String,
+    },
+}
+
+/// An OAuth app's key and secret, an [`OAuthApp`], sealed by itself to the same worker: whoever adds the code later
+/// cannot read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SealedApp {
+    /// The public key it was sealed to.
+    pub to: String,
+    /// The sealed bytes, base64.
+    pub sealed: String,
+}
+
+/// An OAuth app's key and secret.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OAuthApp {
+    /// Consumer key, or the app's id.
+    pub client_id: String,
+    /// Its secret; may be empty where an app has none.
+    pub client_secret: String,
 }
 
 /// What signs in to HubSpot. Crosses the bus only sealed to the loader's key.
@@ -79,11 +122,37 @@ pub enum HubSpotCredentials {
         /// The bearer token.
         token: String,
     },
+    /// An installed app. The loader refreshes its access by itself.
+    #[serde(rename = "oauth")]
+    OAuth {
+        /// The app's id.
+        client_id: String,
+        /// The app's secret.
+        client_secret: String,
+        /// The refresh token; another may replace it.
+        refresh_token: String,
+    },
+    /// What the installation of an app ended with. The loader exchanges it once, and stores the refresh token in its
+    /// place.
+    AuthorizationCode {
+        /// The app.
+        app: SealedApp,
+        /// Good once, for minutes.
+        code: String,
+        /// Where the browser was sent.
+        redirect_uri: String,
+    },
 }
 
 impl std::fmt::Debug for SalesforceCredentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("SalesforceCredentials([redacted])")
+    }
+}
+
+impl std::fmt::Debug for OAuthApp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OAuthApp([redacted])")
     }
 }
 

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use landbridge_bus::seal::{KeyPair, Sealed};
-use landbridge_bus::{Bucket, Bus, Key};
+use landbridge_bus::{Bucket, Bus, Key, KvError};
+use landbridge_model::config::{OAuthApp, SealedApp};
 use landbridge_model::{StageKind, TenantId};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::StageError;
@@ -63,20 +65,79 @@ impl SecretOpener {
         tenant: &TenantId,
         side: Side,
     ) -> Result<Option<T>, StageError> {
-        let Some(key) = &self.key else {
-            return Err(StageError::worker("this stage holds no key"));
+        let found = self.open_at(tenant, side).await?;
+        Ok(found.map(|(secret, _)| secret))
+    }
+
+    /// Opens an app that was sealed by itself.
+    pub fn open_app(&self, app: SealedApp) -> Result<OAuthApp, StageError> {
+        let SealedApp { to, sealed } = app;
+        self.unseal(&Sealed { to, sealed }, "the sealed app")
+    }
+
+    /// Puts `with` in the place of `old`, sealed to this stage's own key. `false` when somebody has stored other
+    /// credentials meanwhile: theirs stay.
+    pub async fn replace<T: DeserializeOwned + Serialize + PartialEq>(
+        &self,
+        tenant: &TenantId,
+        side: Side,
+        old: &T,
+        with: &T,
+    ) -> Result<bool, StageError> {
+        let Some((stored, revision)) = self.open_at::<T>(tenant, side).await? else {
+            return Ok(false);
         };
+        if stored == *with {
+            return Ok(true);
+        }
+        if stored != *old {
+            return Ok(false);
+        }
+        let what = || format!("the {} credentials of {tenant}", side.as_str());
+        let bytes = serde_json::to_vec(with).map_err(|error| StageError::unreadable(what(), error))?;
+        let sealed = self
+            .key()?
+            .public()
+            .seal(&bytes)
+            .map_err(|error| StageError::unreadable(what(), error))?;
         let bucket = self.bus.kv(Bucket::Secrets);
-        let Some((sealed, _)) = bucket.get_json::<Sealed>(&Self::place(tenant, side)).await? else {
+        match bucket
+            .update_json(&Self::place(tenant, side), &sealed, revision)
+            .await
+        {
+            Ok(_) => Ok(true),
+            Err(KvError::Conflict) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn key(&self) -> Result<&KeyPair, StageError> {
+        self.key
+            .as_deref()
+            .ok_or_else(|| StageError::worker("this stage holds no key"))
+    }
+
+    async fn open_at<T: DeserializeOwned>(
+        &self,
+        tenant: &TenantId,
+        side: Side,
+    ) -> Result<Option<(T, u64)>, StageError> {
+        self.key()?;
+        let bucket = self.bus.kv(Bucket::Secrets);
+        let Some((sealed, revision)) = bucket.get_json::<Sealed>(&Self::place(tenant, side)).await? else {
             return Ok(None);
         };
-        let what = format!("the {} credentials of {tenant}", side.as_str());
-        let bytes = key
-            .open(&sealed)
-            .map_err(|error| StageError::unreadable(what.clone(), error))?;
+        let secret = self.unseal(&sealed, &format!("the {} credentials of {tenant}", side.as_str()))?;
+        Ok(Some((secret, revision)))
+    }
+
+    fn unseal<T: DeserializeOwned>(&self, sealed: &Sealed, what: &str) -> Result<T, StageError> {
+        let bytes = self
+            .key()?
+            .open(sealed)
+            .map_err(|error| StageError::unreadable(what, error))?;
         // The text of a JSON error can quote its input, which is a secret here.
         serde_json::from_slice(&bytes)
-            .map(Some)
             .map_err(|_| StageError::unreadable(what, "they are sealed, but not credentials"))
     }
 
