@@ -12,6 +12,7 @@
 mod attempts;
 mod audit;
 mod caller;
+mod connecting;
 mod connections;
 mod dry_runs;
 mod error;
@@ -47,6 +48,7 @@ use crate::Settings;
 
 pub use audit::{AuditEntry, AuditFilter};
 pub use caller::{Caller, Grant, Reach, Role};
+pub use connecting::{Connecting, HUBSPOT_SCOPES, OAUTH_CALLBACK};
 pub use connections::{Connections, Keys, PutCredentials, PutSide};
 pub use error::ServiceError;
 pub use health::Overview;

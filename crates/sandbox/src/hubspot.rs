@@ -31,6 +31,7 @@ mod definitions;
 mod dice;
 mod errors;
 mod filters;
+mod install;
 mod json;
 mod kinds;
 mod labels;
@@ -365,6 +366,10 @@ impl Inner {
                 reply.unwrap_or_else(|| Reply::html(404, "404 Not Found")),
                 Headers::new(),
             );
+        }
+        if let ["oauth", "authorize"] = decoded.as_slice() {
+            let page = install::serve(self, method, query, body, self.clock.now_ms());
+            return (page, Headers::new());
         }
         let Some(place) = Place::of(&decoded) else {
             self.stats.call("unknown");

@@ -3,7 +3,7 @@
 use landbridge_model::TenantId;
 use maud::{Markup, html};
 
-use super::parts::{self, Control, Icon, anchor, error_summary, icon, submit, text_input};
+use super::parts::{self, Control, Icon, anchor, error_summary, icon, submit, text_area, text_input};
 use super::{Content, Shell, fields, paths};
 use landbridge_model::Problem;
 
@@ -79,9 +79,9 @@ impl Flow {
         }
     }
 
-    /// Whether Landbridge can sign in so. What it cannot do yet is named, and not pretended.
-    pub fn is_available(self) -> bool {
-        !matches!(self, Self::Jwt | Self::SalesforceOAuth | Self::HubSpotOAuth)
+    /// Whether it begins on a page of the other side, in this browser.
+    pub fn is_in_browser(self) -> bool {
+        matches!(self, Self::SalesforceOAuth | Self::HubSpotOAuth)
     }
 
     fn label(self) -> &'static str {
@@ -137,19 +137,13 @@ pub struct ConnectionForm {
     pub pinned: Option<String>,
     /// Whether credentials are stored; they are never shown, and stay when the fields are left empty.
     pub is_stored: bool,
+    /// The other side's page on which to go on, once what it needs was entered.
+    pub continue_at: Option<String>,
+    /// Where the other side sends people back to; `None` when Landbridge does not know its own address.
+    pub callback: Option<String>,
     /// What the last attempt lacked. Places are the names of the fields.
     pub problems: Vec<Problem>,
 }
-
-/// Scopes that a HubSpot credential needs.
-const HUBSPOT_SCOPES: [&str; 6] = [
-    "crm.objects.custom.read",
-    "crm.objects.custom.write",
-    "crm.schemas.custom.read",
-    "crm.schemas.custom.write",
-    "crm.objects.companies.read",
-    "crm.objects.contacts.read",
-];
 
 /// The page.
 pub fn page(shell: &Shell, side: Side, tenant: &TenantId, content: &Content<ConnectionForm>) -> Markup {
@@ -172,23 +166,26 @@ fn inner(shell: &Shell, view: &ConnectionForm) -> Markup {
         nav.tabs aria-label="Ways of signing in" {
             ul {
                 @for flow in view.side.flows() {
-                    li { a href={ (path) "?flow=" (flow.as_str()) } aria-current=[(*flow == view.flow).then_some("page")] { (flow.label()) @if !flow.is_available() { " " span.quiet { "not yet" } } } }
+                    li { a href={ (path) "?flow=" (flow.as_str()) } aria-current=[(*flow == view.flow).then_some("page")] { (flow.label()) } }
                 }
             }
         }
         (error_summary(&view.problems, address))
-        @if view.flow.is_available() { (form(shell, view, &path)) } @else { (unavailable(view)) }
+        @match &view.continue_at {
+            Some(page) => (continue_at(view, page)),
+            None => (form(shell, view, &path)),
+        }
     }
 }
 
-fn unavailable(view: &ConnectionForm) -> Markup {
+fn continue_at(view: &ConnectionForm, page: &str) -> Markup {
+    let side = view.side.name();
     html! {
         section.card {
-            p { (view.flow.meaning()) }
-            div.banner {
-                (icon(Icon::Attention))
-                p { strong { "Not available yet. " } "Landbridge cannot sign in this way so far. Use one of: "
-                    @for (place, flow) in view.side.flows().iter().filter(|flow| flow.is_available()).enumerate() { @if place > 0 { ", " } a href={ (paths::connection(&view.tenant, view.side)) "?flow=" (flow.as_str()) } { (flow.label()) } } "." }
+            p { "Everything is ready. Sign in to " (side) " next and allow the app; " (side) " then sends you back here. There are ten minutes for it." }
+            div.actions {
+                a.button.primary href=(page) { "Continue to " (side) }
+                a.button.quiet href=(paths::tenant(&view.tenant)) { "Cancel" }
             }
         }
     }
@@ -205,10 +202,10 @@ fn form(shell: &Shell, view: &ConnectionForm, path: &str) -> Markup {
             (inputs(view))
             p.quiet {
                 (icon(Icon::Lock)) " What you enter is sealed at once to the key of the worker that will use it. Nobody can read it here again, not even an administrator."
-                @if view.is_stored { " Credentials are stored; leave the secret fields empty to keep them." }
+                @if view.is_stored && !view.flow.is_in_browser() { " Credentials are stored; leave the secret fields empty to keep them." }
             }
             div.actions {
-                (submit("Save and test", "save", "primary"))
+                (submit(if view.flow.is_in_browser() { "Go on" } else { "Save and test" }, "save", "primary"))
                 @if view.is_stored { button.button name=(fields::ACTION) value="test" formnovalidate { "Test what is stored" } }
                 a.button.quiet href=(paths::tenant(&view.tenant)) { "Cancel" }
             }
@@ -241,22 +238,37 @@ impl Inputs<'_> {
 
     /// A secret: always empty, and only required while none is stored.
     fn secret(&self, name: &str, label: &str, hint: &str) -> Markup {
+        self.secret_in(name, label, hint, |control| {
+            text_input(control, "password", "new-password")
+        })
+    }
+
+    /// A secret of several lines.
+    fn long_secret(&self, name: &str, label: &str, hint: &str) -> Markup {
+        self.secret_in(name, label, hint, text_area)
+    }
+
+    fn secret_in(
+        &self,
+        name: &str,
+        label: &str,
+        hint: &str,
+        input: impl Fn(Control<'_>) -> Markup,
+    ) -> Markup {
         let wrong: Vec<&Problem> = self
             .0
             .problems
             .iter()
             .filter(|problem| problem.place == name)
             .collect();
-        let required = !self.0.is_stored;
-        let control = Control {
+        input(Control {
             name,
             label,
             hint,
-            required,
+            required: !self.0.is_stored || self.0.flow.is_in_browser(),
             problems: &wrong,
             ..Control::default()
-        };
-        text_input(control, "password", "new-password")
+        })
     }
 }
 
@@ -276,15 +288,16 @@ fn inputs(view: &ConnectionForm) -> Markup {
         inputs.text("address", label, hint, &view.address, "url", true)
     };
     let key = || {
-        let hint = "Of the external client app. It is sealed together with its secret.";
-        inputs.text(
-            "clientId",
-            "Consumer key",
-            hint,
-            &view.client_id,
-            "text",
-            !view.is_stored,
-        )
+        let hint = match view.side {
+            Side::Salesforce => "Of the external client app. It is sealed together with its secret.",
+            Side::HubSpot => "Of your app in HubSpot. It is sealed together with its secret.",
+        };
+        let required = !view.is_stored || view.flow.is_in_browser();
+        let label = match view.side {
+            Side::Salesforce => "Consumer key",
+            Side::HubSpot => "Client ID",
+        };
+        inputs.text("clientId", label, hint, &view.client_id, "text", required)
     };
     match view.flow {
         Flow::ClientCredentials => html! {
@@ -300,7 +313,28 @@ fn inputs(view: &ConnectionForm) -> Markup {
         Flow::PrivateApp => {
             html! { (inputs.secret("token", "Access token", "Begins with pat-.")) (place()) (scopes()) }
         }
-        Flow::Jwt | Flow::SalesforceOAuth | Flow::HubSpotOAuth => html! {},
+        Flow::Jwt => html! {
+            (place()) (key())
+            (inputs.text("username", "User name", "Whom calls run as; it must be pre-authorised for the app.", "", "text", !view.is_stored))
+            (inputs.long_secret("privateKey", "Private key", "Of the certificate that was uploaded to the app; in PEM form, from -----BEGIN to the end."))
+        },
+        Flow::SalesforceOAuth => html! {
+            (place()) (key()) (inputs.secret("clientSecret", "Consumer secret", ""))
+            (callback(view))
+        },
+        Flow::HubSpotOAuth => html! {
+            (key()) (inputs.secret("clientSecret", "Client secret", ""))
+            (place()) (callback(view)) (scopes())
+        },
+    }
+}
+
+/// What the app must allow, so that the browser comes back.
+fn callback(view: &ConnectionForm) -> Markup {
+    html! {
+        @if let Some(callback) = &view.callback {
+            p.quiet { "The app must name " code { (callback) } " as an address to send people back to" @if view.side == Side::Salesforce { ", and have the scopes api and refresh_token" } "." }
+        }
     }
 }
 
@@ -308,7 +342,7 @@ fn scopes() -> Markup {
     html! {
         details {
             summary { "Scopes that it needs" }
-            ul.plain-list { @for scope in HUBSPOT_SCOPES { li { code { (scope) } } } }
+            ul.plain-list { @for scope in crate::service::HUBSPOT_SCOPES { li { code { (scope) } } } }
         }
     }
 }

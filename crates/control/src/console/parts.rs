@@ -10,7 +10,7 @@ mod words;
 pub use chart::{Band, Chart, Series, Tone, lines, stacked_bars};
 pub use control::{
     Choice, Control, anchor, check, choice_list, choices, combobox, date_input, option_tags, radios, select,
-    submit, text_input, toggle,
+    submit, text_area, text_input, toggle,
 };
 pub use show::{
     Health, Icon, Meter, Use, badge, health_badge, icon, meter, progress, status_badge, two_names, use_of,

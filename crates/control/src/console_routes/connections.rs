@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use landbridge_model::Problem;
-use landbridge_model::config::Tenant;
+use landbridge_model::config::{OAuthApp, Tenant};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -16,12 +16,14 @@ use crate::ask::ConnectionsTest;
 use crate::console::connections::{ConnectionForm, Flow, Side, page};
 use crate::console::{Place, paths};
 use crate::service::{
-    PutBoth, PutCredentials, PutHubSpot, PutSalesforce, PutSide, PutTenantBody, Role, Service, ServiceError,
-    TenantService, check_address,
+    OAUTH_CALLBACK, PutBoth, PutCredentials, PutHubSpot, PutSalesforce, PutSide, PutTenantBody, Role,
+    Service, ServiceError, TenantService, check_address,
 };
 
 pub(super) fn routes() -> Router<Service> {
-    Router::new().route("/tenants/{tenant}/connections/{side}", get(show).post(save))
+    Router::new()
+        .route("/tenants/{tenant}/connections/{side}", get(show).post(save))
+        .route(OAUTH_CALLBACK, get(come_back))
 }
 
 #[derive(Deserialize)]
@@ -85,6 +87,8 @@ async fn form_of(
         client_id: String::new(),
         pinned: pinned(&view, side),
         is_stored: stored.map_err(|error| visit.refuse(error))?,
+        continue_at: None,
+        callback: visit.service.oauth_callback(),
         problems: Vec::new(),
     })
 }
@@ -118,7 +122,10 @@ async fn save(visit: Visit, Path((tenant, side)): Path<(String, String)>, form: 
             Ok(entered) => entered,
             Err(problems) => return Ok(again(&visit, &tenant, view, problems)),
         };
-        if let Err(error) = store(&visit, &tenant, &view, entered).await {
+        if view.flow.is_in_browser() {
+            return go_on(&visit, &tenant, view, entered).await;
+        }
+        if let Err(error) = store(&visit, &tenant, side, &view.address, entered).await {
             let problem = visit.problem("", error)?;
             return Ok(again(&visit, &tenant, view, vec![problem]));
         }
@@ -127,23 +134,103 @@ async fn save(visit: Visit, Path((tenant, side)): Path<(String, String)>, form: 
             .await
             .map_err(|error| visit.refuse(error))?;
     }
+    tested(&visit, &tenant, view, is_test).await
+}
+
+/// Tries what is stored, and tells how it went.
+async fn tested(visit: &Visit, tenant: &TenantService, view: ConnectionForm, is_test: bool) -> Answer {
     // What was stored is what is tested; the tenant's pins may be new.
     let tenant = visit.tenant(tenant.id().as_str())?;
     match tenant.test_connections().await {
-        Ok(test) => match verdict(side, &test) {
-            Ok(told) => Ok(visit.done(&next_page(&tenant, side).await, &told)),
+        Ok(test) => match verdict(view.side, &test) {
+            Ok(told) => Ok(visit.done(&next_page(&tenant, view.side).await, &told)),
             Err(problems) => {
                 let problems = problems
                     .into_iter()
                     .map(|what| told_after(what, is_test))
                     .collect();
-                Ok(again(&visit, &tenant, view, problems))
+                Ok(again(visit, &tenant, view, problems))
             }
         },
         Err(error) => {
             let problem = visit.problem("", error)?;
-            Ok(again(&visit, &tenant, view, vec![problem]))
+            Ok(again(visit, &tenant, view, vec![problem]))
         }
+    }
+}
+
+/// Sends the person to the other side's page: by a link, since a form of ours may lead nowhere else.
+async fn go_on(
+    visit: &Visit,
+    tenant: &TenantService,
+    mut view: ConnectionForm,
+    app: Option<Value>,
+) -> Answer {
+    let text = |key: &str| {
+        let value = app.as_ref().and_then(|app| app[key].as_str());
+        value.unwrap_or_default().to_owned()
+    };
+    let app = OAuthApp {
+        client_id: text("client_id"),
+        client_secret: text("client_secret"),
+    };
+    match tenant
+        .begin_connecting(put_side(view.side), &view.address, app)
+        .await
+    {
+        Ok(page_there) => {
+            view.continue_at = Some(page_there.into());
+            let shell = visit.shell_in(tenant, Place::Connected);
+            Ok(visit.page(page(&shell, view.side, tenant.id(), &Ok(view))))
+        }
+        Err(error) => {
+            let problem = visit.problem("", error)?;
+            Ok(again(visit, tenant, view, vec![problem]))
+        }
+    }
+}
+
+/// With what the other side sends a person back.
+#[derive(Deserialize)]
+struct CameBack {
+    #[serde(default)]
+    state: String,
+    code: Option<String>,
+    error: Option<String>,
+    error_description: Option<String>,
+}
+
+async fn come_back(visit: Visit, Query(back): Query<CameBack>) -> Answer {
+    let refuse = |error| visit.refuse(error);
+    let Some(code) = back.code else {
+        let why = back.error_description.or(back.error);
+        let why = why.unwrap_or_else(|| "it sent no code".to_owned());
+        return Err(refuse(ServiceError::invalid(format!(
+            "the other side did not connect: {why}; begin anew from the tenant's connections"
+        ))));
+    };
+    let caller = &visit.session.caller;
+    let ended = visit.service.end_connecting(caller, &back.state, code).await;
+    let connecting = ended.map_err(refuse)?;
+    let tenant = visit.tenant(connecting.tenant.as_str())?;
+    let (side, flow) = match connecting.side {
+        PutSide::Salesforce => (Side::Salesforce, Flow::SalesforceOAuth),
+        PutSide::HubSpot => (Side::HubSpot, Flow::HubSpotOAuth),
+    };
+    let credentials = Some(connecting.credentials);
+    if let Err(error) = store_sealed(&visit, &tenant, side, &connecting.address, credentials).await {
+        let view = form_of(&visit, &tenant, side, flow).await?;
+        let problem = visit.problem("", error)?;
+        return Ok(again(&visit, &tenant, view, vec![problem]));
+    }
+    let view = form_of(&visit, &tenant, side, flow).await?;
+    tested(&visit, &tenant, view, false).await
+}
+
+fn put_side(side: Side) -> PutSide {
+    match side {
+        Side::Salesforce => PutSide::Salesforce,
+        Side::HubSpot => PutSide::HubSpot,
     }
 }
 
@@ -195,13 +282,25 @@ fn entered_of(view: &ConnectionForm, form: &Form) -> Result<Option<Value>, Vec<P
         ),
         Flow::ServiceKey => ("token", &[("token", "token", "the service key")]),
         Flow::PrivateApp => ("token", &[("token", "token", "the access token")]),
-        Flow::Jwt | Flow::SalesforceOAuth | Flow::HubSpotOAuth => {
-            let what = "Landbridge cannot sign in this way yet";
-            return Err(vec![Problem::new("", what, "choose another way above")]);
-        }
+        Flow::Jwt => (
+            "jwt",
+            &[
+                ("clientId", "client_id", "the consumer key"),
+                ("username", "username", "the user name"),
+                ("privateKey", "private_key", "the private key"),
+            ],
+        ),
+        // What the code is asked for with.
+        Flow::SalesforceOAuth | Flow::HubSpotOAuth => (
+            "oauth-app",
+            &[
+                ("clientId", "client_id", "the app's key"),
+                ("clientSecret", "client_secret", "the app's secret"),
+            ],
+        ),
     };
     let is_empty = names.iter().all(|(field, ..)| form.text(field).is_none());
-    if is_empty && view.is_stored && problems.is_empty() {
+    if is_empty && view.is_stored && !view.flow.is_in_browser() && problems.is_empty() {
         return Ok(None);
     }
     let mut document = json!({ "flow": flow });
@@ -226,20 +325,25 @@ fn entered_of(view: &ConnectionForm, form: &Form) -> Result<Option<Value>, Vec<P
 async fn store(
     visit: &Visit,
     tenant: &TenantService,
-    view: &ConnectionForm,
+    side: Side,
+    address: &str,
     entered: Option<Value>,
 ) -> Result<(), ServiceError> {
-    let stored = tenant.view().tenant;
     let credentials = entered.map(PutCredentials::Open);
-    if view.address == address_of(&stored, view.side) {
+    store_sealed(visit, tenant, side, address, credentials).await
+}
+
+async fn store_sealed(
+    visit: &Visit,
+    tenant: &TenantService,
+    side: Side,
+    address: &str,
+    credentials: Option<PutCredentials>,
+) -> Result<(), ServiceError> {
+    let stored = tenant.view().tenant;
+    if address == address_of(&stored, side) {
         return match credentials {
-            Some(credentials) => {
-                let side = match view.side {
-                    Side::Salesforce => PutSide::Salesforce,
-                    Side::HubSpot => PutSide::HubSpot,
-                };
-                tenant.put_credentials(side, credentials).await
-            }
+            Some(credentials) => tenant.put_credentials(put_side(side), credentials).await,
             None => Ok(()),
         };
     }
@@ -255,13 +359,13 @@ async fn store(
         credentials: None,
     };
     let (mut salesforce, mut hubspot) = (None, None);
-    match view.side {
+    match side {
         Side::Salesforce => {
-            wanted.salesforce.login_url.clone_from(&view.address);
+            address.clone_into(&mut wanted.salesforce.login_url);
             salesforce = credentials;
         }
         Side::HubSpot => {
-            wanted.hubspot.base_url.clone_from(&view.address);
+            address.clone_into(&mut wanted.hubspot.base_url);
             hubspot = credentials;
         }
     }
@@ -324,6 +428,8 @@ mod tests {
             client_id: String::new(),
             pinned: None,
             is_stored,
+            continue_at: None,
+            callback: None,
             problems: Vec::new(),
         }
     }
@@ -368,7 +474,21 @@ mod tests {
                 Err(vec!["clientId", "clientSecret"]),
             ),
             (Flow::PrivateApp, false, "", Err(vec!["token"])),
-            (Flow::Jwt, false, "clientId=k", Err(vec![""])),
+            (Flow::Jwt, false, "clientId=k&username=u", Err(vec!["privateKey"])),
+            (
+                Flow::Jwt,
+                true,
+                "clientId=k&username=u&privateKey=pem",
+                Ok(Some(
+                    json!({"flow": "jwt", "client_id": "k", "username": "u", "private_key": "pem"}),
+                )),
+            ),
+            (
+                Flow::SalesforceOAuth,
+                true,
+                "",
+                Err(vec!["clientId", "clientSecret"]),
+            ),
         ] {
             let entered = entered_of(&view(flow, stored), &Form::parse(body.as_bytes()));
             let entered = entered.map_err(|problems| {

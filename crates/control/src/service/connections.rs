@@ -48,7 +48,7 @@ pub enum PutSide {
 }
 
 impl PutSide {
-    fn side(self) -> Side {
+    pub(super) fn side(self) -> Side {
         match self {
             Self::Salesforce => Side::Salesforce,
             Self::HubSpot => Side::HubSpot,
@@ -60,10 +60,13 @@ impl PutSide {
         let (fits, flows) = match self {
             Self::Salesforce => (
                 SalesforceCredentials::deserialize(document).is_ok(),
-                "client-credentials (client_id, client_secret) or refresh-token (client_id, client_secret, \
-                 refresh_token)",
+                "client-credentials (client_id, client_secret), jwt (client_id, username, private_key) or refresh-token \
+                 (client_id, client_secret, refresh_token)",
             ),
-            Self::HubSpot => (HubSpotCredentials::deserialize(document).is_ok(), "token (token)"),
+            Self::HubSpot => (
+                HubSpotCredentials::deserialize(document).is_ok(),
+                "token (token) or oauth (client_id, client_secret, refresh_token)",
+            ),
         };
         if fits {
             return Ok(());
@@ -79,8 +82,9 @@ impl PutSide {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PutCredentials {
-    /// In the open: `{"flow": "client-credentials", "client_id": …, "client_secret": …}` or `{"flow": "refresh-token",
-    /// …}` for Salesforce, `{"flow": "token", "token": …}` for HubSpot.
+    /// In the open: `{"flow": "client-credentials", "client_id": …, "client_secret": …}`, `{"flow": "jwt", "client_id": …,
+    /// "username": …, "private_key": …}` or `{"flow": "refresh-token", …}` for Salesforce; `{"flow": "token", "token": …}`
+    /// or `{"flow": "oauth", "client_id": …, "client_secret": …, "refresh_token": …}` for HubSpot.
     Open(serde_json::Value),
     /// Sealed by whoever enters them, to the key that the connections show.
     Sealed {
@@ -139,7 +143,7 @@ impl Service {
     }
 }
 
-fn no_key(error: SealError) -> ServiceError {
+pub(super) fn no_key(error: SealError) -> ServiceError {
     ServiceError::Unavailable(format!(
         "there is nobody to seal the credentials to: {error}; start the extractor and the loader first"
     ))

@@ -1,8 +1,11 @@
 //! Pages of tenants and of their syncs: what they show, what their forms do, who may.
 
 use landbridge_bus::seal::{KeyPair, publish_key};
+use landbridge_control::Settings;
 use landbridge_control::service::{Grant, Role};
+use landbridge_model::config::HubSpotCredentials;
 use landbridge_model::{Failure, FailureCategory, Outcome, RecordOutcome, Source, StageKind, TenantId};
+use landbridge_stage::{SecretOpener, Side};
 use landbridge_wire::{FailedRecord, ReportBody};
 
 use crate::api::Api;
@@ -160,21 +163,94 @@ async fn a_tenant_is_added_and_both_sides_are_connected() {
         .says(&["credentials"]);
     let tested = ann.post_through(salesforce, &[("action", "test")]).await;
     tested.says(&["Salesforce works"]);
-    for (flow, side) in [
-        ("jwt", "salesforce"),
-        ("oauth", "salesforce"),
-        ("oauth", "hubspot"),
-    ] {
-        let path = format!("/tenants/new-one/connections/{side}?flow={flow}");
-        ann.get(&path)
-            .await
-            .expect(200)
-            .says(&["Not available yet"])
-            .without(&["Save and test"]);
-    }
     ann.get("/tenants/new-one/connections/pipedrive")
         .await
         .expect(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_side_is_connected_by_signing_in_there() {
+    // Sessions stay as they are on this machine.
+    let api = Api::with(Settings {
+        public_url: Some("http://landbridge.acme.example/".to_owned()),
+        ..Settings::default()
+    })
+    .await;
+    let (ann, bob) = (
+        in_acme(&api, "ann", Role::Admin).await,
+        in_acme(&api, "bob", Role::Admin).await,
+    );
+    let loader = KeyPair::generate();
+    let bus = api.rig.hub.bus();
+    publish_key(bus, StageKind::Loader, &loader.public())
+        .await
+        .unwrap();
+    let form = "/tenants/acme/connections/hubspot";
+    ann.get(&format!("{form}?flow=oauth")).await.expect(200).says(&[
+        "Client secret",
+        "/oauth/callback",
+        "crm.objects.custom.write",
+    ]);
+    let half = [
+        ("address", "https://api.hubapi.com"),
+        ("flow", "oauth"),
+        ("clientId", "7"),
+    ];
+    ann.post(form, &half)
+        .await
+        .expect(422)
+        .says(&["secret is missing"]);
+    let whole = [
+        ("address", "https://api.hubapi.com"),
+        ("flow", "oauth"),
+        ("clientId", "7"),
+        ("clientSecret", "hush-hush"),
+    ];
+    let begin = async || {
+        let page = ann.post(form, &whole).await.expect(200);
+        let page = page.says(&["Continue to HubSpot"]).without(&["hush-hush"]);
+        let at = page
+            .text
+            .find("https://app.hubspot.com/oauth/authorize?")
+            .unwrap();
+        let link = page.text[at..].split('"').next().unwrap().replace("&amp;", "&");
+        let link = url::Url::parse(&link).unwrap();
+        let state = link.query_pairs().find(|(name, _)| name == "state");
+        state.unwrap().1.into_owned()
+    };
+    let state = begin().await;
+    let back = format!("/oauth/callback?code=c0de&state={state}");
+    bob.get(&back).await.expect(422).says(&["not begun by you"]);
+    ann.get("/oauth/callback?error=access_denied&error_description=no+thanks")
+        .await
+        .expect(422)
+        .says(&["no thanks"]);
+    let led = ann.get(&back).await;
+    let page = ann.get(led.leads_to()).await.expect(200);
+    page.says(&["HubSpot works: signed in to portal 42"]);
+    ann.get(&back).await.expect(422).says(&["begin anew"]);
+
+    // What is stored can be opened by the loader alone, and the app within it too.
+    let opener = SecretOpener::new(bus.clone(), Some(loader));
+    let stored = opener
+        .open::<HubSpotCredentials>(&tenant(), Side::HubSpot)
+        .await
+        .unwrap();
+    let Some(HubSpotCredentials::AuthorizationCode {
+        app,
+        code,
+        redirect_uri,
+    }) = stored
+    else {
+        panic!("other credentials are stored");
+    };
+    assert_eq!(code, "c0de");
+    assert!(redirect_uri.ends_with("/oauth/callback"), "{redirect_uri}");
+    let app = opener.open_app(app).unwrap();
+    assert_eq!(
+        (app.client_id.as_str(), app.client_secret.as_str()),
+        ("7", "hush-hush")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -68,13 +68,17 @@ pub enum TenantCommand {
 #[command(after_help = "\
 Secrets are never arguments. Each is taken from its file, else from its environment variable, else asked for on the
 terminal without being shown:
-  --client-secret-file    LANDBRIDGE_SALESFORCE_CLIENT_SECRET
-  --refresh-token-file    LANDBRIDGE_SALESFORCE_REFRESH_TOKEN   (only with --refresh-token)
-  --hubspot-token-file    LANDBRIDGE_HUBSPOT_TOKEN
+  --client-secret-file           LANDBRIDGE_SALESFORCE_CLIENT_SECRET   (not with --jwt-username)
+  --private-key-file             LANDBRIDGE_SALESFORCE_PRIVATE_KEY     (only with --jwt-username; PEM)
+  --refresh-token-file           LANDBRIDGE_SALESFORCE_REFRESH_TOKEN   (only with --refresh-token)
+  --hubspot-token-file           LANDBRIDGE_HUBSPOT_TOKEN              (not with --hubspot-client-id)
+  --hubspot-client-secret-file   LANDBRIDGE_HUBSPOT_CLIENT_SECRET      (only with --hubspot-client-id)
+  --hubspot-refresh-token-file   LANDBRIDGE_HUBSPOT_REFRESH_TOKEN      (only with --hubspot-client-id)
 A file named - is standard input, one line a secret in this order.
 
 Examples:
   landbridge tenant add acme --salesforce-login-url https://acme.my.salesforce.com --client-id 3MVG9
+  landbridge tenant add acme --salesforce-login-url https://acme.my.salesforce.com --client-id 3MVG9 --jwt-username sync@acme.example --private-key-file key.pem
   landbridge tenant add acme --salesforce-login-url http://127.0.0.1:8081 --client-id id --hubspot-url http://127.0.0.1:8082 --hubspot-token-file token.txt")]
 pub struct TenantAddArgs {
     /// Its name: lower-case letters, digits, hyphens and underscores.
@@ -94,6 +98,12 @@ pub struct TenantAddArgs {
     /// A file with the refresh token.
     #[arg(long, value_name = "FILE", requires = "refresh_token")]
     pub refresh_token_file: Option<PathBuf>,
+    /// Sign in as this user with the key whose certificate the app knows (JWT bearer).
+    #[arg(long, value_name = "USER", conflicts_with_all = ["refresh_token", "client_secret_file"])]
+    pub jwt_username: Option<String>,
+    /// A file with the app's private key: RSA, PEM.
+    #[arg(long, value_name = "FILE", requires = "jwt_username")]
+    pub private_key_file: Option<PathBuf>,
     /// API calls a day that Landbridge may spend in the org; all but the reserve when left out.
     #[arg(long, value_name = "N")]
     pub salesforce_daily_calls: Option<u64>,
@@ -103,6 +113,15 @@ pub struct TenantAddArgs {
     /// A file with the service key or private app token.
     #[arg(long, value_name = "FILE")]
     pub hubspot_token_file: Option<PathBuf>,
+    /// The client id of an installed HubSpot app; it signs in with a refresh token instead of a service key (OAuth).
+    #[arg(long, value_name = "ID", conflicts_with = "hubspot_token_file")]
+    pub hubspot_client_id: Option<String>,
+    /// A file with that app's secret.
+    #[arg(long, value_name = "FILE", requires = "hubspot_client_id")]
+    pub hubspot_client_secret_file: Option<PathBuf>,
+    /// A file with the refresh token of its installation.
+    #[arg(long, value_name = "FILE", requires = "hubspot_client_id")]
+    pub hubspot_refresh_token_file: Option<PathBuf>,
     /// HubSpot calls per ten seconds to start from, until its headers say otherwise; 0 is no limit.
     #[arg(long, value_name = "N")]
     pub hubspot_calls_per_ten_seconds: Option<u32>,

@@ -45,8 +45,7 @@ impl SecretSource<'_> {
 
     fn read_file(&self, file: &Path) -> Result<String, CommandError> {
         let read = if file == Path::new("-") {
-            let mut line = String::new();
-            std::io::stdin().lock().read_line(&mut line).map(|_| line)
+            one_from(&mut std::io::stdin().lock())
         } else {
             std::fs::read_to_string(file)
         };
@@ -72,6 +71,19 @@ impl SecretSource<'_> {
         let _closed = writeln!(std::io::stderr());
         read.map(|_| line).map_err(failed)
     }
+}
+
+/// One secret: a line, or a key in PEM form with all of its lines.
+fn one_from(input: &mut impl BufRead) -> std::io::Result<String> {
+    let mut text = String::new();
+    input.read_line(&mut text)?;
+    if text.starts_with("-----BEGIN") {
+        let mut last = text.len();
+        while input.read_line(&mut text)? > 0 && !text[last..].starts_with("-----END") {
+            last = text.len();
+        }
+    }
+    Ok(text)
 }
 
 /// While it lives, the terminal does not show what is typed.

@@ -1,5 +1,7 @@
 //! `landbridge tenant`.
 
+use std::path::PathBuf;
+
 use landbridge_bus::seal::{self, PublicKey};
 use landbridge_control::ask::{PutTenant, RemoveTenant};
 use landbridge_control::service::check_address;
@@ -63,7 +65,7 @@ struct Credentials {
 
 impl Credentials {
     fn read(arguments: &TenantAddArgs) -> Result<Self, CommandError> {
-        let secret = |what, flag, file: &Option<std::path::PathBuf>, variable| {
+        let secret = |what, flag, file: &Option<PathBuf>, variable| {
             let source = SecretSource {
                 what,
                 flag,
@@ -72,42 +74,83 @@ impl Credentials {
             };
             source.read().map(|secret| secret.reveal().to_owned())
         };
-        let client_id = arguments.client_id.clone();
-        let client_secret = secret(
-            "the consumer secret of the Salesforce app",
-            "--client-secret-file",
-            &arguments.client_secret_file,
-            "LANDBRIDGE_SALESFORCE_CLIENT_SECRET",
+        Ok(Self {
+            salesforce: salesforce(arguments, &secret)?,
+            hubspot: hubspot(arguments, &secret)?,
+        })
+    }
+}
+
+/// Reads one secret: what it is, its flag, its file, its variable.
+type Read<'a> =
+    &'a dyn Fn(&'static str, &'static str, &Option<PathBuf>, &'static str) -> Result<String, CommandError>;
+
+fn salesforce(arguments: &TenantAddArgs, secret: Read<'_>) -> Result<SalesforceCredentials, CommandError> {
+    let client_id = arguments.client_id.clone();
+    if let Some(username) = arguments.jwt_username.clone() {
+        let private_key = secret(
+            "the private key of the Salesforce app",
+            "--private-key-file",
+            &arguments.private_key_file,
+            "LANDBRIDGE_SALESFORCE_PRIVATE_KEY",
         )?;
-        let salesforce = if arguments.refresh_token {
-            let refresh_token = secret(
-                "the Salesforce refresh token",
-                "--refresh-token-file",
-                &arguments.refresh_token_file,
-                "LANDBRIDGE_SALESFORCE_REFRESH_TOKEN",
-            )?;
-            SalesforceCredentials::RefreshToken {
-                client_id,
-                client_secret,
-                refresh_token,
-            }
-        } else {
-            SalesforceCredentials::ClientCredentials {
-                client_id,
-                client_secret,
-            }
-        };
+        return Ok(SalesforceCredentials::Jwt {
+            client_id,
+            username,
+            private_key,
+            audience: None,
+        });
+    }
+    let client_secret = secret(
+        "the consumer secret of the Salesforce app",
+        "--client-secret-file",
+        &arguments.client_secret_file,
+        "LANDBRIDGE_SALESFORCE_CLIENT_SECRET",
+    )?;
+    if !arguments.refresh_token {
+        return Ok(SalesforceCredentials::ClientCredentials {
+            client_id,
+            client_secret,
+        });
+    }
+    let refresh_token = secret(
+        "the Salesforce refresh token",
+        "--refresh-token-file",
+        &arguments.refresh_token_file,
+        "LANDBRIDGE_SALESFORCE_REFRESH_TOKEN",
+    )?;
+    Ok(SalesforceCredentials::RefreshToken {
+        client_id,
+        client_secret,
+        refresh_token,
+    })
+}
+
+fn hubspot(arguments: &TenantAddArgs, secret: Read<'_>) -> Result<HubSpotCredentials, CommandError> {
+    let Some(client_id) = arguments.hubspot_client_id.clone() else {
         let token = secret(
             "the HubSpot token",
             "--hubspot-token-file",
             &arguments.hubspot_token_file,
             "LANDBRIDGE_HUBSPOT_TOKEN",
         )?;
-        Ok(Self {
-            salesforce,
-            hubspot: HubSpotCredentials::Token { token },
-        })
-    }
+        return Ok(HubSpotCredentials::Token { token });
+    };
+    Ok(HubSpotCredentials::OAuth {
+        client_id,
+        client_secret: secret(
+            "the client secret of the HubSpot app",
+            "--hubspot-client-secret-file",
+            &arguments.hubspot_client_secret_file,
+            "LANDBRIDGE_HUBSPOT_CLIENT_SECRET",
+        )?,
+        refresh_token: secret(
+            "the HubSpot refresh token",
+            "--hubspot-refresh-token-file",
+            &arguments.hubspot_refresh_token_file,
+            "LANDBRIDGE_HUBSPOT_REFRESH_TOKEN",
+        )?,
+    })
 }
 
 async fn add(

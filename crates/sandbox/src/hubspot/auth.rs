@@ -1,6 +1,6 @@
 //! Who is calling, and what they may: tokens and their scopes. How OAuth hands tokens out is in `oauth`.
 
-use super::{call::Call, dice::Dice, errors::ApiError, table::Table};
+use super::{call::Call, dice::Dice, errors::ApiError, install::Code, table::Table};
 use parking_lot::Mutex;
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
@@ -84,6 +84,8 @@ pub(super) struct Auth {
 pub(super) struct State {
     pub(super) tokens: HashMap<String, Grant>,
     pub(super) refresh_tokens: HashSet<String>,
+    /// Codes that were given out and not exchanged.
+    pub(super) codes: HashMap<String, Code>,
     next_app: u32,
 }
 
@@ -100,6 +102,7 @@ impl Auth {
         let state = State {
             tokens: HashMap::from([(token.clone(), grant)]),
             refresh_tokens: HashSet::from([refresh_token.clone()]),
+            codes: HashMap::new(),
             next_app: OAUTH_APP + 1,
         };
         Auth {

@@ -42,14 +42,28 @@ impl Reply {
 
     /// What a load balancer or a router of pages says.
     pub(super) fn html(status: u16, title: &str) -> Reply {
+        Reply::page(status, title, "")
+    }
+
+    /// A page with something on it. `content` is HTML.
+    pub(super) fn page(status: u16, title: &str, content: &str) -> Reply {
         let page = format!(
-            "<!DOCTYPE html>\n<html>\n<head><title>{title}</title></head>\n<body>\n<center><h1>{title}</h1>\
+            "<!DOCTYPE html>\n<html>\n<head><title>{title}</title></head>\n<body>\n<center><h1>{title}</h1>{content}\
              </center>\n</body>\n</html>\n"
         );
         Reply {
             status,
             body: Body::Html(page),
             location: None,
+        }
+    }
+
+    /// Sends a browser elsewhere.
+    pub(super) fn to(address: &str) -> Reply {
+        Reply {
+            status: 302,
+            body: Body::Empty,
+            location: Some(address.to_owned()),
         }
     }
 }

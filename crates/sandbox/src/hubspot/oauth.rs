@@ -81,7 +81,15 @@ fn token(call: &Call<'_>) -> Answer {
         }
         "client_credentials" => answer["token_use"] = json!("client_credentials"),
         "authorization_code" => {
-            return oauth_error("invalid_grant", "BAD_AUTH_CODE", "missing or unknown auth code");
+            // A code is spent by the first attempt, good or bad.
+            let code = auth.state.lock().codes.remove(field("code"));
+            if !code.is_some_and(|code| code.is_good(field("redirect_uri"), call.now_ms)) {
+                return oauth_error("invalid_grant", "BAD_AUTH_CODE", "missing or unknown auth code");
+            }
+            let refresh_token = format!("na1-{}", call.portal.dice.uuid());
+            answer["refresh_token"] = json!(refresh_token);
+            answer["token_use"] = json!("access_token");
+            auth.state.lock().refresh_tokens.insert(refresh_token);
         }
         _ => {
             return oauth_error(

@@ -162,6 +162,66 @@ fn an_oauth_token_lasts_half_an_hour_and_is_renewed() {
 }
 
 #[test]
+fn an_app_is_installed_by_a_code_that_is_good_once() {
+    let desk = Desk::bare(calm());
+    let app = desk.portal.credentials();
+    let back = "https://app.example/back";
+    let page = format!(
+        "/oauth/authorize?client_id={}&redirect_uri={back}&scope=oauth&state=s1",
+        app.client_id
+    );
+    assert_eq!(desk.get("/oauth/authorize?client_id=other").status, 400);
+    let shown = desk.get(&page);
+    assert!(
+        shown.status == 200 && shown.text.contains("Connect app"),
+        "{}",
+        shown.text
+    );
+    let denied = form(&desk, &page, &[("decision", "deny")]);
+    let denied = denied.header("location").unwrap();
+    assert!(
+        denied.contains("error=access_denied") && denied.contains("state=s1"),
+        "{denied}"
+    );
+    let install = || {
+        let sent = form(&desk, &page, &[("decision", "allow")]);
+        assert_eq!(sent.status, 302);
+        let sent = url::Url::parse(sent.header("location").unwrap()).unwrap();
+        assert!(sent.as_str().starts_with(back));
+        let code = sent.query_pairs().find(|(name, _)| name == "code");
+        code.unwrap().1.into_owned()
+    };
+    let exchange = |code: &str, redirect_uri: &str| {
+        let fields = [
+            ("grant_type", "authorization_code"),
+            ("client_id", app.client_id.as_str()),
+            ("client_secret", app.client_secret.as_str()),
+            ("code", code),
+            ("redirect_uri", redirect_uri),
+        ];
+        form(&desk, "/oauth/2026-09/token", &fields)
+    };
+    let code = install();
+    let granted = exchange(&code, back);
+    assert_eq!(granted.status, 200, "{}", granted.text);
+    assert_ne!(granted.body["refresh_token"], json!(app.refresh_token));
+    assert_eq!(
+        exchange(&code, back).body["status"],
+        "BAD_AUTH_CODE",
+        "it is spent"
+    );
+    let other = install();
+    assert_eq!(
+        exchange(&other, "https://elsewhere.example").status,
+        400,
+        "of another address"
+    );
+    let late = install();
+    desk.advance(60_000);
+    assert_eq!(exchange(&late, back).status, 400, "too late");
+}
+
+#[test]
 fn newer_token_endpoints_read_the_body_alone() {
     let desk = Desk::bare(calm());
     let app = desk.portal.credentials();

@@ -158,6 +158,8 @@ fn connection_pages(gallery: &mut Gallery) {
         client_id: "3MVG9lKcPoNINVBIPJjdw1J9LLM82Hn".to_owned(),
         pinned: Some("org 00DHs000001AbCdMAK".to_owned()),
         is_stored: true,
+        continue_at: None,
+        callback: Some("https://landbridge.acme.example/oauth/callback".to_owned()),
         problems: Vec::new(),
     };
     for (name, side, flow) in [
@@ -183,6 +185,12 @@ fn connection_pages(gallery: &mut Gallery) {
             connections::page(&shell, side, &tenant, &Ok(view)),
         );
     }
+    let mut ready = form(Side::Salesforce, Flow::SalesforceOAuth);
+    ready.continue_at = Some("https://acme.my.salesforce.com/services/oauth2/authorize".to_owned());
+    gallery.add(
+        "connection--continue",
+        connections::page(&shell, Side::Salesforce, &tenant, &Ok(ready)),
+    );
     let mut wrong = form(Side::Salesforce, Flow::ClientCredentials);
     wrong.problems = vec![
         Problem::new(

@@ -92,6 +92,14 @@ pub fn text_input(control: Control<'_>, kind: &str, autocomplete: &str) -> Marku
     })
 }
 
+/// Some lines of text, which are not shown again.
+pub fn text_area(control: Control<'_>) -> Markup {
+    control.around(&html! {
+        textarea id=(control.id()) name=(control.name) required[control.required] autocomplete="off" spellcheck="false"
+            aria-describedby=[control.described_by()] aria-invalid=[control.invalid()] {}
+    })
+}
+
 /// A day.
 pub fn date_input(control: Control<'_>) -> Markup {
     text_input(control, "date", "off")
