@@ -1,4 +1,4 @@
-//! The Salesforce side: an org with its REST API, Bulk API 2.0 and logins.
+//! The Salesforce side: an org with its REST API, both Bulk APIs and logins.
 //!
 //! A call enters at [`router`]; [`OrgHandle`] holds all that calls share. Records live in [`store`], their
 //! rules in [`dml`], their questions in [`soql`].
@@ -14,10 +14,11 @@
 //! * Formulas of kinds that [`formula`] does not understand are null; [`OrgReport`] lists them.
 //! * One user, who may do everything; one time zone, UTC; one currency.
 //!
-//! Not served yet: JWT and web-server logins, the Pub/Sub API, Bulk API 1.0, `composite` and `composite/graph`.
+//! Not served yet: JWT and web-server logins, the Pub/Sub API, `composite` and `composite/graph`.
 
 pub mod builtin_org;
 pub mod bulk;
+pub mod bulk_v1;
 pub mod clock;
 pub mod dml;
 pub mod errors;

@@ -2,6 +2,8 @@
 
 #[path = "salesforce/bulk.rs"]
 mod bulk;
+#[path = "salesforce/bulk_v1.rs"]
+mod bulk_v1;
 #[path = "salesforce/changes.rs"]
 mod changes;
 #[path = "salesforce/folder.rs"]

@@ -4,8 +4,9 @@ mod csv;
 mod job;
 mod run;
 
-pub(super) use csv::Dialect;
+pub(super) use csv::{Dialect, body as csv_body};
 pub use job::Jobs;
+pub(super) use run::{JobResult, run_rows};
 
 use crate::salesforce::{
     call::{Call, nothing},
@@ -18,7 +19,6 @@ use axum::response::{IntoResponse, Response};
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use http::{HeaderValue, Method, StatusCode, header};
 use job::{Job, State, job_json, status};
-use run::JobResult;
 use serde_json::{Value as Json, json};
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -134,7 +134,7 @@ fn job_id(handle: &OrgHandle, number: u64) -> String {
 }
 
 /// What no Bulk query may use.
-fn check_supported(query: &Bound) -> Result<(), ApiError> {
+pub(super) fn check_supported(query: &Bound) -> Result<(), ApiError> {
     let uses = query.traits;
     if uses.compound {
         let message = "Selecting compound data not supported in Bulk Query";

@@ -1,7 +1,7 @@
 //! One call: from its path to the part of the API that answers it.
 
 use crate::salesforce::{
-    backdoor, bulk, clock, composite, describe,
+    backdoor, bulk, bulk_v1, clock, composite, describe,
     errors::{ApiError, json_ok},
     handle::OrgHandle,
     ingest, limits, query, replication, rows, session, soap,
@@ -120,6 +120,14 @@ async fn serve(handle: &Arc<OrgHandle>, request: Request) -> Result<Response, Ap
         ["services", "Soap", "u", version, ..] => {
             Ok(soap::serve(handle, version, &String::from_utf8_lossy(&body)).await)
         }
+        ["services", "async", version, "job", rest @ ..] => Ok(bulk_v1::serve(
+            handle,
+            version,
+            &method,
+            rest,
+            &parts.headers,
+            body,
+        )),
         ["id", ..] => {
             session::authenticate(handle, &parts.headers)?;
             Ok(session::userinfo(handle))

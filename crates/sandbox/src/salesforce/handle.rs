@@ -5,6 +5,7 @@ use crate::{
     salesforce::{
         builtin_org,
         bulk::Jobs,
+        bulk_v1::BatchJobs,
         clock::OrgClock,
         dml::Change,
         ids::RecordId,
@@ -107,6 +108,7 @@ pub struct OrgHandle {
     pub(super) sessions: Mutex<Sessions>,
     pub(super) cursors: Mutex<Cursors>,
     pub(super) jobs: Jobs,
+    pub(super) bulk_v1: BatchJobs,
     pub(super) ingest: IngestJobs,
     pub(super) usage: Mutex<Usage>,
     pub(super) stats: Arc<Stats>,
@@ -179,6 +181,7 @@ impl OrgHandle {
             sessions: Mutex::new(Sessions::new(config.seed)),
             cursors: Mutex::default(),
             jobs: Jobs::default(),
+            bulk_v1: BatchJobs::default(),
             ingest: IngestJobs::default(),
             usage: Mutex::default(),
             stats,

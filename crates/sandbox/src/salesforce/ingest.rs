@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{StatusCode, header};
 use parking_lot::Mutex;
-use rows::Row;
+pub(super) use rows::{Row, apply, read};
 use serde_json::{Value as Json, json};
 use std::{
     collections::BTreeMap,
@@ -24,7 +24,7 @@ use std::{
 };
 
 /// Rows of one transaction.
-const TRANSACTION: usize = 200;
+pub(super) const TRANSACTION: usize = 200;
 /// Job numbers apart from those of query jobs.
 const FIRST_NUMBER: u64 = 1 << 40;
 
@@ -38,7 +38,8 @@ pub(super) enum Operation {
     HardDelete,
 }
 
-const OPERATIONS: [(&str, Operation); 5] = [
+/// Operations by the names that jobs give them.
+pub(super) const OPERATIONS: [(&str, Operation); 5] = [
     ("insert", Operation::Insert),
     ("update", Operation::Update),
     ("upsert", Operation::Upsert),
@@ -46,14 +47,21 @@ const OPERATIONS: [(&str, Operation); 5] = [
     ("hardDelete", Operation::HardDelete),
 ];
 
+/// What happens to rows, and where.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub(super) operation: Operation,
+    pub(super) object: usize,
+    /// The external-id field of an upsert.
+    pub(super) key: Option<String>,
+}
+
 /// One job.
 #[derive(Debug, Clone)]
 struct Job {
     id: String,
-    operation: Operation,
-    object: usize,
+    target: Target,
     object_name: String,
-    key: Option<String>,
     version: String,
     dialect: Dialect,
     created: i64,
@@ -68,9 +76,9 @@ struct Job {
 
 /// A row and what came of it: its id and whether it is new, or the refusal.
 #[derive(Debug, Clone)]
-struct Outcome {
+pub(super) struct Outcome {
     cells: Vec<String>,
-    result: Result<(RecordId, bool), DmlError>,
+    pub(super) result: Result<(RecordId, bool), DmlError>,
 }
 
 /// All ingest jobs.
@@ -156,10 +164,12 @@ fn create(call: &Call) -> Result<Response, ApiError> {
         .and_then(|id| id.number());
     let job = Job {
         id: RecordId::new(*b"750", last.unwrap_or(FIRST_NUMBER) + 1).to_string(),
-        operation: *operation,
-        object,
+        target: Target {
+            operation: *operation,
+            object,
+            key,
+        },
         object_name,
-        key,
         version: call.version.clone(),
         dialect,
         created: now,
@@ -180,7 +190,7 @@ fn describe(job: &Job) -> Json {
     let number: f64 = job.version.trim_start_matches('v').parse().unwrap_or(66.0);
     let operation = OPERATIONS
         .iter()
-        .find(|(_, operation)| *operation == job.operation);
+        .find(|(_, operation)| *operation == job.target.operation);
     let mut json = json!({
         "id": job.id,
         "operation": operation.map(|(name, _)| *name),
@@ -203,7 +213,7 @@ fn describe(job: &Job) -> Json {
         "apiActiveProcessingTime": 0,
         "apexProcessingTime": 0,
     });
-    if let Some(key) = &job.key {
+    if let Some(key) = &job.target.key {
         json["externalIdFieldName"] = json!(key);
     }
     if let Some(error) = &job.error {
@@ -256,7 +266,12 @@ async fn execute(handle: Arc<OrgHandle>, job: Job) {
     let queued = handle.settings.bulk_queue_ms.load(Ordering::Relaxed);
     tokio::time::sleep(Duration::from_millis(queued)).await;
     let now = || handle.clock.now_ms();
-    let read = rows::read(&handle, &job, job.upload.clone().unwrap_or_default());
+    let read = rows::read(
+        &handle,
+        job.target.object,
+        job.dialect,
+        &job.upload.clone().unwrap_or_default(),
+    );
     let (header, rows) = match read {
         Ok(read) => read,
         Err(problem) => {
@@ -285,7 +300,7 @@ async fn execute(handle: Arc<OrgHandle>, job: Job) {
         let outcomes: Vec<Outcome> = handle
             .commit(|org, change| {
                 part.iter()
-                    .map(|row| rows::apply(org, &job, row, change))
+                    .map(|row| rows::apply(org, &job.target, row, change))
                     .collect()
             })
             .await;

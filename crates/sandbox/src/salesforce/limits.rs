@@ -1,6 +1,7 @@
 //! The org's allowances, and approximate record counts.
 
 use crate::salesforce::{
+    bulk_v1,
     call::Call,
     errors::{ApiError, json_ok},
 };
@@ -21,7 +22,8 @@ pub(super) fn limits(call: &Call) -> Response {
         );
     };
     put("DailyApiRequests", most, used);
-    put("DailyBulkApiBatches", 15_000, 0);
+    let batches = handle.bulk_v1.batches_today(handle.clock.now_ms());
+    put("DailyBulkApiBatches", bulk_v1::MOST_BATCHES, batches);
     put(
         "DailyBulkV2QueryJobs",
         10_000,

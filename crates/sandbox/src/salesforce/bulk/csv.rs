@@ -64,7 +64,7 @@ impl Dialect {
 }
 
 /// A page as a response body that is written while it is sent.
-pub(super) fn body(result: Arc<JobResult>, dialect: Dialect, rows: Range<usize>) -> Body {
+pub(in crate::salesforce) fn body(result: Arc<JobResult>, dialect: Dialect, rows: Range<usize>) -> Body {
     let mut header = String::new();
     for (position, name) in result.names.iter().enumerate() {
         if position > 0 {

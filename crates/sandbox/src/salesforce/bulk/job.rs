@@ -84,7 +84,7 @@ impl Jobs {
     }
 
     /// Whether the job that runs now has to fail, and what it says then.
-    pub(super) fn must_fail(&self) -> Option<Option<String>> {
+    pub(in crate::salesforce) fn must_fail(&self) -> Option<Option<String>> {
         let mut failing = self.failing.lock();
         failing.0 = failing.0.checked_sub(1)?;
         Some(failing.1.clone())

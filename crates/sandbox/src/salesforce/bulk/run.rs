@@ -8,7 +8,7 @@ use crate::salesforce::{
     store::Record,
     value::Value,
 };
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, ops::Range, sync::Arc};
 
 /// Rows of a chunk. Chunks are read one after the other, in no order that a client could rely on.
 const CHUNK: u32 = 2048;
@@ -17,9 +17,9 @@ const AT_ONCE: usize = 16_384;
 
 /// A finished job's rows: the records themselves, and beside them what had to be computed.
 #[derive(Debug)]
-pub(super) struct JobResult {
+pub(in crate::salesforce) struct JobResult {
     /// Header names as the query spells them.
-    pub(super) names: Vec<String>,
+    pub(in crate::salesforce) names: Vec<String>,
     columns: Vec<(Cell, Kind)>,
     records: Vec<Arc<Record>>,
     /// Row after row, the values of the columns that are computed.
@@ -37,12 +37,17 @@ enum Cell {
 
 impl JobResult {
     /// How many rows.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::salesforce) fn len(&self) -> usize {
         self.records.len()
     }
 
+    /// A row's record.
+    pub(in crate::salesforce) fn record(&self, row: usize) -> &Record {
+        &self.records[row]
+    }
+
     /// The values of a row, each with its type.
-    pub(super) fn row(&self, row: usize) -> impl Iterator<Item = (Cow<'_, Value>, Kind)> {
+    pub(in crate::salesforce) fn row(&self, row: usize) -> impl Iterator<Item = (Cow<'_, Value>, Kind)> {
         let record = &self.records[row];
         let computed = row * self.computed_columns;
         self.columns.iter().map(move |(cell, kind)| {
@@ -61,6 +66,16 @@ impl JobResult {
 
 /// Reads all rows of a query.
 pub(super) fn run(handle: &OrgHandle, query: &Bound, with_deleted: bool) -> JobResult {
+    run_rows(handle, query, with_deleted, 0..u32::MAX)
+}
+
+/// Reads those rows of a query whose row numbers, and so whose ids, are within a range.
+pub(in crate::salesforce) fn run_rows(
+    handle: &OrgHandle,
+    query: &Bound,
+    with_deleted: bool,
+    within: Range<u32>,
+) -> JobResult {
     let mut result = {
         let org = handle.org.read();
         let mut computed_columns = 0;
@@ -90,7 +105,9 @@ pub(super) fn run(handle: &OrgHandle, query: &Bound, with_deleted: bool) -> JobR
         }
     };
     if query.order.is_empty() && query.limit.is_none() {
-        let rows = shuffled(candidates(handle, query));
+        let mut rows = candidates(handle, query);
+        rows.retain(|row| within.contains(row));
+        let rows = shuffled(rows);
         for part in rows.chunks(AT_ONCE) {
             take(handle, query, with_deleted, part, true, &mut result);
         }

@@ -1,7 +1,8 @@
 //! Rows of an upload, and what each does to the org.
 
-use super::{Job, Operation, Outcome};
+use super::{Job, Operation, Outcome, Target};
 use crate::salesforce::{
+    bulk::Dialect,
     dml::{Change, DmlError},
     handle::OrgHandle,
     ids::RecordId,
@@ -11,15 +12,23 @@ use crate::salesforce::{
 use serde_json::{Map, Value as Json, json};
 
 /// A row as it stands in the upload and as fields.
-#[derive(Debug)]
-pub(super) struct Row {
+#[derive(Debug, Default)]
+pub(in crate::salesforce) struct Row {
     cells: Vec<String>,
     fields: Map<String, Json>,
 }
 
 impl Row {
+    /// A row that was given as fields, not as cells.
+    pub(in crate::salesforce) fn of(fields: Map<String, Json>) -> Row {
+        Row {
+            cells: Vec::new(),
+            fields,
+        }
+    }
+
     /// The rows that a stopped job never came to.
-    pub(super) fn unprocessed(job: &Job) -> Vec<Vec<String>> {
+    pub(in crate::salesforce::ingest) fn unprocessed(job: &Job) -> Vec<Vec<String>> {
         let upload = job.upload.clone().unwrap_or_default();
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(job.dialect.delimiter_byte())
@@ -32,14 +41,15 @@ impl Row {
 }
 
 /// Reads an upload: its header and its rows. A header that names no field fails the job.
-pub(super) fn read(
+pub(in crate::salesforce) fn read(
     handle: &OrgHandle,
-    job: &Job,
-    upload: bytes::Bytes,
+    object: usize,
+    dialect: Dialect,
+    upload: &[u8],
 ) -> Result<(Vec<String>, Vec<Row>), String> {
     let mut reader = csv::ReaderBuilder::new()
-        .delimiter(job.dialect.delimiter_byte())
-        .from_reader(upload.as_ref());
+        .delimiter(dialect.delimiter_byte())
+        .from_reader(upload);
     let header: Vec<String> = reader
         .headers()
         .map_err(|error| format!("InvalidBatch : {error}"))?
@@ -48,7 +58,7 @@ pub(super) fn read(
         .collect();
     {
         let org = handle.org.read();
-        let object = &org.schema().objects[job.object];
+        let object = &org.schema().objects[object];
         for name in &header {
             let known = match name.split_once('.') {
                 Some((way, _)) => object
@@ -92,7 +102,7 @@ fn field(name: &str, cell: &str) -> Option<(String, Json)> {
 }
 
 /// Does what the job does with one row.
-pub(super) fn apply(org: &mut Org, job: &Job, row: &Row, change: Change) -> Outcome {
+pub(in crate::salesforce) fn apply(org: &mut Org, job: &Target, row: &Row, change: Change) -> Outcome {
     let id = || {
         let given = row
             .fields
@@ -123,15 +133,20 @@ pub(super) fn apply(org: &mut Org, job: &Job, row: &Row, change: Change) -> Outc
     }
 }
 
-fn upserted(org: &mut Org, job: &Job, row: &Row, change: Change) -> Result<(RecordId, bool), DmlError> {
+fn upserted(org: &mut Org, job: &Target, row: &Row, change: Change) -> Result<(RecordId, bool), DmlError> {
     let key = job.key.as_deref().unwrap_or_default();
     let mut fields = row.fields.clone();
     let name = fields.keys().find(|name| name.eq_ignore_ascii_case(key)).cloned();
     let value = name.and_then(|name| fields.remove(&name));
-    let Some(text) = value.as_ref().and_then(Json::as_str) else {
-        return Err(DmlError::new("MISSING_ARGUMENT", format!("{key} not specified")));
+    let text = match value {
+        Some(Json::String(text)) => text,
+        Some(Json::Null) | None => {
+            return Err(DmlError::new("MISSING_ARGUMENT", format!("{key} not specified")));
+        }
+        // A JSON upload may give a number.
+        Some(other) => other.to_string(),
     };
-    match upsert(org, job.object, key, text, &fields, change) {
+    match upsert(org, job.object, key, &text, &fields, change) {
         Ok(Upserted::One(id, created)) => Ok((id, created)),
         Ok(Upserted::Many(_)) => {
             let message = format!("{key}: more than one record found for external id field");
