@@ -358,6 +358,9 @@ async fn another_import_goes_on_where_a_cancelled_one_stopped() {
     );
     let read_again = before.intersection(&after).filter(|id| **id != gone).count();
     assert_eq!(read_again, 0, "a record that did not change is not read twice");
-    assert!(after.contains(&gone), "the catch-up begins where the first import began");
+    assert!(
+        after.contains(&gone),
+        "the catch-up begins where the first import began"
+    );
     extractor.stop().await;
 }

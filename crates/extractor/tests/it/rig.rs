@@ -222,7 +222,9 @@ impl Rig {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(DEADLINE, ticking).await.expect("the org's clock goes");
+        tokio::time::timeout(DEADLINE, ticking)
+            .await
+            .expect("the org's clock goes");
     }
 
     /// Stores the sync of vehicles, resolved by asking the extractor.
