@@ -67,6 +67,17 @@ fn a_token_is_all_that_an_operator_needs() {
     let over_bus = text(&installation.try_cli(&["sync", "export"]).stdout);
     let over_api = text(&installation.remote(&operator, &["sync", "export"]).stdout);
     assert_eq!(over_bus, over_api);
+    let predicted = json(&["sync", "dry-run", "-f", files, "--all"]);
+    for one in predicted.as_array().unwrap() {
+        let outcomes: Vec<&str> = one["outcomes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|outcome| outcome[0].as_str())
+            .collect();
+        assert_eq!(outcomes, ["unchanged"], "{one}");
+    }
+    assert_eq!(json(&["held", "list"])["total"], 0);
     let verified = json(&["verify", "depots"]);
     assert_eq!(verified[0]["differences"], serde_json::json!([]), "{verified}");
 }

@@ -28,8 +28,9 @@ mod dry_run;
 mod health;
 
 pub use dry_run::{
-    CancelDryRun, CountMatching, DryRunPage, DryRunPart, DryRunProgress, DryRunRecords, DryRunReport,
-    DryRunScope, DryRunStarted, DryRunState, LookupTotals, MatchingCount, StartDryRun,
+    CancelDryRun, CountMatching, DryRunLine, DryRunPage, DryRunPart, DryRunProgress, DryRunRecords,
+    DryRunReport, DryRunScope, DryRunStarted, DryRunState, ListDryRuns, LookupTotals, MatchingCount,
+    StartDryRun,
 };
 
 pub use health::{AskHistory, HistoryStretch, ListParked, ParkedGroup, TenantHistory};

@@ -13,14 +13,14 @@ use std::time::Duration;
 
 use landbridge_model::ask::StopCompare;
 use landbridge_model::config::Draft;
-use landbridge_model::{ObjectTypeId, RunId, StageKind, TenantId};
+use landbridge_model::{ObjectTypeId, RunId, StageKind, SyncName, TenantId};
 use landbridge_stage::StageError;
 use landbridge_wire::{AskError, AskErrorCode};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::ask::{
-    CancelDryRun, Done, DryRunPage, DryRunPart, DryRunProgress, DryRunRecords, DryRunScope, DryRunStarted,
-    DryRunState, StartDryRun,
+    CancelDryRun, Done, DryRunLine, DryRunPage, DryRunPart, DryRunProgress, DryRunRecords, DryRunScope,
+    DryRunStarted, DryRunState, StartDryRun,
 };
 use crate::definitions;
 use crate::ledger::{DryRunAccount, Present};
@@ -154,6 +154,33 @@ impl ControlShard {
             })
         };
         runs.iter().map(of_run).collect()
+    }
+
+    /// The dry runs of a tenant that are remembered, the newest first.
+    pub(crate) fn list_dry_runs(&self, tenant: &TenantId) -> Vec<DryRunLine> {
+        let runs: Vec<(RunId, SyncName)> = {
+            let runs = lock(&self.dry_runs);
+            let of_tenant = runs.iter().filter(|(_, dry_run)| dry_run.tenant == *tenant);
+            let named = of_tenant.map(|(run, dry_run)| {
+                let definition = &dry_run.draft.sync.definition;
+                (run.clone(), definition.metadata.name.clone())
+            });
+            named.rev().collect()
+        };
+        let line = |(run, sync): (RunId, SyncName)| {
+            let ask = DryRunState { run: run.clone() };
+            // One that was forgotten meanwhile is not listed.
+            let progress = self.dry_run_state(tenant, &ask).ok()?;
+            Some(DryRunLine {
+                run,
+                sync,
+                phase: progress.phase,
+                over: progress.over,
+                answered: progress.answered,
+                expected: progress.expected,
+            })
+        };
+        runs.into_iter().filter_map(line).collect()
     }
 
     /// How a dry run stands.

@@ -11,6 +11,7 @@ mod access;
 mod connections;
 pub mod cookie;
 mod docs;
+mod dry_runs;
 mod extract;
 mod failures;
 mod health;
@@ -18,6 +19,7 @@ mod idempotency;
 mod imports;
 mod openapi;
 mod problem;
+mod proposals;
 mod provider;
 mod records;
 mod revisions;
@@ -37,10 +39,12 @@ use utoipa_axum::routes;
 
 use crate::service::{Service, ServiceError};
 pub use access::{PasswordRequest, SignInRequest};
+pub use dry_runs::{DryRunRequest, PredictedRecords};
 pub use extract::address_of;
 pub(crate) use imports::csv_file;
 pub use imports::{CountRequest, ImportRequest};
 pub use problem::{Problem, ProblemDocument};
+pub use proposals::CreateTypeRequest;
 pub use records::RepairRequest;
 pub use session::Session;
 pub use syncs::ApplyRequest;
@@ -88,6 +92,8 @@ fn api(service: Option<&Service>) -> (Router<Service>, OpenApi) {
         .merge(imports::routes())
         .merge(failures::routes())
         .merge(records::routes())
+        .merge(dry_runs::routes())
+        .merge(proposals::routes())
         .merge(health::routes())
         .merge(access::routes());
     if let Some(service) = service {

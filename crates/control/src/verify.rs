@@ -28,6 +28,7 @@ const REMEMBERED: usize = 32;
 /// A verify under way, or its result.
 #[derive(Debug)]
 pub(crate) struct Verify {
+    tenant: TenantId,
     progress: VerifyProgress,
     /// Ends with the shard.
     _task: Option<AbortOnDropHandle<()>>,
@@ -80,6 +81,7 @@ impl ControlShard {
         verifies.insert(
             run.clone(),
             Verify {
+                tenant: tenant.clone(),
                 progress,
                 _task: None,
             },
@@ -101,11 +103,16 @@ impl ControlShard {
         RunId::new(&text).expect("digits, letters and hyphens make a run id")
     }
 
-    /// How a verify stands.
-    pub(crate) fn verify_state(&self, ask: &VerifyState) -> Result<VerifyProgress, AskError> {
+    /// How a verify stands. One of another tenant is as unknown as one that never was.
+    pub(crate) fn verify_state(
+        &self,
+        tenant: &TenantId,
+        ask: &VerifyState,
+    ) -> Result<VerifyProgress, AskError> {
         let verifies = lock(&self.verifies);
         verifies
             .get(&ask.run)
+            .filter(|verify| verify.tenant == *tenant)
             .map(|verify| verify.progress.clone())
             .ok_or_else(|| {
                 let what = format!(

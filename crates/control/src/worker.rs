@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ask::{
     ApplySyncs, AskHistory, AskTenant, CancelDryRun, CancelImport, CountMatching, DismissFailure, DryRunPage,
-    DryRunState, EditSyncs, FindByHubSpotId, ListHeld, ListParked, PauseImport, PutTenant, RemoveSyncs,
-    RemoveTenant, Repair, ResumeImport, RetryFailures, SetSyncs, StartDryRun, StartImports, StartVerify,
-    TestConnections, VerifyState,
+    DryRunState, EditSyncs, FindByHubSpotId, ListDryRuns, ListHeld, ListParked, PauseImport, PutTenant,
+    RemoveSyncs, RemoveTenant, Repair, ResumeImport, RetryFailures, SetSyncs, StartDryRun, StartImports,
+    StartVerify, TestConnections, VerifyState,
 };
 use crate::service::{OidcSettings, ServiceError};
 use crate::shard::ControlShard;
@@ -163,9 +163,10 @@ impl Worker for Control {
             Repair::SERVICE => answer_with(&failures::repair(context, tenant, parse_ask(&ask)?).await?),
             Explain::SERVICE => answer_with(&explain::explain(context, tenant, &parse_ask(&ask)?).await?),
             StartVerify::SERVICE => answer_with(&shard.start_verify(tenant, &parse_ask(&ask)?)?),
-            VerifyState::SERVICE => answer_with(&shard.verify_state(&parse_ask(&ask)?)?),
+            VerifyState::SERVICE => answer_with(&shard.verify_state(tenant, &parse_ask(&ask)?)?),
             StartDryRun::SERVICE => answer_with(&shard.start_dry_run(tenant, parse_ask(&ask)?).await?),
             DryRunState::SERVICE => answer_with(&shard.dry_run_state(tenant, &parse_ask(&ask)?)?),
+            ListDryRuns::SERVICE => answer_with(&shard.list_dry_runs(tenant)),
             DryRunPage::SERVICE => answer_with(&shard.dry_run_page(tenant, &parse_ask(&ask)?)?),
             CancelDryRun::SERVICE => answer_with(&shard.cancel_dry_run(tenant, &parse_ask(&ask)?).await?),
             CountMatching::SERVICE => {

@@ -13,7 +13,7 @@ use crate::version::Version;
 pub const SHOWN_CHARS_MAX: usize = 500;
 
 /// What an import would make of one record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PredictedRecord {
     /// The record.
     pub id: SalesforceId,
@@ -86,7 +86,7 @@ impl From<RecordOutcome> for PredictedRecord {
 }
 
 /// One property, as it is and as it would be. `None` is no value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PropertyChange {
     /// The HubSpot property.
     pub property: String,
@@ -116,7 +116,7 @@ pub fn shown(text: &str) -> String {
 }
 
 /// What an import would make of one link.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PredictedLink {
     /// The lookup field.
     pub field: String,
@@ -140,7 +140,9 @@ pub struct PredictedLink {
 }
 
 /// Where a link stands beside what the lookup says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum LinkStance {
     /// It would be made.

@@ -13,7 +13,7 @@ use super::{AppliedSync, Done};
 
 /// Find out what an import of a definition would do. Nothing is written anywhere. Answers at once, ask [`DryRunState`]
 /// how it goes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StartDryRun {
     /// The definition. It need not be applied.
     pub definition: SyncDefinition,
@@ -32,7 +32,7 @@ pub struct StartDryRun {
 question!(StartDryRun, "start-dry-run", DryRunStarted);
 
 /// Over which records a dry run goes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DryRunScope {
     /// All that an import would read.
@@ -44,7 +44,7 @@ pub enum DryRunScope {
 }
 
 /// It has begun, or the definition has problems.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DryRunStarted {
     /// Ask by this; `None` when there is a problem.
     pub run: Option<RunId>,
@@ -53,15 +53,37 @@ pub struct DryRunStarted {
 }
 
 /// How does a dry run stand?
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DryRunState {
     /// Which one.
     pub run: RunId,
 }
 question!(DryRunState, "dry-run-state", DryRunProgress);
 
+/// Which dry runs are remembered? The newest first.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ListDryRuns {}
+question!(ListDryRuns, "dry-runs", Vec<DryRunLine>);
+
+/// One dry run in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DryRunLine {
+    /// Ask by this.
+    pub run: RunId,
+    /// Of which definition.
+    pub sync: SyncName,
+    /// What it is doing, in words: counting, comparing, estimating, done, canceled, broken off.
+    pub phase: String,
+    /// Whether nothing more comes.
+    pub over: bool,
+    /// Records answered so far.
+    pub answered: u64,
+    /// Records to be answered, when known.
+    pub expected: Option<u64>,
+}
+
 /// Stop a dry run. What it has found so far can still be asked for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CancelDryRun {
     /// Which one.
     pub run: RunId,
@@ -69,7 +91,7 @@ pub struct CancelDryRun {
 question!(CancelDryRun, "cancel-dry-run", Done);
 
 /// Where a dry run stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DryRunProgress {
     /// What it is doing, in words: counting, comparing, estimating, done, canceled, broken off.
     pub phase: String,
@@ -88,7 +110,7 @@ pub struct DryRunProgress {
 }
 
 /// What an import would do.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DryRunReport {
     /// Of which definition.
     pub sync: SyncName,
@@ -127,7 +149,7 @@ pub struct DryRunReport {
 }
 
 /// The links of one lookup by where they stand.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LookupTotals {
     /// The lookup field.
     pub field: String,
@@ -138,7 +160,7 @@ pub struct LookupTotals {
 }
 
 /// Show records of a dry run, a page at a time, in the order of their ids.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DryRunPage {
     /// Of which one.
     pub run: RunId,
@@ -153,7 +175,7 @@ pub struct DryRunPage {
 question!(DryRunPage, "dry-run-page", DryRunRecords);
 
 /// Which records of a dry run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DryRunPart {
     /// Those that would end so.
@@ -163,7 +185,7 @@ pub enum DryRunPart {
 }
 
 /// A page of records.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DryRunRecords {
     /// The records.
     pub records: Vec<PredictedRecord>,
@@ -176,7 +198,7 @@ pub struct DryRunRecords {
 }
 
 /// How many records does a definition's filter let through? The rest of the definition need not be finished.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CountMatching {
     /// The definition.
     pub definition: SyncDefinition,
@@ -184,7 +206,7 @@ pub struct CountMatching {
 question!(CountMatching, "count-matching", MatchingCount);
 
 /// Records in and out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct MatchingCount {
     /// Records that match the filter.
     pub matching: u64,

@@ -1,15 +1,16 @@
 //! Dry runs: what an import of a definition would do. Nothing is written anywhere, so whoever may see the tenant may
 //! ask; the calls to both systems are the editors' to spend.
 
-use landbridge_model::RunId;
 use landbridge_model::sync::SyncDefinition;
+use landbridge_model::{RunId, SalesforceId};
 
 use super::TenantService;
 use super::caller::Role;
 use super::error::ServiceError;
+use super::page::{PageRequest, cursor};
 use crate::ask::{
-    CancelDryRun, CountMatching, DryRunPage, DryRunProgress, DryRunRecords, DryRunStarted, DryRunState,
-    MatchingCount, StartDryRun,
+    CancelDryRun, CountMatching, DryRunLine, DryRunPage, DryRunPart, DryRunProgress, DryRunRecords,
+    DryRunStarted, DryRunState, ListDryRuns, MatchingCount, StartDryRun,
 };
 
 impl TenantService {
@@ -31,6 +32,30 @@ impl TenantService {
     pub async fn dry_run_records(&self, wanted: &DryRunPage) -> Result<DryRunRecords, ServiceError> {
         self.require(Role::Viewer)?;
         self.ask_control(wanted).await
+    }
+
+    /// The same by the cursor of a list, which it answers too.
+    pub async fn dry_run_records_page(
+        &self,
+        run: &RunId,
+        part: DryRunPart,
+        page: &PageRequest,
+    ) -> Result<(DryRunRecords, Option<String>), ServiceError> {
+        let wanted = DryRunPage {
+            run: run.clone(),
+            part,
+            after: page.after::<SalesforceId>()?,
+            limit: page.limit()?,
+        };
+        let records = self.dry_run_records(&wanted).await?;
+        let next = records.after.as_ref().map(cursor).transpose()?;
+        Ok((records, next))
+    }
+
+    /// The dry runs that are remembered, the newest first.
+    pub async fn dry_runs(&self) -> Result<Vec<DryRunLine>, ServiceError> {
+        self.require(Role::Viewer)?;
+        self.ask_control(&ListDryRuns {}).await
     }
 
     /// Stops a dry run. What it has found so far can still be asked for.

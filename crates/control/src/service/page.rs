@@ -58,7 +58,7 @@ impl PageRequest {
 }
 
 /// The cursor that means "behind this key".
-pub(crate) fn cursor<K: Serialize>(key: &K) -> Result<String, ServiceError> {
+pub fn cursor<K: Serialize>(key: &K) -> Result<String, ServiceError> {
     Ok(URL_SAFE_NO_PAD.encode(serde_json::to_vec(key)?))
 }
 

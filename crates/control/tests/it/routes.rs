@@ -1,6 +1,8 @@
 //! Every route: what it does, and what it says to what cannot be done.
 
+mod dry_runs;
 mod imports;
+mod proposals;
 mod records;
 mod syncs;
 mod tenants;

@@ -19,10 +19,15 @@ fn body(operation: &Operation) -> Option<Value> {
         "sign_in" => json!({"user": "nobody", "password": "whatever that is"}),
         "put_tenant" => json!({"salesforce": {"login_url": "http://127.0.0.1:1"}, "hubspot": {}}),
         "put_salesforce_credentials" | "put_hubspot_credentials" => open,
-        "put_sync" | "validate_sync" => vehicles(),
+        "put_sync" | "validate_sync" | "count_matching" => vehicles(),
         "apply_syncs" => json!({"definitions": [vehicles()]}),
         "put_draft" => json!({"a-draft-of": "vehicles"}),
         "start_imports" | "count_imports" => json!({"syncs": ["vehicles"]}),
+        "start_dry_run" => json!({"definition": vehicles(), "scope": "all"}),
+        "create_object_type" => json!({"object": "Vehicle__c"}),
+        "create_property" => {
+            json!({"name": "seats", "label": "Seats", "type": "number", "fieldType": "number"})
+        }
         "retry_failures" => json!({}),
         "put_allocation" => json!({"daily_calls": 1000}),
         "decide_held" => json!({"sync": "vehicles", "decision": "discard"}),
@@ -165,7 +170,7 @@ async fn a_small_role_changes_nothing() {
     let viewer = api.in_acme(Role::Viewer).await;
     let before = api.audit().await.len();
     // What is a POST because it takes a body, and changes nothing.
-    let reads = ["validate_sync", "count_imports"];
+    let reads = ["validate_sync", "count_imports", "count_matching"];
     let changes = operations().into_iter().filter(|operation| {
         operation.method != Method::GET
             && operation.path.contains("{tenant}")

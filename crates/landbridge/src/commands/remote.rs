@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use landbridge_bus::seal::PublicKey;
 use landbridge_control::ask::{
-    Applied, AppliedSync, ApplySyncs, AskTenant, CancelImport, Done, EditSyncs, PauseImport, PutTenant,
-    RemoveSyncs, RemoveTenant, Repair, ResumeImport, RetryFailures, SetSyncs, StartImports, StartVerify,
-    StartedImport, StartedImports, TestConnections, VerifyState,
+    Applied, AppliedSync, ApplySyncs, AskTenant, CancelDryRun, CancelImport, Done, DryRunPage, DryRunPart,
+    DryRunRecords, DryRunState, EditSyncs, ListHeld, PauseImport, PutTenant, RemoveSyncs, RemoveTenant,
+    Repair, ResumeImport, RetryFailures, SetSyncs, StartDryRun, StartImports, StartVerify, StartedImport,
+    StartedImports, TestConnections, VerifyState,
 };
-use landbridge_control::http::ProblemDocument;
-use landbridge_control::service::Keys;
+use landbridge_control::http::{PredictedRecords, ProblemDocument};
+use landbridge_control::service::{Keys, page_cursor};
 use landbridge_model::TenantId;
-use landbridge_model::ask::{Explain, ImportStatus, ListFailures, ListImports, Question};
+use landbridge_model::ask::{DecideHeld, Explain, ImportStatus, ListFailures, ListImports, Question};
 use landbridge_model::config::SyncStatus;
 use reqwest::{Method, StatusCode, Url};
 use serde::Serialize;
@@ -194,6 +195,17 @@ impl Remote {
                 let path = ["tenants", tenant, "verifications", run.as_str()];
                 self.call(get, &path, &[], None).await
             }
+            DryRunState::SERVICE => {
+                let run = read::<DryRunState>(question)?.run;
+                let path = ["tenants", tenant, "dry-runs", run.as_str()];
+                self.call(get, &path, &[], None).await
+            }
+            DryRunPage::SERVICE => self.dry_run_page(tenant, read(question)?).await,
+            ListHeld::SERVICE => {
+                let sync = read::<ListHeld>(question)?.sync;
+                let query: Vec<(&str, &str)> = sync.iter().map(|sync| ("sync", sync.as_str())).collect();
+                self.call(get, &["tenants", tenant, "held"], &query, None).await
+            }
             _ => self.change(service, tenant, question).await,
         }
     }
@@ -246,6 +258,14 @@ impl Remote {
                 let path = ["tenants", tenant, "syncs", asked.sync.as_str(), "repair"];
                 self.post(&path, Some(&json!({ "ids": asked.ids }))).await
             }
+            StartDryRun::SERVICE => self.post(&of(&["dry-runs"]), Some(&question)).await,
+            CancelDryRun::SERVICE => {
+                let run = read::<CancelDryRun>(question)?.run;
+                let path = ["tenants", tenant, "dry-runs", run.as_str(), "cancel"];
+                self.post(&path, None).await?;
+                as_json(&Done {})
+            }
+            DecideHeld::SERVICE => self.post(&of(&["held", "decide"]), Some(&question)).await,
             other => Err(CommandError::new(
                 Exit::Failed,
                 format!("{other} cannot be asked with --server; ask it over the bus, with --nats"),
@@ -324,6 +344,31 @@ impl Remote {
         };
         imports.reverse();
         as_json(&imports)
+    }
+
+    async fn dry_run_page(&self, tenant: &str, asked: DryRunPage) -> Result<Value, CommandError> {
+        let part = match asked.part {
+            DryRunPart::Outcome(outcome) => ("outcome", outcome.as_str()),
+            DryRunPart::Link(stance) => ("link", stance.as_str()),
+        };
+        let limit = asked.limit.to_string();
+        let mut query = vec![part, ("limit", limit.as_str())];
+        let cursor = asked
+            .after
+            .as_ref()
+            .map(page_cursor)
+            .transpose()
+            .map_err(|error| CommandError::new(Exit::Failed, error.to_string()))?;
+        query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+        let path = ["tenants", tenant, "dry-runs", asked.run.as_str(), "records"];
+        let page: PredictedRecords = self.call(Method::GET, &path, &query, None).await?;
+        as_json(&DryRunRecords {
+            // The list goes on behind the last record that it showed.
+            after: page.next.and_then(|_| page.items.last().map(|record| record.id)),
+            records: page.items,
+            kept: page.kept,
+            total: page.total,
+        })
     }
 
     async fn list_failures(&self, tenant: &str, asked: ListFailures) -> Result<Value, CommandError> {

@@ -14,7 +14,7 @@ pub struct EstimateReading {
 question!(EstimateReading, "estimate-reading", Estimate);
 
 /// What one side of an import costs.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Estimate {
     /// Calls by family, by the batching rules.
     pub calls: Vec<EstimatedCalls>,
@@ -34,7 +34,7 @@ impl Estimate {
 }
 
 /// Calls of one family.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct EstimatedCalls {
     /// Such as `write` or `associations`.
     pub family: String,

@@ -16,7 +16,7 @@ pub use fields::{Fields, fields};
 pub use filter::filter;
 pub(crate) use filter::{is_bare, takes_list};
 pub use objects::{Objects, objects};
-pub use proposal::{Reviewed, proposal};
+pub use proposal::proposal;
 pub use rules::{ReadRules, rules};
 
 /// The fields of a form, in their order.
