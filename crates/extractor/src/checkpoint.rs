@@ -16,8 +16,11 @@ pub struct LiveCheckpoint {
     pub activation: u32,
     /// Nothing before this is read.
     pub begin: Timestamp,
-    /// Everything before this is on the bus.
+    /// Everything before this is on the bus, but for what was not yet committed when it was read.
     pub covered: Timestamp,
+    /// All transactions with rows stamped before this had ended when those rows were read. None while that is not known.
+    #[serde(default)]
+    pub settled: Option<Timestamp>,
 }
 
 /// Where an import stands.

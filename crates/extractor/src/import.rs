@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use landbridge_model::config::{Import, ImportWish, Sync, SyncStatus};
 use landbridge_model::{Envelope, Purpose, RunId, Source, StageKind, SyncKey};
 use landbridge_stage::StageError;
@@ -242,7 +243,7 @@ impl Importer {
                 sync: self.key.name.clone(),
                 revision: plan.revision,
                 // Before anything is read.
-                fence: self.rule.horizon(reader.org_now().await?),
+                fence: self.fence(&reader).await?,
                 job: None,
                 rows_before: 0,
                 rows_elsewhere: 0,
@@ -258,6 +259,12 @@ impl Importer {
         };
         self.store(&go).await?;
         Ok(go)
+    }
+
+    async fn fence(&self, reader: &Reader) -> Result<Timestamp, Trouble> {
+        let now = reader.org_now().await?;
+        let covered = reader.settled_until(now, now).await?;
+        Ok(self.rule.fence(covered, now))
     }
 
     /// Where the import was that this one goes on with, if it goes on with one that has read anything.

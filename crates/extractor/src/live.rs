@@ -1,7 +1,7 @@
 //! The increment of one sync: windows of SystemModstamp, one after the other, for as long as the sync is active.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use landbridge_model::ask::LiveStatus;
@@ -43,6 +43,8 @@ pub struct LiveReader {
     rule: WindowRule,
     emitted: Emitted,
     checkpoint: Option<LiveCheckpoint>,
+    /// When open transactions were asked for last.
+    settled_at: Option<Instant>,
 }
 
 impl LiveReader {
@@ -60,6 +62,7 @@ impl LiveReader {
             rule,
             emitted,
             checkpoint: None,
+            settled_at: None,
         }
     }
 
@@ -117,10 +120,50 @@ impl LiveReader {
         let Some(stretch) = self.rule.next(checkpoint.begin, checkpoint.covered, org_now) else {
             return Ok(());
         };
-        self.read(&reader, stretch, checkpoint).await?;
-        let keep_from = self.rule.next_start(stretch.hi);
-        self.emitted.forget_before(keep_from).await?;
-        Ok(())
+        let settled = checkpoint.settled;
+        let Some(settling) = self.settling(&reader, &checkpoint, org_now).await? else {
+            self.read(&reader, stretch, checkpoint).await?;
+            return self.forget(stretch, settled).await;
+        };
+        // What was open when its time was read is read once more, now that it has ended.
+        let back = WindowRule::reaching_back(stretch, checkpoint.settled.unwrap_or(checkpoint.covered));
+        self.read(&reader, back, checkpoint).await?;
+        self.settled_at = Some(Instant::now());
+        let settled = settling.min(stretch.hi);
+        if let Some(checkpoint) = self.checkpoint.clone() {
+            let settled = Some(settled);
+            self.store(LiveCheckpoint {
+                settled,
+                ..checkpoint
+            })
+            .await?;
+        }
+        self.forget(stretch, Some(settled)).await
+    }
+
+    /// Up to when everything has been committed, if it is time to ask and the org tells it.
+    async fn settling(
+        &mut self,
+        reader: &Reader,
+        checkpoint: &LiveCheckpoint,
+        org_now: Timestamp,
+    ) -> Result<Option<Timestamp>, Trouble> {
+        let interval = self.shard.settings.settle_interval;
+        if self.settled_at.is_some_and(|at| at.elapsed() < interval) {
+            return Ok(None);
+        }
+        let since = checkpoint.settled.unwrap_or(checkpoint.covered);
+        let settled = reader.settled_until(since, org_now).await?;
+        if settled.is_none() {
+            self.settled_at = Some(Instant::now());
+        }
+        Ok(settled)
+    }
+
+    async fn forget(&self, stretch: Stretch, settled: Option<Timestamp>) -> Result<(), Trouble> {
+        let next_start = self.rule.next_start(stretch.hi);
+        let keep_from = settled.map_or(next_start, |settled| settled.min(next_start));
+        Ok(self.emitted.forget_before(keep_from).await?)
     }
 
     /// Where reading goes on: from the checkpoint, or anew when the sync was activated since.
@@ -151,6 +194,7 @@ impl LiveReader {
             activation: sync.activation,
             begin,
             covered: begin,
+            settled: None,
         };
         self.emitted.clear().await?;
         self.store(checkpoint.clone()).await?;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use landbridge_model::{ChangeKind, SalesforceId, Table};
 use landbridge_salesforce::collections::RETRIEVE_MAX;
 use landbridge_salesforce::soql::{self, ScanPoint, Window};
-use landbridge_salesforce::{Client, Columns, SalesforceError, Scope, query};
+use landbridge_salesforce::{Client, Columns, SalesforceError, Scope, Verdict, query};
 use landbridge_stage::LeaseClock;
 
 use crate::plan::{DELETED, ID, ReadPlan, STAMP};
@@ -17,6 +17,9 @@ use crate::window::Stretch;
 
 /// Ids that one WHERE clause names: with this many the address stays far from its limit.
 const IDS_IN_A_QUERY: usize = 200;
+
+/// The shortest stretch that can be asked for: whole minutes, and more than one.
+const SHORT: SignedDuration = SignedDuration::from_secs(120);
 
 /// Reads the rows of one sync.
 #[derive(Clone, Debug)]
@@ -63,6 +66,37 @@ impl Reader {
     pub async fn org_now(&self) -> Result<Timestamp, Trouble> {
         self.may_read().await?;
         Ok(self.client.org_now().await?)
+    }
+
+    /// Up to when all transactions that touched the object have ended: what they changed can be read by now. `None` when
+    /// the org does not tell it of this object.
+    pub async fn settled_until(
+        &self,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, Trouble> {
+        let object = &self.plan.object;
+        // Only the end matters here, and a day is a long transaction.
+        let since = since.max(now - SignedDuration::from_hours(24)).min(now - SHORT);
+        self.may_read().await?;
+        let mut asked = self.client.updated(object, since, now).await;
+        if matches!(&asked, Err(error) if error.verdict() == Verdict::Shrink) {
+            self.may_read().await?;
+            asked = self.client.updated(object, now - SHORT, now).await;
+        }
+        match asked {
+            Ok(updated) => Ok(Some(updated.covered_until.min(now))),
+            Err(error)
+                if matches!(
+                    error.verdict(),
+                    Verdict::Refused | Verdict::Gone | Verdict::SchemaChanged
+                ) =>
+            {
+                tracing::debug!(object, %error, "the org does not tell of open transactions");
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// One page of a window, deleted records included, in the order of stamps and ids.

@@ -14,6 +14,9 @@ pub struct ExtractorSettings {
     pub lag: Duration,
     /// How much of what was read already is read again, for transactions that took longer than the lag.
     pub overlap: Duration,
+    /// How often Salesforce is asked for transactions that are still open, so that those are waited for which take longer
+    /// than the overlap. It asks for five minutes at least (facts: Salesforce, 7).
+    pub settle_interval: Duration,
     /// Most rows of one message.
     pub batch_rows: usize,
     /// Rows of one Bulk results page, where we may choose.
@@ -36,6 +39,7 @@ impl Default for ExtractorSettings {
             poll_interval: Duration::from_secs(15),
             lag: Duration::from_secs(10),
             overlap: Duration::from_secs(120),
+            settle_interval: Duration::from_secs(300),
             batch_rows: 200,
             page_rows: 20_000,
             parallel_pages: 3,

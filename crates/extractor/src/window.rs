@@ -31,6 +31,10 @@ pub fn whole_second(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_millisecond().div_euclid(1000)).unwrap_or(at)
 }
 
+fn whole_minute(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second().div_euclid(60) * 60).unwrap_or(at)
+}
+
 fn before(at: Timestamp, by: Duration) -> Timestamp {
     let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
     at.checked_sub(by).unwrap_or(Timestamp::UNIX_EPOCH)
@@ -53,6 +57,26 @@ impl WindowRule {
     /// The earliest start of the windows that follow one which ended at `covered`.
     pub fn next_start(self, covered: Timestamp) -> Timestamp {
         before(covered, self.overlap)
+    }
+
+    /// Where a window begins that also looks for transactions which took longer than the overlap: at the moment up to
+    /// which all were known to have ended.
+    pub fn reaching_back(stretch: Stretch, settled: Timestamp) -> Stretch {
+        Stretch {
+            lo: stretch.lo.min(settled),
+            ..stretch
+        }
+    }
+
+    /// An import's fence: the end of what can be read now, or the beginning of the oldest transaction that is still open.
+    /// `covered` is what Salesforce says is complete, cut to the minute: only a minute that is over and not covered
+    /// tells of an open transaction.
+    pub fn fence(self, covered: Option<Timestamp>, org_now: Timestamp) -> Timestamp {
+        let horizon = self.horizon(org_now);
+        match covered {
+            Some(covered) if covered < whole_minute(org_now) => horizon.min(covered),
+            _ => horizon,
+        }
     }
 
     /// What an import's catch-up reads: all since its fence.
@@ -87,6 +111,24 @@ mod tests {
         lag: Duration::from_secs(10),
         overlap: Duration::from_secs(60),
     };
+
+    #[test]
+    fn a_fence_stands_before_what_is_still_open() {
+        let now = at(1_000); // 16:40 after the hour's begin
+        for (covered, fence) in [
+            (None, 990),
+            (Some(960), 990), // the last whole minute: nothing is open
+            (Some(840), 840), // a transaction that began in the minute of 840 is open
+        ] {
+            assert_eq!(RULE.fence(covered.map(at), now), at(fence), "{covered:?}");
+        }
+        let stretch = Stretch {
+            lo: at(900),
+            hi: at(990),
+        };
+        assert_eq!(WindowRule::reaching_back(stretch, at(840)).lo, at(840));
+        assert_eq!(WindowRule::reaching_back(stretch, at(960)), stretch);
+    }
 
     #[test]
     fn windows_are_cut_by_whole_seconds_behind_the_clock() {

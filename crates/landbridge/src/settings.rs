@@ -157,6 +157,9 @@ pub struct ExtractorSection {
     /// How much of what was read already is read again, for transactions that took longer than the lag.
     #[serde(with = "humantime_serde")]
     pub overlap: Duration,
+    /// How often Salesforce is asked for transactions that are still open; what they change is read when they have ended.
+    #[serde(with = "humantime_serde")]
+    pub settle_interval: Duration,
     /// Most rows of one message, 1 to 500.
     pub batch_rows: usize,
     /// Rows of one Bulk results page, where we may choose.
@@ -172,6 +175,7 @@ impl Default for ExtractorSection {
             poll_interval: settings.poll_interval,
             lag: settings.lag,
             overlap: settings.overlap,
+            settle_interval: settings.settle_interval,
             batch_rows: settings.batch_rows,
             page_rows: settings.page_rows,
             parallel_pages: settings.parallel_pages,
@@ -280,6 +284,7 @@ impl Settings {
             poll_interval: self.extractor.poll_interval,
             lag: self.extractor.lag,
             overlap: self.extractor.overlap,
+            settle_interval: self.extractor.settle_interval,
             batch_rows: self.extractor.batch_rows,
             page_rows: self.extractor.page_rows,
             parallel_pages: self.extractor.parallel_pages,

@@ -120,6 +120,35 @@ async fn rows_that_commit_late_and_out_of_order_are_not_lost() {
     extractor.stop().await;
 }
 
+/// Trap 1 of Salesforce's facts (17): a watermark that walks past rows which are not visible yet loses them for good.
+#[tokio::test(flavor = "multi_thread")]
+async fn trap_1_a_transaction_that_outlasts_the_overlap_is_waited_for() {
+    let config = SandboxConfig {
+        records: Some(100),
+        commit_delay: Duration::from_secs(6),
+        ..SandboxConfig::default()
+    };
+    let mut rig = Rig::new(config).await;
+    (rig.settings.lag, rig.settings.overlap) = (Duration::ZERO, Duration::ZERO);
+    rig.settings.settle_interval = Duration::from_secs(1);
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("active", serde_json::Value::Null).await;
+    wait_for_begin(&rig).await;
+    let org = rig.org();
+    let creates = (0..8).map(|n| {
+        let org = org.clone();
+        async move {
+            let late = named(&format!("Late {n}"));
+            org.create("Vehicle__c", late).await.unwrap()
+        }
+    });
+    let created = futures::future::join_all(creates).await;
+    for id in &created {
+        until(&rig, "a late row", id, ChangeKind::Upsert, None).await;
+    }
+    extractor.stop().await;
+}
+
 /// Waits until the extractor has a position for the sync.
 async fn wait_for_begin(rig: &Rig) {
     let kv = rig.hub.bus().kv(landbridge_bus::Bucket::Checkpoints);

@@ -114,6 +114,7 @@ impl Rig {
             poll_interval: Duration::from_millis(200),
             lag: Duration::from_secs(1),
             overlap: Duration::from_secs(20),
+            settle_interval: Duration::from_secs(300),
             batch_rows: 100,
             bulk_from: 500,
             ..ExtractorSettings::default()
