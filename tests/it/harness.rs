@@ -170,8 +170,13 @@ impl Sandbox {
 
     /// Sets what no real org lets be set, such as its clock.
     pub fn set_up_org(&self, settings: Value) {
-        let url = format!("{}/__sandbox/settings", self.text("/salesforce/instance_url"));
-        self.call("POST", &url, &self.salesforce_token, Some(settings));
+        self.org_backdoor("settings", settings);
+    }
+
+    /// Does to the org what no real one lets be done.
+    pub fn org_backdoor(&self, what: &str, body: Value) {
+        let url = format!("{}/__sandbox/{what}", self.text("/salesforce/instance_url"));
+        self.call("POST", &url, &self.salesforce_token, Some(body));
     }
 
     /// A call to the portal.

@@ -19,4 +19,5 @@ mod lifecycle;
 mod main_job;
 mod org_folder;
 mod portal;
+mod purged;
 mod remote;

@@ -199,6 +199,18 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// When a sync's records were looked for in Salesforce last, by the org's clock.
+    pub async fn reconciled(&self, key: &SyncKey) -> Result<Option<Timestamp>, StageError> {
+        let found = self.kv.get_json::<Timestamp>(&reconciled_key(key)).await?;
+        Ok(found.map(|(at, _)| at))
+    }
+
+    /// Stores when they were.
+    pub async fn put_reconciled(&self, key: &SyncKey, at: Timestamp) -> Result<(), StageError> {
+        self.kv.put_json(&reconciled_key(key), &at).await?;
+        Ok(())
+    }
+
     /// Where an import stands.
     pub async fn import(
         &self,
@@ -226,6 +238,10 @@ impl Checkpoints {
 
 fn live_key(key: &SyncKey) -> Key {
     Key::new(["live", key.tenant.as_str(), key.name.as_str()])
+}
+
+fn reconciled_key(key: &SyncKey) -> Key {
+    Key::new(["reconciled", key.tenant.as_str(), key.name.as_str()])
 }
 
 fn import_key(tenant: &TenantId, id: &ImportId) -> Key {

@@ -27,6 +27,7 @@ pub mod orgs;
 pub mod outlet;
 pub mod plan;
 pub mod reader;
+pub mod reconcile;
 pub mod reread;
 pub mod rows;
 pub mod settings;

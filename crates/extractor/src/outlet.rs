@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use landbridge_model::{
-    ChangeBatch, Envelope, Failure, FailureCategory, Lane, Outcome, PredictedRecord, Purpose, RecordOutcome,
-    RunId, Source, StageKind,
+    ChangeBatch, ChangeKind, Envelope, Failure, FailureCategory, Lane, Outcome, PredictedRecord, Purpose,
+    RecordOutcome, RunId, SalesforceId, Source, StageKind, Version,
 };
 use landbridge_salesforce::Client;
 use landbridge_stage::{Hub, LeaseClock, Metrics, StageError};
@@ -12,7 +13,7 @@ use landbridge_wire::{Report, ReportBody, RunPhase, RunProgress, VersionedId};
 use tracing::Instrument;
 
 use crate::plan::ReadPlan;
-use crate::rows::{RowKey, Split};
+use crate::rows::{self, RowKey, Split};
 use crate::shard::Shard;
 
 /// A publish ends before the lease can when so much of it is left.
@@ -38,7 +39,7 @@ impl Outlet {
     pub fn new(shard: &Shard, client: &Client, plan: &ReadPlan, source: Source, run: Option<RunId>) -> Self {
         let (purpose, lane) = match (source, &run) {
             (Source::Compare | Source::DryRun, _) => (Purpose::Compare, Lane::Check),
-            (Source::Import, _) | (_, Some(_)) => (Purpose::Apply, Lane::Bulk),
+            (Source::Import | Source::Reconcile, _) | (_, Some(_)) => (Purpose::Apply, Lane::Bulk),
             (_, None) => (Purpose::Apply, Lane::Live),
         };
         let of_run = run.as_ref().map(|run| format!(" {run}")).unwrap_or_default();
@@ -76,6 +77,33 @@ impl Outlet {
         let mut outlet = Self::new(shard, client, plan, source, asked.run.clone());
         outlet.envelope.force = asked.force;
         outlet
+    }
+
+    /// Says that Salesforce showed these records no more when it was looked through at `looked`; for an outlet of
+    /// [`Source::Reconcile`]. The loader holds such deletes until a person decides: a permission that was lost must not
+    /// look like a mass delete.
+    pub async fn absent(
+        &self,
+        plan: &ReadPlan,
+        ids: &[SalesforceId],
+        looked: Timestamp,
+        most: usize,
+    ) -> Result<(), StageError> {
+        let at_ms = looked.as_millisecond();
+        let keys: Vec<RowKey> = ids
+            .iter()
+            .map(|id| RowKey {
+                id: *id,
+                version: Version::new(at_ms, at_ms),
+                kind: ChangeKind::Delete,
+            })
+            .collect();
+        let mut table = plan.columns.table();
+        for _ in &keys {
+            table.push_row((0..plan.columns.len()).map(|_| None));
+        }
+        let split = rows::split(plan, &self.envelope, &table, &keys, 0..keys.len(), most);
+        self.send(&split).await.map(|_| ())
     }
 
     /// Puts everything of a split on the bus, in order, and says so. Waits while the lane is full. Returns the rows

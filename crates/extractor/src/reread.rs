@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use landbridge_bus::subject::Filter;
 use landbridge_bus::{FollowFrom, Followed, StreamName};
-use landbridge_model::{ChangeKind, Envelope, Failure, FailureCategory, SalesforceId, SyncKey, Version};
+use landbridge_model::{
+    ChangeKind, Envelope, Failure, FailureCategory, SalesforceId, Source, SyncKey, Version,
+};
 use landbridge_stage::StageError;
 use landbridge_wire::{Reread, Wire};
 
@@ -119,6 +121,7 @@ async fn read_again(shard: &Arc<Shard>, envelope: &Envelope, wishes: &[Wish]) ->
     let mut ids: Vec<SalesforceId> = wishes.iter().map(|(wish, _)| wish.id).collect();
     ids.sort_unstable();
     ids.dedup();
+    let looked = reader.org_now().await?;
     let (found, absent) = reader.by_ids(&ids).await?;
     let all = 0..found.keys.len();
     let split = rows::split(
@@ -130,10 +133,17 @@ async fn read_again(shard: &Arc<Shard>, envelope: &Envelope, wishes: &[Wish]) ->
         shard.settings.batch_rows,
     );
     outlet.send(&split).await?;
-    let now_ms = reader.org_now().await?.as_millisecond();
-    outlet
-        .failed(absent.iter().map(|id| not_seen(*id, now_ms)).collect())
-        .await?;
+    if outlet.envelope.source == Source::Repair {
+        // Somebody wants HubSpot to be as Salesforce is: that is for a person to confirm once more, record by record.
+        let reconciling = Outlet::new(shard, &reader.client, &plan, Source::Reconcile, None);
+        reconciling
+            .absent(&plan, &absent, looked, shard.settings.batch_rows)
+            .await?;
+    } else {
+        let looked_ms = looked.as_millisecond();
+        let not_seen = absent.iter().map(|id| not_seen(*id, looked_ms));
+        outlet.failed(not_seen.collect()).await?;
+    }
     forget(shard, wishes).await
 }
 

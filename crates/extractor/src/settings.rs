@@ -17,6 +17,9 @@ pub struct ExtractorSettings {
     /// How often Salesforce is asked for transactions that are still open, so that those are waited for which take longer
     /// than the overlap. It asks for five minutes at least (facts: Salesforce, 7).
     pub settle_interval: Duration,
+    /// How often what HubSpot has is looked for in Salesforce, so that records are found that were purged or deleted for
+    /// good: no window shows those. Zero is never.
+    pub reconcile_interval: Duration,
     /// Most rows of one message.
     pub batch_rows: usize,
     /// Rows of one Bulk results page, where we may choose.
@@ -40,6 +43,7 @@ impl Default for ExtractorSettings {
             lag: Duration::from_secs(10),
             overlap: Duration::from_secs(120),
             settle_interval: Duration::from_secs(300),
+            reconcile_interval: Duration::from_secs(24 * 3_600),
             batch_rows: 200,
             page_rows: 20_000,
             parallel_pages: 3,

@@ -10,6 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::import::Importer;
 use crate::live::{LiveReader, is_live};
+use crate::reconcile::Reconciler;
 use crate::settings::ExtractorSettings;
 use crate::shard::Shard;
 use crate::{answers, reread};
@@ -35,6 +36,8 @@ impl Extractor {
 pub enum Job {
     /// A sync's increment, since an activation.
     Live(SyncKey, u32),
+    /// Looking for a sync's records in Salesforce.
+    Reconcile(SyncKey),
     /// An import.
     Import(TenantId, ImportId),
 }
@@ -56,6 +59,7 @@ pub fn wanted(context: &ShardContext) -> HashSet<Job> {
         for sync in context.config.syncs(&tenant.id) {
             if is_live(&sync) {
                 jobs.insert(Job::Live(sync.key(), sync.activation));
+                jobs.insert(Job::Reconcile(sync.key()));
             }
         }
     }
@@ -65,6 +69,8 @@ pub fn wanted(context: &ShardContext) -> HashSet<Job> {
 fn spawn(shard: &Arc<Shard>, job: &Job) -> Option<AbortOnDropHandle<()>> {
     let task = match job {
         Job::Live(key, _) => tokio::spawn(LiveReader::new(shard.clone(), key.clone()).run()),
+        Job::Reconcile(_) if shard.settings.reconcile_interval.is_zero() => return None,
+        Job::Reconcile(key) => tokio::spawn(Reconciler::new(shard.clone(), key.clone()).run()),
         Job::Import(tenant, id) => {
             let import = shard.context.config.import(tenant, id)?;
             tokio::spawn(Importer::new(shard.clone(), import).run())

@@ -160,6 +160,9 @@ pub struct ExtractorSection {
     /// How often Salesforce is asked for transactions that are still open; what they change is read when they have ended.
     #[serde(with = "humantime_serde")]
     pub settle_interval: Duration,
+    /// How often what HubSpot has is looked for in Salesforce; `0s` is never.
+    #[serde(with = "humantime_serde")]
+    pub reconcile_interval: Duration,
     /// Most rows of one message, 1 to 500.
     pub batch_rows: usize,
     /// Rows of one Bulk results page, where we may choose.
@@ -176,6 +179,7 @@ impl Default for ExtractorSection {
             lag: settings.lag,
             overlap: settings.overlap,
             settle_interval: settings.settle_interval,
+            reconcile_interval: settings.reconcile_interval,
             batch_rows: settings.batch_rows,
             page_rows: settings.page_rows,
             parallel_pages: settings.parallel_pages,
@@ -285,6 +289,7 @@ impl Settings {
             lag: self.extractor.lag,
             overlap: self.extractor.overlap,
             settle_interval: self.extractor.settle_interval,
+            reconcile_interval: self.extractor.reconcile_interval,
             batch_rows: self.extractor.batch_rows,
             page_rows: self.extractor.page_rows,
             parallel_pages: self.extractor.parallel_pages,

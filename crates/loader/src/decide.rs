@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use landbridge_model::sync::DeleteRule;
-use landbridge_model::{ObjectTypeId, Outcome, WriteBatch};
+use landbridge_model::{ObjectTypeId, Outcome, Source, WriteBatch};
 use landbridge_stage::{LaneContext, StageError};
 use landbridge_wire::HeldDelete;
 
@@ -67,6 +67,13 @@ pub(crate) fn decide(
         until_ms,
         reason,
     };
+    if row.batch.envelope.source == Source::Reconcile {
+        let reason = "Salesforce shows it no more: it was purged, or a permission hides it".to_owned();
+        return Ok(Some((
+            ended(Outcome::Held, known).told(false),
+            Some(held(None, reason)),
+        )));
+    }
     if let Some(grace) = row.target.grace {
         let until = lane.shard.hub.now_ms() + i64::try_from(grace.as_millis()).unwrap_or(i64::MAX / 2);
         let reason = format!("in its grace period of {}", humantime::format_duration(grace));

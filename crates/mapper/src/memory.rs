@@ -35,15 +35,6 @@ const MADE: [Made; 5] = [
     Made::Filtered,
     Made::Failed,
 ];
-const SOURCES: [Source; 7] = [
-    Source::Import,
-    Source::Increment,
-    Source::ChangeEvent,
-    Source::Reread,
-    Source::Repair,
-    Source::Compare,
-    Source::DryRun,
-];
 
 impl Seen {
     fn encode(self) -> [u8; ENTRY_BYTES] {
@@ -52,7 +43,7 @@ impl Seen {
         bytes[..8].copy_from_slice(&self.version.stamp_ms.to_be_bytes());
         bytes[8..16].copy_from_slice(&self.version.read_ms.to_be_bytes());
         bytes[16] = place(MADE.iter().position(|made| *made == self.made));
-        bytes[17] = place(SOURCES.iter().position(|source| *source == self.source));
+        bytes[17] = self.source.number();
         bytes[18..].copy_from_slice(&self.at_ms.to_be_bytes());
         bytes
     }
@@ -66,7 +57,7 @@ impl Seen {
         Some(Self {
             version: Version::new(number(0)?, number(8)?),
             made: *MADE.get(usize::from(bytes[16]))?,
-            source: *SOURCES.get(usize::from(bytes[17]))?,
+            source: Source::of_number(bytes[17])?,
             at_ms: number(18)?,
         })
     }
@@ -139,7 +130,7 @@ mod tests {
     #[test]
     fn what_is_remembered_is_read_back() {
         for made in MADE {
-            for source in SOURCES {
+            for source in Source::ALL {
                 let seen = Seen {
                     version: Version::new(1_767_225_600_000, 1_767_225_600_123),
                     made,

@@ -47,6 +47,8 @@ pub enum Source {
     Reread,
     /// A difference found by `verify --repair`.
     Repair,
+    /// Records that HubSpot has and Salesforce shows no more: purged, deleted for good, or hidden.
+    Reconcile,
     /// A compare.
     Compare,
     /// A compare of a draft: what an import of a definition that is not applied would do.
@@ -54,6 +56,39 @@ pub enum Source {
 }
 
 impl Source {
+    /// Every source, each at its [number](Self::number).
+    pub const ALL: [Self; 8] = [
+        Self::Import,
+        Self::Increment,
+        Self::ChangeEvent,
+        Self::Reread,
+        Self::Repair,
+        Self::Compare,
+        Self::DryRun,
+        Self::Reconcile,
+    ];
+
+    /// Stands for it in caches. A number is never given anew.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Import => 0,
+            Self::Increment => 1,
+            Self::ChangeEvent => 2,
+            Self::Reread => 3,
+            Self::Repair => 4,
+            Self::Compare => 5,
+            Self::DryRun => 6,
+            Self::Reconcile => 7,
+        }
+    }
+
+    /// The source of a number; `None` for one of another version.
+    #[must_use]
+    pub fn of_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+
     /// The word used in metrics, output and pages.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -62,6 +97,7 @@ impl Source {
             Self::ChangeEvent => "change-event",
             Self::Reread => "reread",
             Self::Repair => "repair",
+            Self::Reconcile => "reconcile",
             Self::Compare => "compare",
             Self::DryRun => "dry-run",
         }
@@ -227,4 +263,16 @@ pub struct LinkWrites {
     pub envelope: Envelope,
     /// In the order in which they were decided.
     pub links: Vec<LinkWrite>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_source_has_a_number_of_its_own() {
+        for source in Source::ALL {
+            assert_eq!(Source::of_number(source.number()), Some(source));
+        }
+    }
 }

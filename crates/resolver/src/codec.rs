@@ -76,16 +76,6 @@ pub(crate) fn salesforce_id(bytes: &[u8]) -> Option<SalesforceId> {
     SalesforceId::parse(std::str::from_utf8(bytes).ok()?).ok()
 }
 
-const SOURCES: [Source; 7] = [
-    Source::Import,
-    Source::Increment,
-    Source::ChangeEvent,
-    Source::Reread,
-    Source::Repair,
-    Source::Compare,
-    Source::DryRun,
-];
-
 pub(crate) fn known_out(known: &Known) -> Vec<u8> {
     let mut out = Writer::default();
     out.version(known.version);
@@ -213,22 +203,14 @@ pub(crate) fn wish_in(bytes: &[u8], places: &impl Places) -> Option<Wish> {
 
 fn cause_out(out: &mut Writer, cause: &Cause) {
     out.bytes(&cause.revision.0.to_be_bytes());
-    let source = SOURCES
-        .into_iter()
-        .zip(0u8..)
-        .find(|(source, _)| *source == cause.source);
-    out.byte(
-        source
-            .map(|(_, number)| number)
-            .expect("the table names every source"),
-    );
+    out.byte(cause.source.number());
     out.byte(u8::from(cause.force));
     out.bytes(cause.run.as_ref().map_or("", RunId::as_str).as_bytes());
 }
 
 fn cause_in(reader: &mut Reader<'_>) -> Option<Cause> {
     let revision = Revision(u32::from_be_bytes(reader.array()?));
-    let source = *SOURCES.get(usize::from(reader.byte()?))?;
+    let source = Source::of_number(reader.byte()?)?;
     let force = reader.byte()? != 0;
     let run = match std::str::from_utf8(reader.0).ok()? {
         "" => None,

@@ -1,0 +1,194 @@
+//! Records that HubSpot has and Salesforce shows no more.
+//!
+//! A record that is purged, or deleted for good, leaves no row behind that a window could show. So what HubSpot has is
+//! looked for in Salesforce from time to time, by ids alone. What is absent twice is a delete with the time of the look as
+//! its version, and is held by the loader until a person decides: absence may also be a permission that was lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use landbridge_model::ask::{ListRecords, ListedRecord};
+use landbridge_model::{SalesforceId, Source, StageKind, SyncKey};
+use landbridge_salesforce::collections::RETRIEVE_MAX;
+use landbridge_stage::StageError;
+use tracing::Instrument;
+
+use crate::outlet::Outlet;
+use crate::plan::ReadPlan;
+use crate::reader::Reader;
+use crate::rows;
+use crate::shard::Shard;
+use crate::trouble::{Remedy, Trouble};
+
+/// Pause after trouble that may pass by itself, and after one that a person or the next day must cure.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(1_800));
+/// Above this share of the budget nothing is looked for: the increment needs the rest.
+const EASY_PRESSURE: f64 = 0.6;
+/// For one page of the portal's records.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Looks for one sync's records until it is told to stop from outside.
+#[derive(Debug)]
+pub struct Reconciler {
+    shard: Arc<Shard>,
+    key: SyncKey,
+}
+
+/// What one look found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Found {
+    looked_for: usize,
+    deleted: usize,
+    absent: usize,
+}
+
+impl Reconciler {
+    /// For one sync. Nothing is read yet.
+    #[must_use]
+    pub fn new(shard: Arc<Shard>, key: SyncKey) -> Self {
+        Self { shard, key }
+    }
+
+    /// Looks again and again; dropped when the sync is no longer to be read.
+    pub async fn run(self) {
+        let span = tracing::info_span!("reconcile", sync = %self.key);
+        async {
+            loop {
+                let pause = match self.look_if_due().await {
+                    Ok(pause) => pause,
+                    Err(trouble) => {
+                        tracing::warn!(trouble = %trouble.chain(), "HubSpot's records cannot be looked for");
+                        match trouble.remedy() {
+                            Remedy::TryAgain | Remedy::NewJob => PAUSES.0,
+                            // Who reads the increment says so, and stops it.
+                            Remedy::TryRarely | Remedy::Stop | Remedy::StopTenant => PAUSES.1,
+                        }
+                    }
+                };
+                tokio::time::sleep(pause).await;
+            }
+        }
+        .instrument(span)
+        .await;
+    }
+
+    /// Gives how long it is until the next look.
+    async fn look_if_due(&self) -> Result<Duration, Trouble> {
+        let interval = self.shard.settings.reconcile_interval;
+        let sync = self.shard.sync(&self.key)?;
+        let plan = Arc::new(ReadPlan::new(&sync)?);
+        let client = self.shard.orgs.client(&self.key.tenant).await?;
+        let reader = self.shard.reader(client, plan);
+        let now = reader.org_now().await?;
+        let Some(last) = self.shard.checkpoints.reconciled(&self.key).await? else {
+            // What was turned on a moment ago has nothing to be looked for yet.
+            self.shard.checkpoints.put_reconciled(&self.key, now).await?;
+            return Ok(interval);
+        };
+        let rest = rest_of(interval, last, now);
+        if !rest.is_zero() {
+            return Ok(rest);
+        }
+        if reader.client.governor().pressure() > EASY_PRESSURE {
+            return Ok(PAUSES.1);
+        }
+        let found = self.look(&reader, now).await?;
+        tracing::info!(
+            looked_for = found.looked_for,
+            deleted = found.deleted,
+            absent = found.absent,
+            "what HubSpot has was looked for in Salesforce"
+        );
+        self.shard.checkpoints.put_reconciled(&self.key, now).await?;
+        Ok(interval)
+    }
+
+    async fn look(&self, reader: &Reader, now: Timestamp) -> Result<Found, Trouble> {
+        let sync = self.shard.sync(&self.key)?;
+        let mut found = Found::default();
+        let Some(resolved) = &sync.resolved else {
+            return Ok(found);
+        };
+        let mut question = ListRecords {
+            object_type: resolved.object_type.object_type_id.clone(),
+            id_property: sync.definition.spec.hubspot.id_property.clone(),
+            after: None,
+        };
+        let mut ids: Vec<SalesforceId> = Vec::with_capacity(RETRIEVE_MAX);
+        loop {
+            let hub = &self.shard.context.hub;
+            let listed = hub
+                .ask(StageKind::Loader, &self.key.tenant, &question, PATIENCE)
+                .await;
+            let page = listed.map_err(|error| {
+                StageError::worker(format!("the loader does not list HubSpot's records: {error}"))
+            })?;
+            ids.extend(page.records.iter().filter_map(ours));
+            let is_last = page.after.is_none();
+            question.after = page.after;
+            while ids.len() >= RETRIEVE_MAX || (is_last && !ids.is_empty()) {
+                let some: Vec<SalesforceId> = ids.drain(..ids.len().min(RETRIEVE_MAX)).collect();
+                self.look_for(reader, &some, now, &mut found).await?;
+            }
+            if is_last {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn look_for(
+        &self,
+        reader: &Reader,
+        ids: &[SalesforceId],
+        now: Timestamp,
+        found: &mut Found,
+    ) -> Result<(), Trouble> {
+        found.looked_for += ids.len();
+        let missing = reader.missing(ids).await?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        // The second look: by a query, which also shows what lies in the recycle bin.
+        let (seen, absent) = reader.by_ids(&missing).await?;
+        let (plan, client) = (&reader.plan, &reader.client);
+        let most = self.shard.settings.batch_rows;
+        let reread = Outlet::new(&self.shard, client, plan, Source::Reread, None);
+        let all = 0..seen.keys.len();
+        let split = rows::split(plan, &reread.envelope, &seen.table, &seen.keys, all, most);
+        reread.send(&split).await?;
+        let reconciling = Outlet::new(&self.shard, client, plan, Source::Reconcile, None);
+        reconciling.absent(plan, &absent, now, most).await?;
+        found.deleted += seen.keys.len();
+        found.absent += absent.len();
+        Ok(())
+    }
+}
+
+/// The Salesforce id of a record that Landbridge wrote.
+fn ours(record: &ListedRecord) -> Option<SalesforceId> {
+    record.version.as_ref()?;
+    SalesforceId::parse(record.salesforce_id.as_deref()?).ok()
+}
+
+/// How long it is until the next look.
+fn rest_of(interval: Duration, last: Timestamp, now: Timestamp) -> Duration {
+    let passed = now.duration_since(last).max(SignedDuration::ZERO);
+    interval.saturating_sub(passed.unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_is_due_once_its_interval_is_over() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let day = Duration::from_secs(86_400);
+        assert_eq!(rest_of(day, at(1_000), at(1_000)), day);
+        assert_eq!(rest_of(day, at(1_000), at(87_300)), Duration::from_secs(100));
+        assert_eq!(rest_of(day, at(1_000), at(99_999)), Duration::ZERO);
+        // The org's clock was set back.
+        assert_eq!(rest_of(day, at(1_000), at(0)), day);
+    }
+}
