@@ -24,9 +24,11 @@ macro_rules! question {
     };
 }
 
+mod alerts;
 mod dry_run;
 mod health;
 
+pub use alerts::{TestAlerts, TriedChannel};
 pub use dry_run::{
     CancelDryRun, CountMatching, DryRunLine, DryRunPage, DryRunPart, DryRunProgress, DryRunRecords,
     DryRunReport, DryRunScope, DryRunStarted, DryRunState, ListDryRuns, LookupTotals, MatchingCount,

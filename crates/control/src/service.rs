@@ -9,6 +9,7 @@
 //! [`Service`] is cheap to clone. What belongs to a tenant hangs on [`TenantService`], which [`Service::tenant`] gives
 //! only to whom may see the tenant.
 
+mod alerts;
 mod attempts;
 mod audit;
 mod caller;
@@ -46,6 +47,10 @@ use landbridge_stage::{ConfigView, Hub};
 
 use crate::Settings;
 
+pub use alerts::{
+    AlertBounds, AlertKind, AlertSettings, AlertsView, Channel, MailSecurity, MailView, PutAlerts, PutMail,
+    PutWebhook, Standing as StandingAlert, UnsentAlert, WebhookView,
+};
 pub use audit::{AuditEntry, AuditFilter};
 pub use caller::{Caller, Grant, Reach, Role};
 pub use connections::{Connections, Keys, PutCredentials, PutSide};
