@@ -48,7 +48,7 @@ pub use problem::{Problem, ProblemDocument};
 pub use proposals::CreateTypeRequest;
 pub use records::RepairRequest;
 pub use session::Session;
-pub use syncs::ApplyRequest;
+pub use syncs::{ApplyRequest, PutSync};
 pub use waiting::{Allocation, HeldRequest};
 
 /// The REST API with its document. Any control may serve it: it asks the owner of each tenant's shard.

@@ -12,6 +12,7 @@
 mod alerts;
 mod attempts;
 mod audit;
+mod back_fill;
 mod caller;
 mod connections;
 mod dry_runs;
@@ -52,6 +53,7 @@ pub use alerts::{
     PutWebhook, Standing as StandingAlert, UnsentAlert, WebhookView,
 };
 pub use audit::{AuditEntry, AuditFilter};
+pub(crate) use back_fill::declined_key;
 pub use caller::{Caller, Grant, Reach, Role};
 pub use connections::{Connections, Keys, PutCredentials, PutSide};
 pub use error::ServiceError;

@@ -128,7 +128,7 @@ fn standing(shell: &Shell, view: &Alerts) -> Markup {
     for alert in &view.standing {
         table.row(vec![
             cell(html! { (alert.text) @if alert.is_going { " " span.quiet { "It seems to be over; that is told in a moment." } } }),
-            cell(html! { (ago(alert.since, shell.now)) }),
+            cell(html! { (ago(shell.now, alert.since)) }),
         ]);
     }
     let mut unsent = Table::new("What could not be sent so far")

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod api;
+mod back_fill;
 mod console;
 mod console_alerts;
 mod console_people;
