@@ -24,9 +24,11 @@ macro_rules! question {
     };
 }
 
+mod alerts;
 mod dry_run;
 mod health;
 
+pub use alerts::{TestAlerts, TriedChannel};
 pub use dry_run::{
     CancelDryRun, CountMatching, DryRunLine, DryRunPage, DryRunPart, DryRunProgress, DryRunRecords,
     DryRunReport, DryRunScope, DryRunStarted, DryRunState, ListDryRuns, LookupTotals, MatchingCount,
@@ -171,6 +173,13 @@ pub struct AppliedSync {
     /// What was created in HubSpot, as sentences.
     #[serde(default)]
     pub provisioned: Vec<String>,
+    /// Properties that are mapped anew or otherwise, when records may have been written before: those get them with
+    /// their next change, or by an import that writes over what is there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub touched_properties: Vec<String>,
+    /// Lookup fields that become other associations, when records may have been written before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub touched_lookups: Vec<String>,
 }
 
 /// Turn syncs on, or change their status otherwise.

@@ -15,6 +15,7 @@
 //! * **P5** A secret goes in and never comes out: no struct has a member that could hold one that is stored. The one
 //!   exception is a new API token, shown once.
 
+pub mod alerts;
 pub mod assets;
 pub mod audit;
 pub mod connected;

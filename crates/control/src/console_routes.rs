@@ -5,6 +5,7 @@
 //! * **H3** Nothing is changed by a form without its session's token; a post is answered with a redirection, so that
 //!   loading the page again repeats nothing.
 
+mod alerts;
 mod audit;
 mod connected;
 mod connections;
@@ -43,6 +44,7 @@ pub fn router(service: Service) -> Router {
         .merge(connected::routes())
         .merge(connections::routes())
         .merge(sync::routes())
+        .merge(alerts::routes())
         .merge(audit::routes())
         .merge(people::routes())
         .merge(wizard::routes())

@@ -3,6 +3,7 @@
 mod resolve;
 pub(crate) mod revisions;
 mod tenants;
+mod touched;
 
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use crate::shard::{ControlShard, unavailable};
 pub(crate) use resolve::Preview;
 use resolve::Resolver;
 pub(crate) use tenants::{put_tenant, remove_tenant, test_connections};
+pub(crate) use touched::Touched;
 
 /// Counting large objects takes Salesforce a while.
 const COUNT: Duration = Duration::from_secs(120);
@@ -372,6 +374,8 @@ pub(crate) async fn set_status(
                     problems: Vec::new(),
                     notes: Vec::new(),
                     provisioned: Vec::new(),
+                    touched_properties: Vec::new(),
+                    touched_lookups: Vec::new(),
                 });
             }
             Applied {
@@ -449,6 +453,8 @@ async fn remove_one(context: &ShardContext, key: &SyncKey) -> Result<(), StageEr
         ))
         .await?;
     }
+    let declined = crate::service::declined_key(key.tenant.as_str(), key.name.as_str());
+    bus.kv(Bucket::Config).delete(&declined).await?;
     let position = Key::new(["live", key.tenant.as_str(), key.name.as_str()]);
     Ok(bus.kv(Bucket::Checkpoints).delete(&position).await?)
 }

@@ -8,6 +8,7 @@
 //! [`Session::check_csrf`] guards a form's post, [`cookie`] has the session's cookie.
 
 mod access;
+mod alerts;
 mod connections;
 pub mod cookie;
 mod docs;
@@ -47,7 +48,7 @@ pub use problem::{Problem, ProblemDocument};
 pub use proposals::CreateTypeRequest;
 pub use records::RepairRequest;
 pub use session::Session;
-pub use syncs::ApplyRequest;
+pub use syncs::{ApplyRequest, PutSync};
 pub use waiting::{Allocation, HeldRequest};
 
 /// The REST API with its document. Any control may serve it: it asks the owner of each tenant's shard.
@@ -95,6 +96,7 @@ fn api(service: Option<&Service>) -> (Router<Service>, OpenApi) {
         .merge(dry_runs::routes())
         .merge(proposals::routes())
         .merge(health::routes())
+        .merge(alerts::routes())
         .merge(access::routes());
     if let Some(service) = service {
         signed_in = signed_in

@@ -9,9 +9,10 @@
 //! * **C5** A difference is told only after a second look with nothing in flight.
 //! * **C6** A dry run writes nothing, in neither system and in no memory, and counts in no outcome.
 //!
-//! It must never know how to open a credential, nor speak to Salesforce or HubSpot: it asks the extractor and the
-//! loader.
+//! It must never know how to open a credential of Salesforce or HubSpot, nor speak to either: it asks the extractor and
+//! the loader. What its own key opens are the secrets of alerts.
 
+mod alerts;
 pub mod ask;
 pub mod console;
 pub mod console_routes;

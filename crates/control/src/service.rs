@@ -9,8 +9,10 @@
 //! [`Service`] is cheap to clone. What belongs to a tenant hangs on [`TenantService`], which [`Service::tenant`] gives
 //! only to whom may see the tenant.
 
+mod alerts;
 mod attempts;
 mod audit;
+mod back_fill;
 mod caller;
 mod connecting;
 mod connections;
@@ -47,7 +49,12 @@ use landbridge_stage::{ConfigView, Hub};
 
 use crate::Settings;
 
+pub use alerts::{
+    AlertBounds, AlertKind, AlertSettings, AlertsView, Channel, MailSecurity, MailView, PutAlerts, PutMail,
+    PutWebhook, Standing as StandingAlert, UnsentAlert, WebhookView,
+};
 pub use audit::{AuditEntry, AuditFilter};
+pub(crate) use back_fill::declined_key;
 pub use caller::{Caller, Grant, Reach, Role};
 pub use connecting::{Connecting, HUBSPOT_SCOPES, OAUTH_CALLBACK};
 pub use connections::{Connections, Keys, PutCredentials, PutSide};

@@ -10,6 +10,7 @@ use landbridge_stage::{CacheBatch, ShardContext, StageError};
 use landbridge_wire::{AskError, AskErrorCode, Report, Wire};
 use tokio::sync::watch;
 
+use crate::alerts::AlertPace;
 use crate::dry_run::DryRuns;
 use crate::ledger::{Ledger, StoredTenant};
 use crate::verify::Verify;
@@ -32,6 +33,7 @@ pub struct ControlShard {
     through: watch::Sender<u64>,
     /// How long one question looks again for object types that do not show.
     pub(crate) object_type_patience: Duration,
+    pub(crate) alert_pace: AlertPace,
     pub(crate) verifies: Mutex<BTreeMap<RunId, Verify>>,
     pub(crate) dry_runs: Mutex<DryRuns>,
 }
@@ -51,7 +53,11 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl ControlShard {
     /// From the cache when it counts, else from nothing.
-    pub(crate) fn open(context: ShardContext, object_type_patience: Duration) -> Result<Self, StageError> {
+    pub(crate) fn open(
+        context: ShardContext,
+        object_type_patience: Duration,
+        alert_pace: AlertPace,
+    ) -> Result<Self, StageError> {
         let (ledger, after) = restore(&context)?;
         Ok(Self {
             context,
@@ -59,6 +65,7 @@ impl ControlShard {
             after,
             through: watch::channel(after).0,
             object_type_patience,
+            alert_pace,
             verifies: Mutex::default(),
             dry_runs: Mutex::default(),
         })

@@ -10,11 +10,12 @@ use landbridge_stage::{ShardContext, StageError, Worker, answer_with, parse_ask}
 use landbridge_wire::{Ask, AskError, AskErrorCode};
 use serde::{Deserialize, Serialize};
 
+use crate::alerts::AlertPace;
 use crate::ask::{
     ApplySyncs, AskHistory, AskTenant, CancelDryRun, CancelImport, CountMatching, DismissFailure, DryRunPage,
     DryRunState, EditSyncs, FindByHubSpotId, ListDryRuns, ListHeld, ListParked, PauseImport, PutTenant,
     RemoveSyncs, RemoveTenant, Repair, ResumeImport, RetryFailures, SetSyncs, StartDryRun, StartImports,
-    StartVerify, TestConnections, VerifyState,
+    StartVerify, TestAlerts, TestConnections, VerifyState,
 };
 use crate::service::{OidcSettings, ServiceError};
 use crate::shard::ControlShard;
@@ -33,6 +34,15 @@ pub struct Settings {
     /// its definitions together: what was created in HubSpot a moment ago shows some seconds later.
     #[serde(with = "humantime_serde")]
     pub object_type_patience: Duration,
+    /// How often the health of each tenant that has alerts is looked at.
+    #[serde(with = "humantime_serde")]
+    pub alert_every: Duration,
+    /// How long what was wrong must be well before its end is told.
+    #[serde(with = "humantime_serde")]
+    pub alert_settle: Duration,
+    /// How long sending one message may take; shorter than half of a lease.
+    #[serde(with = "humantime_serde")]
+    pub alert_timeout: Duration,
     /// The address under which browsers reach it, such as `https://landbridge.acme.example`. With `https` the session's
     /// cookie is sent over TLS only.
     pub public_url: Option<String>,
@@ -82,6 +92,9 @@ impl Default for Settings {
         Self {
             listen: None,
             object_type_patience: Duration::from_secs(5),
+            alert_every: Duration::from_secs(30),
+            alert_settle: Duration::from_secs(120),
+            alert_timeout: Duration::from_secs(10),
             public_url: None,
             behind_proxy: false,
             session_idle: Duration::from_secs(8 * 3_600),
@@ -109,7 +122,13 @@ impl Worker for Control {
     type Shard = ControlShard;
 
     async fn open(&self, context: ShardContext) -> Result<Arc<ControlShard>, StageError> {
-        ControlShard::open(context, self.settings.object_type_patience).map(Arc::new)
+        let alert_pace = AlertPace {
+            every: self.settings.alert_every,
+            settle: self.settings.alert_settle,
+            timeout: self.settings.alert_timeout,
+            console: self.settings.public_address().ok(),
+        };
+        ControlShard::open(context, self.settings.object_type_patience, alert_pace).map(Arc::new)
     }
 
     async fn background(&self, shard: Arc<ControlShard>, context: ShardContext) -> Result<(), StageError> {
@@ -126,6 +145,7 @@ impl Worker for Control {
         tokio::select! {
             ended = shard.follow() => ended,
             () = look_after => Ok(()),
+            () = shard.look_after_alerts() => Ok(()),
         }
     }
 
@@ -166,6 +186,7 @@ impl Worker for Control {
             VerifyState::SERVICE => answer_with(&shard.verify_state(tenant, &parse_ask(&ask)?)?),
             StartDryRun::SERVICE => answer_with(&shard.start_dry_run(tenant, parse_ask(&ask)?).await?),
             DryRunState::SERVICE => answer_with(&shard.dry_run_state(tenant, &parse_ask(&ask)?)?),
+            TestAlerts::SERVICE => answer_with(&shard.test_alerts(tenant).await?),
             ListDryRuns::SERVICE => answer_with(&shard.list_dry_runs(tenant)),
             DryRunPage::SERVICE => answer_with(&shard.dry_run_page(tenant, &parse_ask(&ask)?)?),
             CancelDryRun::SERVICE => answer_with(&shard.cancel_dry_run(tenant, &parse_ask(&ask)?).await?),

@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, with help that shows how.
 
 mod access;
+mod alerts;
 mod imports;
 mod operator;
 
@@ -12,6 +13,7 @@ use landbridge_model::StageKind;
 use landbridge_sandbox::Limits;
 
 pub use access::{GrantArgs, TokenCommand, TokenCreateArgs, UserAddArgs, UserCommand, UserPasswordArgs};
+pub use alerts::{AlertsCommand, AlertsSetArgs, BoundArg};
 pub use imports::{ImportCommand, ImportListArgs, ImportOneArgs, ImportStartArgs, ImportWatchArgs};
 pub use operator::{
     ConnectionCommand, ExplainArgs, FailuresCommand, FailuresListArgs, FailuresRetryArgs, FailuresShowArgs,

@@ -1,6 +1,7 @@
 //! The operator's commands. Each asks control of a running installation, over the bus or over its REST API.
 
 mod access;
+mod alerts;
 mod connection;
 mod explain;
 mod failures;
@@ -178,6 +179,7 @@ pub async fn run(
         OperatorCommand::Status(arguments) => {
             status::run(&connect(global, settings).await?, &arguments).await?
         }
+        OperatorCommand::Alerts(command) => alerts::run(&connect(global, settings).await?, command).await?,
         OperatorCommand::User(command) => {
             let password = match &command {
                 UserCommand::Add(arguments) => access::password_for(arguments)?,

@@ -151,12 +151,22 @@ impl Process {
         Ok(watched)
     }
 
-    /// Only the two stages that sign in hold keys.
+    /// Only the two stages that sign in hold keys, and control for what alerts are signed with. Without a key of its own
+    /// control still does everything else.
     async fn key_pair(&self, stage: StageKind) -> anyhow::Result<Option<KeyPair>> {
-        if !matches!(stage, StageKind::Extractor | StageKind::Loader) {
-            return Ok(None);
-        }
-        let pair = KeyPair::load_or_create(&self.settings.key_file(stage))?;
+        let loaded = match stage {
+            StageKind::Extractor | StageKind::Loader | StageKind::Control => {
+                KeyPair::load_or_create(&self.settings.key_file(stage))
+            }
+            StageKind::Mapper | StageKind::Resolver => return Ok(None),
+        };
+        let pair = match loaded {
+            Err(error) if stage == StageKind::Control => {
+                tracing::warn!(%error, "control has no key: alerts with secrets cannot be sent");
+                return Ok(None);
+            }
+            loaded => loaded?,
+        };
         seal::publish_key(self.hub.bus(), stage, &pair.public()).await?;
         Ok(Some(pair))
     }

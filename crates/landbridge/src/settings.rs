@@ -24,7 +24,7 @@ pub struct Settings {
     /// Where caches, the child bus's store and (unless `keys_dir` says otherwise) keys are kept. Caches may be deleted
     /// at any time; keys may not.
     pub state_dir: PathBuf,
-    /// Where the extractor's and the loader's private keys are kept; `<state_dir>/keys` when left out.
+    /// Where the private keys of extractor, loader and control are kept; `<state_dir>/keys` when left out.
     pub keys_dir: Option<PathBuf>,
     /// Where `/healthz`, `/readyz` and `/metrics` are served; not at all when left out.
     pub health: Option<SocketAddr>,

@@ -141,6 +141,15 @@ impl SecretOpener {
             .map_err(|_| StageError::unreadable(what, "they are sealed, but not credentials"))
     }
 
+    /// Opens what is kept elsewhere than with the credentials. `what` names it in errors.
+    pub fn open_sealed(&self, what: &str, sealed: &Sealed) -> Result<Vec<u8>, StageError> {
+        let Some(key) = &self.key else {
+            return Err(StageError::worker("this stage holds no key"));
+        };
+        key.open(sealed)
+            .map_err(|error| StageError::unreadable(what.to_owned(), error))
+    }
+
     /// Stores a tenant's sealed credentials.
     pub async fn store(bus: &Bus, tenant: &TenantId, side: Side, sealed: &Sealed) -> Result<(), StageError> {
         bus.kv(Bucket::Secrets)

@@ -122,6 +122,16 @@ pub fn health_part(tenant: &TenantId, part: &str) -> String {
     format!("/tenants/{tenant}/health/{part}")
 }
 
+/// Where a tenant's alerts go.
+pub fn alerts(tenant: &TenantId) -> String {
+    format!("/tenants/{tenant}/alerts")
+}
+
+/// Sends a test alert.
+pub fn alerts_test(tenant: &TenantId) -> String {
+    format!("/tenants/{tenant}/alerts/test")
+}
+
 /// The failures of a tenant.
 pub fn failures(tenant: &TenantId) -> String {
     format!("/tenants/{tenant}/failures")

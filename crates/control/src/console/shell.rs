@@ -124,6 +124,8 @@ pub enum Place {
     Imports,
     /// A tenant's health and failures.
     Health,
+    /// A tenant's alerts.
+    Alerts,
     /// Find a record.
     Record,
     /// A tenant's audit log.
@@ -310,6 +312,7 @@ impl Shell {
                     (link(Place::Connected, paths::tenant(id), "Connected apps", Icon::Plug))
                     (link(Place::Imports, paths::imports(id), "Imports", Icon::Import))
                     (link(Place::Health, paths::health(id), "Sync health", Icon::Pulse))
+                    (link(Place::Alerts, paths::alerts(id), "Alerts", Icon::Bell))
                     (link(Place::Record, paths::find(id), "Find a record", Icon::Search))
                     (link(Place::Audit, paths::tenant_audit(id), "Audit log", Icon::Log))
                 }

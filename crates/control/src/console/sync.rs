@@ -113,7 +113,7 @@ pub fn diff(older: &str, newer: &str) -> Vec<DiffLine> {
 /// What a changed or added mapping could fill in records that were written before.
 #[derive(Clone, Debug)]
 pub struct BackFill {
-    /// The properties that the edit touched.
+    /// The properties that the edit touched, and the lookups.
     pub properties: Vec<String>,
     /// Records that would be read.
     pub records: Option<u64>,
@@ -260,15 +260,14 @@ fn offer(shell: &Shell, tenant: &TenantId, name: &SyncName, back_fill: &BackFill
             h2 #back-fill-title { "Fill the new mappings in existing records?" }
             p {
                 "The last edit touched " @for (place, property) in back_fill.properties.iter().enumerate() { @if place > 0 { ", " } code { (property) } }
-                ". Records that change from now on get it by themselves; the others can be filled now, and only in "
-                @if back_fill.properties.len() == 1 { "this property" } @else { "these properties" } "."
+                ". Records that change from now on get it by themselves. The others can be filled now, by an import that reads every record again and writes all of its mapped properties: values that somebody changed in HubSpot meanwhile are written over."
             }
             @if let (Some(records), Some(calls), Some(takes)) = (back_fill.records, back_fill.calls, back_fill.takes) {
                 p.quiet { (count(records)) " records, at most " (count(calls)) " calls to HubSpot, about " (duration(takes)) "." }
             }
             @if shell.may(Role::Operator) {
                 div.actions {
-                    (shell.button(&paths::sync_part(tenant, name, "back-fill"), "Back-fill", "primary", &[]))
+                    (shell.button(&paths::sync_part(tenant, name, "back-fill"), if back_fill.properties.len() == 1 { "Back-fill this property" } else { "Back-fill these properties" }, "primary", &[]))
                     (shell.button(&paths::sync_part(tenant, name, "back-fill/dismiss"), "Leave them as they are", "quiet", &[]))
                 }
             } @else { p.reason { (icon(Icon::Lock)) "An operator can start it." } }

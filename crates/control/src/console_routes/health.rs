@@ -3,6 +3,8 @@
 mod across;
 mod view;
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, StatusCode};
@@ -47,19 +49,23 @@ async fn all(visit: Visit, Query(listing): Query<Listing>) -> Answer {
 }
 
 async fn facts(tenant: &TenantService) -> Result<Facts, ServiceError> {
-    let (status, history, parked, held, failures) = futures::try_join!(
+    let (status, history, parked, held, failures, alerts) = futures::try_join!(
         tenant.status(),
         tenant.history(),
         tenant.parked(),
         tenant.held(None),
         tenant.failure_groups(),
+        tenant.alerts(),
     )?;
+    let settings = &alerts.settings;
+    let bound = settings.bounds.behind_seconds.map(Duration::from_secs);
     Ok(Facts {
         status,
         history,
         parked,
         held,
         failures,
+        bound: bound.filter(|_| settings.webhook.is_some() || settings.mail.is_some()),
         limits: tenant.delete_limits(),
         allocation: tenant.view().tenant.salesforce.daily_calls,
     })

@@ -17,9 +17,10 @@ use super::summary::{behind, moment, summaries};
 use super::visit::{Answer, Refusal, Visit, trouble};
 use crate::ask::SyncLine;
 use crate::console::sync::{
-    DeleteSync, DiffLine, Reading, RevisionDiff, RevisionRow, SyncTab, delete_page, diff, page,
+    BackFill, DeleteSync, DiffLine, Reading, RevisionDiff, RevisionRow, SyncTab, delete_page, diff, page,
 };
 use crate::console::{Place, Trouble, fields, parts, paths};
+use crate::definitions::Touched;
 use crate::service::{Draft, Role, Service, ServiceError, StoredRevision, SyncView, TenantService};
 
 /// Revisions that are listed.
@@ -34,6 +35,8 @@ pub(super) fn routes() -> Router<Service> {
             "/tenants/{tenant}/syncs/{sync}/duplicate",
             get(duplicate::ask).post(duplicate::copy),
         )
+        .route("/tenants/{tenant}/syncs/{sync}/back-fill", post(fill))
+        .route("/tenants/{tenant}/syncs/{sync}/back-fill/dismiss", post(dismiss))
         .route("/tenants/{tenant}/syncs/{sync}/export", get(export))
         .route("/tenants/{tenant}/syncs/{sync}/delete", get(ask).post(delete))
 }
@@ -62,6 +65,8 @@ async fn show(visit: Visit, Path(place): Path<(String, String)>, Query(wanted): 
     let (drafts, revisions) = drafts
         .and_then(|drafts| Ok((drafts, revisions?)))
         .map_err(|error| visit.refuse(error))?;
+    let touched = tenant.back_fill(&sync, &revisions).await;
+    let touched = touched.map_err(|error| visit.refuse(error))?;
     let (status, trouble) = match status {
         Ok(status) => (Some(status), None),
         Err(error) => (None, Some(trouble(&error))),
@@ -75,6 +80,7 @@ async fn show(visit: Visit, Path(place): Path<(String, String)>, Query(wanted): 
         drafts: &drafts,
         revisions: &revisions,
         shown: wanted.revision.map(Revision),
+        touched,
     };
     let view = SyncTab {
         syncs: summaries(&tenant.configured_syncs(), &drafts, status.as_ref()),
@@ -91,6 +97,17 @@ struct Known<'a> {
     drafts: &'a [Draft],
     revisions: &'a [StoredRevision],
     shown: Option<Revision>,
+    touched: Touched,
+}
+
+/// The offer to fill what older records lack.
+fn back_fill(touched: Touched) -> Option<BackFill> {
+    (!touched.is_empty()).then(|| BackFill {
+        properties: touched.properties.into_iter().chain(touched.lookups).collect(),
+        records: None,
+        calls: None,
+        takes: None,
+    })
 }
 
 fn tab(sync: &SyncView, known: Known<'_>) -> SyncTab {
@@ -114,7 +131,7 @@ fn tab(sync: &SyncView, known: Known<'_>) -> SyncTab {
         }),
         revisions: revision_rows(known.revisions),
         shown: known.shown.and_then(|shown| difference(known.revisions, shown)),
-        back_fill: None,
+        back_fill: back_fill(known.touched),
         has_draft: known.drafts.iter().any(|draft| draft.id == sync.name.as_str()),
         trouble: known.trouble,
     }
@@ -216,6 +233,36 @@ async fn set(visit: &Visit, place: &(String, String), status: SyncStatus) -> Ans
             Ok(visit.done(&path, told))
         }
         Err(error) => visit.not_done(&path, error),
+    }
+}
+
+/// Starts the import that fills what older records lack.
+async fn fill(visit: Visit, Path(place): Path<(String, String)>, _form: Form) -> Answer {
+    let (tenant, name, _) = sync_of(&visit, &place)?;
+    visit.require(&tenant, Role::Operator, "start imports")?;
+    let here = paths::sync(tenant.id(), &name);
+    match tenant.start_imports(std::slice::from_ref(&name), true).await {
+        Ok(started) => {
+            let to = started
+                .first()
+                .map_or(here, |import| paths::import(tenant.id(), &import.id));
+            Ok(visit.done(
+                &to,
+                "Every record is read again, and all of its mapped properties are written.",
+            ))
+        }
+        Err(error) => visit.not_done(&here, error),
+    }
+}
+
+/// Leaves older records as they are.
+async fn dismiss(visit: Visit, Path(place): Path<(String, String)>, _form: Form) -> Answer {
+    let (tenant, name, _) = sync_of(&visit, &place)?;
+    visit.require(&tenant, Role::Operator, "decide about older records")?;
+    let here = paths::sync(tenant.id(), &name);
+    match tenant.decline_back_fill(&name).await {
+        Ok(()) => Ok(visit.done(&here, "Records that were written before stay as they are.")),
+        Err(error) => visit.not_done(&here, error),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use landbridge_model::ask::{
     DescribeObject, GetSchema, ListObjects, ListSchemas, Provision, Provisioned, Question,
 };
-use landbridge_model::config::{ParentField, Resolved};
+use landbridge_model::config::{ParentField, Resolved, SyncStatus};
 use landbridge_model::hubspot::ObjectSchema;
 use landbridge_model::plan::parent_paths;
 use landbridge_model::salesforce::{FieldDescribe, ObjectDescribe};
@@ -25,6 +25,7 @@ mod preview;
 pub(crate) use preview::Preview;
 
 use super::plan;
+use super::touched::Touched;
 use crate::ask::{AppliedSync, Change};
 use crate::shard::ControlShard;
 
@@ -121,6 +122,12 @@ impl<'a> Resolver<'a> {
         };
         let stored = self.context.config.sync(self.tenant, &definition.metadata.name);
         let (change, revision) = plan(stored.as_deref(), definition);
+        // What never ran has written nothing.
+        let ran = stored
+            .as_deref()
+            .filter(|sync| sync.status != SyncStatus::Draft || sync.resolved.is_some());
+        let touched = ran.map(|sync| Touched::between(&sync.definition, definition));
+        let touched = touched.filter(|_| problems.is_empty()).unwrap_or_default();
         Ok(AppliedSync {
             name: definition.metadata.name.clone(),
             change: if problems.is_empty() {
@@ -135,6 +142,8 @@ impl<'a> Resolver<'a> {
             problems,
             notes,
             provisioned: Vec::new(),
+            touched_properties: touched.properties,
+            touched_lookups: touched.lookups,
         })
     }
 

@@ -11,6 +11,7 @@ use landbridge_stage::{SecretOpener, ShardContext, Side, StageError};
 use landbridge_wire::{AskError, AskErrorCode};
 
 use super::{remove_positions, tenant};
+use crate::alerts::settings::AlertStore;
 use crate::ask::{Change, ConnectionsTest, Done, PutTenant};
 use crate::shard::{ControlShard, unavailable};
 
@@ -98,6 +99,7 @@ async fn forget_everything(shard: &ControlShard, tenant_id: &TenantId) -> Result
         remove_positions(context, [kind, tenant_id.as_str()]).await?;
     }
     SecretOpener::forget(context.hub.bus(), tenant_id).await?;
+    AlertStore::new(context.hub.bus()).forget(tenant_id).await?;
     shard.forget(tenant_id)
 }
 

@@ -37,8 +37,11 @@ pub(super) struct SyncPath {
 }
 
 fn with_tag(status: StatusCode, view: &SyncView) -> Response {
-    let mut response = (status, Json(view)).into_response();
-    if let Ok(tag) = HeaderValue::try_from(format!("\"{}\"", view.tag)) {
+    tagged((status, Json(view)).into_response(), &view.tag)
+}
+
+fn tagged(mut response: Response, tag: &str) -> Response {
+    if let Ok(tag) = HeaderValue::try_from(format!("\"{tag}\"")) {
         response.headers_mut().insert(header::ETAG, tag);
     }
     response
@@ -66,8 +69,8 @@ async fn get_sync(InTenant(tenant): InTenant, Named(path): Named<SyncPath>) -> R
 #[utoipa::path(put, path = "/api/v1/tenants/{tenant}/syncs/{sync}", tag = "syncs", request_body = SyncDefinition,
     params(("If-Match" = Option<String>, Header, description = "The `ETag` that was read."),
         ("If-None-Match" = Option<String>, Header, description = "`*`, for a new sync.")),
-    responses((status = 200, body = SyncView, headers(("ETag" = String))),
-        (status = 201, description = "It was made.", body = SyncView, headers(("ETag" = String)))))]
+    responses((status = 200, body = PutSync, headers(("ETag" = String))),
+        (status = 201, description = "It was made.", body = PutSync, headers(("ETag" = String)))))]
 async fn put_sync(
     InTenant(tenant): InTenant,
     Named(path): Named<SyncPath>,
@@ -106,7 +109,29 @@ async fn put_sync(
     } else {
         StatusCode::OK
     };
-    Ok(with_tag(status, &tenant.sync_at(&name, line.revision).await?))
+    let sync = tenant.sync_at(&name, line.revision).await?;
+    let tag = sync.tag.clone();
+    let put = PutSync {
+        sync,
+        touched_properties: line.touched_properties.clone(),
+        touched_lookups: line.touched_lookups.clone(),
+    };
+    Ok(tagged((status, Json(put)).into_response(), &tag))
+}
+
+/// A sync as it was made, and what older records lack of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PutSync {
+    /// The sync.
+    #[serde(flatten)]
+    pub sync: SyncView,
+    /// Properties that are mapped anew or otherwise, when records may have been written before. Those get them with
+    /// their next change, or by an import with `overwrite`, which writes all mapped properties.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub touched_properties: Vec<String>,
+    /// Lookup fields that become other associations, when records may have been written before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub touched_lookups: Vec<String>,
 }
 
 /// Remove a sync. What it wrote to HubSpot stays.

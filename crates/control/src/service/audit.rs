@@ -51,7 +51,8 @@ const LOOKED_THROUGH_MAX: usize = 20_000;
 
 impl AuditFilter {
     /// What actions begin with, before their dot.
-    pub const KINDS: [&'static str; 12] = [
+    pub const KINDS: [&'static str; 13] = [
+        "alerts",
         "connections",
         "credentials",
         "draft",

@@ -231,6 +231,18 @@ impl TenantService {
 pub fn check_address(text: &str) -> Result<String, String> {
     let url = Url::parse(text)
         .map_err(|error| format!("{error}; write an address such as https://acme.my.salesforce.com"))?;
+    check_scheme(&url)?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("an address holds no credentials; leave them out".to_owned());
+    }
+    if url.path() != "/" || url.query().is_some() {
+        return Err("only scheme, host and port are wanted; leave the rest out".to_owned());
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// Whether nothing travels there in the clear, but to this machine.
+pub(super) fn check_scheme(url: &Url) -> Result<(), String> {
     let host = url
         .host_str()
         .ok_or("it names no host; write an address such as https://api.hubapi.com")?;
@@ -240,22 +252,13 @@ pub fn check_address(text: &str) -> Result<String, String> {
             .parse()
             .is_ok_and(|ip: IpAddr| ip.is_loopback());
     match url.scheme() {
-        "https" => {}
-        "http" if is_here => {}
-        "http" => return Err("credentials would travel in the clear; write https".to_owned()),
-        other => {
-            return Err(format!(
-                "{other} is not a scheme that is spoken here; write https"
-            ));
-        }
+        "https" => Ok(()),
+        "http" if is_here => Ok(()),
+        "http" => Err("credentials would travel in the clear; write https".to_owned()),
+        other => Err(format!(
+            "{other} is not a scheme that is spoken here; write https"
+        )),
     }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("an address holds no credentials; leave them out".to_owned());
-    }
-    if url.path() != "/" || url.query().is_some() {
-        return Err("only scheme, host and port are wanted; leave the rest out".to_owned());
-    }
-    Ok(text.trim_end_matches('/').to_owned())
 }
 
 fn address(key: &str, text: &str) -> Result<String, ServiceError> {

@@ -70,7 +70,7 @@ pub(crate) struct Api {
     pub(crate) rig: Rig,
     pub(crate) service: Service,
     router: Router,
-    _control: Running,
+    control: Option<Running>,
 }
 
 impl Api {
@@ -81,7 +81,7 @@ impl Api {
 
     pub(crate) async fn with(settings: Settings) -> Self {
         let rig = Rig::new().await;
-        let control = rig.control().await;
+        let control = rig.control_with(settings.clone()).await;
         rig.add_tenant("globex").await;
         let listen = Some("127.0.0.1:0".parse().unwrap());
         let settings = Settings { listen, ..settings };
@@ -91,8 +91,15 @@ impl Api {
             rig,
             service,
             router,
-            _control: control,
+            control: Some(control),
         }
+    }
+
+    /// Ends control hard, and starts another one that knows nothing but the bus.
+    pub(crate) async fn restart_control(&mut self, settings: Settings) {
+        drop(self.control.take());
+        self.rig.forget_control_cache().await;
+        self.control = Some(self.rig.start(landbridge_control::Control::new(settings)).await);
     }
 
     /// A token with these grants.

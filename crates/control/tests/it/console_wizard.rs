@@ -165,6 +165,27 @@ async fn a_sync_is_made_step_by_step_and_turned_on() {
         .tenant(&landbridge_control::service::Caller::local("test"), &tenant())
         .unwrap();
     assert_eq!(acme.drafts().await.unwrap(), [], "what is stored needs no draft");
+
+    // The same sync comes of its file in an installation that has nothing yet.
+    let file = acme.export(&[]).unwrap();
+    assert!(
+        file.contains("maxDeletes: 5%") && file.contains("Tows__c"),
+        "{file}"
+    );
+    let empty = Api::new().await;
+    empty.rig.apply(&file).await;
+    let applied = empty
+        .rig
+        .config
+        .wait_for(|config| config.sync(&key.tenant, &key.name));
+    let applied = soon("the sync of the file", applied).await;
+    assert_eq!(applied.definition, sync.definition);
+    let viewer = empty.in_acme(Role::Viewer).await;
+    let again = empty
+        .get("/api/v1/tenants/acme/export", &viewer)
+        .await
+        .expect(200);
+    assert_eq!(again.text, file, "the file of the file is another one");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,10 @@
 //! Control against a real server, with stand-ins for the workers that it asks.
 
+mod alerts;
 mod api;
+mod back_fill;
 mod console;
+mod console_alerts;
 mod console_people;
 mod console_running;
 mod console_tenants;

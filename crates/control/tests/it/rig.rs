@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use landbridge_bus::seal::{self, KeyPair};
 use landbridge_bus::{Bus, BusConfig, LocalServer, LocalServerOptions, WorkerId};
 use landbridge_control::ask::{ApplySyncs, PutTenant};
 use landbridge_control::{Control, Settings};
@@ -47,6 +48,8 @@ pub(crate) struct Rig {
     bus_config: BusConfig,
     server: LocalServer,
     folder: tempfile::TempDir,
+    /// Control's own.
+    key: KeyPair,
     _stand_ins: Vec<Running>,
 }
 
@@ -88,8 +91,12 @@ impl Rig {
             bus_config,
             server,
             folder: tempfile::tempdir().unwrap(),
+            key: KeyPair::generate(),
             _stand_ins: Vec::new(),
         };
+        seal::publish_key(rig.hub.bus(), StageKind::Control, &rig.key.public())
+            .await
+            .unwrap();
         let extractor = rig.start(ExtractorStandIn(rig.world.clone())).await;
         let loader = rig.start(LoaderStandIn(rig.world.clone())).await;
         rig._stand_ins = vec![extractor, loader];
@@ -106,7 +113,7 @@ impl Rig {
             config: ConfigView::open(&bus).await.unwrap(),
             caches: self.caches(W::KIND).await,
             worker: WorkerId::generate(),
-            secrets: SecretOpener::new(bus, None),
+            secrets: SecretOpener::new(bus, (W::KIND == StageKind::Control).then(|| self.key.clone())),
             call_timeout: Duration::from_millis(100),
             drain_timeout: Duration::from_secs(10),
             lanes: LaneSettings::default(),
@@ -175,6 +182,12 @@ impl Rig {
             self.config.wait_for(|config| config.tenant(&tenant())),
         )
         .await;
+    }
+
+    /// Deletes the cache of a control that was dropped, once it has let go of it.
+    pub(crate) async fn forget_control_cache(&self) {
+        drop(self.caches(StageKind::Control).await);
+        std::fs::remove_dir_all(self.control_folder()).unwrap();
     }
 
     /// Where control keeps its cache.

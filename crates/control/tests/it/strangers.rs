@@ -28,6 +28,7 @@ fn body(operation: &Operation) -> Option<Value> {
         "create_property" => {
             json!({"name": "seats", "label": "Seats", "type": "number", "fieldType": "number"})
         }
+        "put_alerts" => json!({"bounds": {}}),
         "retry_failures" => json!({}),
         "put_allocation" => json!({"daily_calls": 1000}),
         "decide_held" => json!({"sync": "vehicles", "decision": "discard"}),
@@ -81,10 +82,9 @@ async fn with_things() -> Api {
 async fn call(api: &Api, operation: &Operation, tenant: &str, proof: &Proof) -> crate::api::Answer {
     let path = path(operation, tenant);
     // Whoever knows how, sends what is wanted: they are refused for who they are, not for how they ask.
-    let headers: &[(&str, &str)] = if operation.id == "put_sync" {
-        &[("if-none-match", "*")]
-    } else {
-        &[]
+    let headers: &[(&str, &str)] = match operation.id.as_str() {
+        "put_sync" | "put_alerts" => &[("if-none-match", "*")],
+        _ => &[],
     };
     api.send(
         operation.method.clone(),

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use landbridge_model::{FailureCategory, SalesforceId, SyncName, TenantId};
 
 use super::access::{TokenCommand, UserCommand};
+use super::alerts::AlertsCommand;
 use super::imports::ImportCommand;
 
 /// The operator's commands.
@@ -35,6 +36,9 @@ pub enum OperatorCommand {
     Verify(VerifyArgs),
     /// Show how everything stands.
     Status(StatusArgs),
+    /// Alerts: what needs a person is told by a webhook or by mail.
+    #[command(subcommand)]
+    Alerts(AlertsCommand),
     /// Users who sign in with a password.
     #[command(subcommand)]
     User(UserCommand),

@@ -2,11 +2,11 @@
 //! what they changed is written down as what others change is.
 
 use landbridge_control::ask::{
-    CancelImport, EditSyncs, PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair, RetryFailures,
-    SetSyncs, StartImports, StartVerify, TestConnections,
+    CancelImport, EditSyncs, PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair, ResumeImport,
+    RetryFailures, SetSyncs, StartImports, StartVerify, TestConnections,
 };
 use landbridge_model::TenantId;
-use landbridge_model::ask::Question;
+use landbridge_model::ask::{DecideHeld, Question};
 use serde_json::Value;
 
 /// The action and the subject of a question that changes something; none for the others.
@@ -25,8 +25,10 @@ pub(super) fn of<Q: Question>(tenant: &TenantId, question: &Q) -> Option<(String
         }
         RemoveSyncs::SERVICE => "sync.removed",
         StartImports::SERVICE => "import.started",
-        PauseImport::SERVICE if question["pause"] == true => "import.paused",
-        PauseImport::SERVICE => "import.resumed",
+        PauseImport::SERVICE => "import.paused",
+        ResumeImport::SERVICE => "import.resumed",
+        DecideHeld::SERVICE if question["decision"] == "approve" => "held.approved",
+        DecideHeld::SERVICE => "held.discarded",
         CancelImport::SERVICE => "import.canceled",
         RetryFailures::SERVICE => "failures.retried",
         StartVerify::SERVICE => "verify.started",

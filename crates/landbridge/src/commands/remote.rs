@@ -79,7 +79,24 @@ impl Remote {
         body: Option<&Value>,
     ) -> Result<A, CommandError> {
         let text = self.text(method, path, query, body).await?;
-        let text = if text.is_empty() { "null" } else { &text };
+        self.understand(&text)
+    }
+
+    /// Replaces what is there, unless somebody else has changed it since `tag` was read.
+    pub async fn put_over<A: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        tag: &str,
+        body: &Value,
+    ) -> Result<A, CommandError> {
+        let request = self.request(Method::PUT, path).json(body);
+        let request = request.header(reqwest::header::IF_MATCH, format!("\"{tag}\""));
+        let text = self.send(request).await?;
+        self.understand(&text)
+    }
+
+    fn understand<A: DeserializeOwned>(&self, text: &str) -> Result<A, CommandError> {
+        let text = if text.is_empty() { "null" } else { text };
         serde_json::from_str(text).map_err(|error| {
             CommandError::new(
                 Exit::Failed,
@@ -99,18 +116,22 @@ impl Remote {
         query: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<String, CommandError> {
+        let mut request = self.request(method, path).query(query);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.send(request).await
+    }
+
+    fn request(&self, method: Method, path: &[&str]) -> reqwest::RequestBuilder {
         let mut url = self.server.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.extend(["api", "v1"]).extend(path);
         }
-        let mut request = self
-            .client
-            .request(method, url)
-            .query(query)
-            .bearer_auth(&self.token);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
+        self.client.request(method, url).bearer_auth(&self.token)
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<String, CommandError> {
         let unreachable = |error: reqwest::Error| {
             let error = error.without_url();
             CommandError::new(

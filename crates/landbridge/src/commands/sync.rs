@@ -194,7 +194,16 @@ fn notes(sync: &AppliedSync) -> String {
         .provisioned
         .iter()
         .map(|created| format!("\n  HubSpot: {created}"));
-    notes.chain(created).collect()
+    let touched = [&sync.touched_properties[..], &sync.touched_lookups[..]].concat();
+    let touched = (!touched.is_empty()).then(|| {
+        format!(
+            "\n  touched: {}; records that were written before get them with their next change, or all at once, with \
+             every mapped property, by landbridge import start {} --overwrite",
+            touched.join(", "),
+            sync.name
+        )
+    });
+    notes.chain(created).chain(touched).collect()
 }
 
 /// The syncs that are meant, of one tenant or of all.

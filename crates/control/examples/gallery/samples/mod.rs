@@ -1,5 +1,6 @@
 //! Sample data: a page for each state of each screen.
 
+mod alerts;
 mod connected;
 mod entry;
 mod health;
@@ -49,6 +50,7 @@ pub(crate) fn pages() -> Vec<Page> {
     running::add(&mut gallery);
     imports::add(&mut gallery);
     health::add(&mut gallery);
+    alerts::add(&mut gallery);
     records::add(&mut gallery);
     gallery.pages
 }

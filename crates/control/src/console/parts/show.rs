@@ -17,6 +17,7 @@ pub enum Icon {
     Plug,
     Import,
     Pulse,
+    Bell,
     Search,
     Log,
     Sun,
@@ -43,6 +44,7 @@ pub fn icon(shape: Icon) -> Markup {
         Icon::Plug => "M7 2v4M13 2v4M5 6h10v3a5 5 0 01-10 0zM10 14v4",
         Icon::Import => "M10 2v10M6 8.5l4 4 4-4M3 14v3h14v-3",
         Icon::Pulse => "M2 10h4l2-6 4 12 2-6h4",
+        Icon::Bell => "M10 2v1.5M5 14V9a5 5 0 0110 0v5l1.5 1.5h-13zM8.5 18h3",
         Icon::Search => "M9 3a6 6 0 100 12A6 6 0 009 3zM13.5 13.5L18 18",
         Icon::Log => "M5 2h10v16H5zM8 6h4M8 10h4M8 14h2",
         Icon::Sun => {

@@ -30,6 +30,8 @@ pub(super) struct Facts {
     pub(super) failures: Vec<service::FailureGroup>,
     /// The safety limits of the syncs.
     pub(super) limits: Vec<(SyncName, MaxDeletes)>,
+    /// Freshness beyond this is told to people.
+    pub(super) bound: Option<Duration>,
     /// Calls a day that Landbridge may make to Salesforce.
     pub(super) allocation: Option<u64>,
 }
@@ -60,7 +62,7 @@ pub(super) fn health(facts: &Facts, now: Timestamp) -> Health {
             .collect(),
         behind: behind.map(length),
         p99: status.latency.p99_ms.map(length),
-        bound: None,
+        bound: facts.bound,
         backlog: backlog(status),
         parked: facts.parked.iter().map(|group| parked(group, now)).collect(),
         budgets: Budgets {
