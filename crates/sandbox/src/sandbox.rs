@@ -202,6 +202,7 @@ fn announce(org: &OrgHandle, portal: &Portal, salesforce: &Listener, hubspot: &L
             client_id: user.client_id.clone(),
             client_secret: user.client_secret.clone(),
             refresh_token: user.refresh_token.clone(),
+            jwt_private_key: user.jwt_private_key.clone(),
             pubsub: None,
         },
         hubspot: HubSpotAccess {

@@ -16,6 +16,8 @@ mod ingest;
 mod queries;
 #[path = "salesforce/records.rs"]
 mod records;
+#[path = "salesforce/signin.rs"]
+mod signin;
 #[path = "salesforce/soap.rs"]
 mod soap;
 #[path = "salesforce/support.rs"]

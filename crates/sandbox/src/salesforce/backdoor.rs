@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `GET journal` | every change since the start: id, change, stamp |
 //! | `POST expire-sessions` | ends all sessions, as an admin can |
-//! | `POST settings` | sets `commit_delay_ms`, `bulk_queue_ms`, `bulk_page_rows`, `daily_requests`, `clock_skew_ms` |
+//! | `POST revoke-grants` | takes all refresh tokens and authorization codes back |
+//! | `POST app` `{"jwt_public_key": "…"}` | the PEM that assertions are checked with from now on |
+//! | `POST settings` | sets `commit_delay_ms`, `bulk_queue_ms`, `bulk_page_rows`, `daily_requests`, `clock_skew_ms`, `session_ms`, `rotate_refresh_tokens` |
 //! | `POST purge` `{"ids": []}` | empties the recycle bin of these records |
 //! | `POST undelete` `{"ids": []}` | brings records back, as `/services/data/vNN.0/__sandbox/undelete` does |
 //! | `POST schema` | changes an object: see [`schema_edit`](super::schema_edit) |
@@ -12,6 +14,7 @@
 
 use crate::salesforce::{
     call::nothing,
+    credentials,
     errors::{ApiError, json_ok},
     handle::OrgHandle,
     ids::RecordId,
@@ -31,12 +34,20 @@ struct NewSettings {
     bulk_page_rows: Option<usize>,
     daily_requests: Option<u64>,
     clock_skew_ms: Option<i64>,
+    session_ms: Option<i64>,
+    rotate_refresh_tokens: Option<bool>,
 }
 
 #[derive(Deserialize)]
 struct Failures {
     times: usize,
     message: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct App {
+    jwt_public_key: String,
 }
 
 #[derive(Deserialize)]
@@ -54,6 +65,17 @@ pub(super) async fn serve(
         ("GET", ["journal"]) => Ok(json_ok(&json!(handle.journal()))),
         ("POST", ["expire-sessions"]) => {
             handle.sessions.lock().expire_all();
+            Ok(nothing())
+        }
+        ("POST", ["revoke-grants"]) => {
+            handle.grants.lock().revoke_all();
+            Ok(nothing())
+        }
+        ("POST", ["app"]) => {
+            let given: App = parse(body)?;
+            let key = credentials::public_key_of_pem(&given.jwt_public_key);
+            let key = key.ok_or_else(|| ApiError::body("jwt_public_key is no RSA public key in PEM"))?;
+            *handle.jwt_key.write() = key;
             Ok(nothing())
         }
         ("POST", ["settings"]) => {
@@ -106,5 +128,11 @@ fn apply(handle: &OrgHandle, given: &NewSettings) {
     }
     if let Some(ms) = given.clock_skew_ms {
         handle.clock.set_skew_ms(ms);
+    }
+    if let Some(ms) = given.session_ms {
+        settings.session_ms.store(ms, Ordering::Relaxed);
+    }
+    if let Some(rotates) = given.rotate_refresh_tokens {
+        settings.rotate_refresh_tokens.store(rotates, Ordering::Relaxed);
     }
 }

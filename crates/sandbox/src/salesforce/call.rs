@@ -4,7 +4,7 @@ use crate::salesforce::{
     backdoor, bulk, bulk_v1, clock, composite, describe,
     errors::{ApiError, json_ok},
     handle::OrgHandle,
-    ingest, limits, query, replication, rows, session, soap,
+    ingest, limits, oauth, query, replication, rows, session, soap,
 };
 use axum::{
     body::{Body, Bytes},
@@ -116,7 +116,11 @@ async fn serve(handle: &Arc<OrgHandle>, request: Request) -> Result<Response, Ap
         .map_err(|_| ApiError::bad("INVALID_REQUEST", "the body is too large or broke off"))?;
     let names: Vec<&str> = segments.iter().map(String::as_str).collect();
     match names.as_slice() {
-        ["services", "oauth2", rest @ ..] => oauth(handle, &method, rest, &parts.headers, parameters, &body),
+        ["services", "oauth2", rest @ ..] => {
+            let mut fields = parameters;
+            fields.extend(form(&body));
+            oauth::serve(handle, &method, rest, &parts.headers, &fields)
+        }
         ["services", "Soap", "u", version, ..] => {
             Ok(soap::serve(handle, version, &String::from_utf8_lossy(&body)).await)
         }
@@ -128,10 +132,7 @@ async fn serve(handle: &Arc<OrgHandle>, request: Request) -> Result<Response, Ap
             &parts.headers,
             body,
         )),
-        ["id", ..] => {
-            session::authenticate(handle, &parts.headers)?;
-            Ok(session::userinfo(handle))
-        }
+        ["id", ..] => Ok(oauth::identity(handle, &parts.headers)),
         ["services", "data"] => Ok(versions()),
         ["services", "data", version, rest @ ..] => {
             check_version(version)?;
@@ -162,30 +163,6 @@ fn meant(method: &Method, parameters: &HashMap<String, String>) -> Method {
             .and_then(|said| Method::from_bytes(said.to_ascii_uppercase().as_bytes()).ok())
             .unwrap_or(Method::POST),
         _ => method.clone(),
-    }
-}
-
-fn oauth(
-    handle: &Arc<OrgHandle>,
-    method: &Method,
-    rest: &[&str],
-    headers: &HeaderMap,
-    parameters: HashMap<String, String>,
-    body: &[u8],
-) -> Result<Response, ApiError> {
-    let mut fields = parameters;
-    fields.extend(form(body));
-    match rest {
-        ["token"] if method == Method::POST => {
-            handle.stats.call("login");
-            Ok(session::token(handle, headers, &fields))
-        }
-        ["revoke"] => Ok(session::revoke(handle, &fields)),
-        ["userinfo"] => {
-            session::authenticate(handle, headers)?;
-            Ok(session::userinfo(handle))
-        }
-        _ => Err(ApiError::not_found()),
     }
 }
 

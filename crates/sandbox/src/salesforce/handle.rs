@@ -7,26 +7,32 @@ use crate::{
         bulk::Jobs,
         bulk_v1::BatchJobs,
         clock::OrgClock,
+        credentials::{self, OrgCredentials},
         dml::Change,
         ids::RecordId,
         ingest::IngestJobs,
+        oauth::Grants,
         org_folder::{self, FolderError},
         query::Cursors,
         reader::Reader,
-        session::{OrgCredentials, Sessions},
+        session::Sessions,
         store::{JournalEntry, Org},
     },
     stats::Stats,
 };
 use parking_lot::{Mutex, RwLock};
+use rsa::RsaPublicKey;
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
+
+/// A session ends after so long without a call, in milliseconds.
+const SESSION_MS: i64 = 2 * 3_600_000;
 
 /// Why an org could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +97,10 @@ pub struct Settings {
     pub bulk_page_rows: AtomicUsize,
     /// Daily API calls.
     pub daily_requests: AtomicU64,
+    /// How long a session lasts without a call, milliseconds.
+    pub session_ms: AtomicI64,
+    /// A refresh token is good once and gives its successor.
+    pub rotate_refresh_tokens: AtomicBool,
 }
 
 /// The org and all that is shared between calls.
@@ -105,6 +115,9 @@ pub struct OrgHandle {
     /// What may be turned while it runs.
     pub settings: Settings,
     pub(super) credentials: OrgCredentials,
+    /// Checks the assertions of the JWT bearer flow.
+    pub(super) jwt_key: RwLock<RsaPublicKey>,
+    pub(super) grants: Mutex<Grants>,
     pub(super) sessions: Mutex<Sessions>,
     pub(super) cursors: Mutex<Cursors>,
     pub(super) jobs: Jobs,
@@ -176,8 +189,11 @@ impl OrgHandle {
                 });
             }
         }
+        let credentials = OrgCredentials::of_seed(config.seed);
         let handle = OrgHandle {
-            credentials: OrgCredentials::of_seed(config.seed),
+            jwt_key: RwLock::new(credentials::keypair_of_seed(config.seed).public.clone()),
+            grants: Mutex::new(Grants::new(config.seed, &credentials.refresh_token)),
+            credentials,
             sessions: Mutex::new(Sessions::new(config.seed)),
             cursors: Mutex::default(),
             jobs: Jobs::default(),
@@ -191,6 +207,8 @@ impl OrgHandle {
                 bulk_queue_ms: AtomicU64::new(config.bulk_queue_delay.as_millis() as u64),
                 bulk_page_rows: AtomicUsize::new(config.bulk_page_rows.max(1)),
                 daily_requests: AtomicU64::new(config.daily_api_requests),
+                session_ms: AtomicI64::new(SESSION_MS),
+                rotate_refresh_tokens: AtomicBool::new(false),
             },
             org: RwLock::new(org),
             clock,
