@@ -13,8 +13,9 @@
 //! * What lies below `/__sandbox/` (see the source of `backdoor`) needs no token and exists nowhere else.
 //! * Formulas of kinds that [`formula`] does not understand are null; [`OrgReport`] lists them.
 //! * One user, who may do everything; one time zone, UTC; one currency.
+//! * The tooling API answers and knows no metadata.
 //!
-//! Not served yet: the Pub/Sub API, `composite` and `composite/graph`.
+//! Not served yet: the Pub/Sub API.
 
 pub mod builtin_org;
 pub mod bulk;
@@ -45,13 +46,16 @@ mod call;
 mod companions;
 mod composite;
 mod describe;
+mod extras;
 mod limits;
 mod multiply;
 mod people;
 mod replication;
 mod rows;
 mod schema_edit;
+mod search;
 mod soap;
+mod subrequests;
 
 pub use credentials::OrgCredentials;
 pub use errors::fault_body;

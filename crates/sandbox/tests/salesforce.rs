@@ -16,9 +16,13 @@ mod ingest;
 mod queries;
 #[path = "salesforce/records.rs"]
 mod records;
+#[path = "salesforce/searches.rs"]
+mod searches;
 #[path = "salesforce/signin.rs"]
 mod signin;
 #[path = "salesforce/soap.rs"]
 mod soap;
 #[path = "salesforce/support.rs"]
 mod support;
+#[path = "salesforce/together.rs"]
+mod together;
