@@ -56,3 +56,8 @@ screenshots part='':
 browser:
     cargo build -p landbridge
     cd tests/browser && npm ci --silent && node wizard.mjs ../../target/debug/landbridge ../../target/screenshots/wizard
+
+# The sandbox, driven by unmodified public clients: simple-salesforce, jsforce and both official HubSpot clients, installed
+# by name from PyPI and npm.
+clients *scripts:
+    ./tests/clients/check {{scripts}}
