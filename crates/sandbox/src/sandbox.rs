@@ -91,7 +91,7 @@ impl Sandbox {
             hubspot_stats.clone(),
         ));
         let stop = CancellationToken::new();
-        let mut tasks = Vec::new();
+        let mut tasks = vec![tokio::spawn(org.clone().sweep(stop.clone()))];
         if config.companies.enabled {
             let mut native = NativeSync::new(org.clone(), portal.clone(), config.companies.clone());
             native.first_copy();

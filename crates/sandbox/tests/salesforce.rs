@@ -16,6 +16,8 @@ mod ingest;
 mod queries;
 #[path = "salesforce/records.rs"]
 mod records;
+#[path = "salesforce/retention.rs"]
+mod retention;
 #[path = "salesforce/searches.rs"]
 mod searches;
 #[path = "salesforce/signin.rs"]

@@ -6,7 +6,7 @@ use crate::{
         builtin_org,
         bulk::Jobs,
         bulk_v1::BatchJobs,
-        clock::OrgClock,
+        clock::{DAY_MS, OrgClock},
         credentials::{self, OrgCredentials},
         dml::Change,
         ids::RecordId,
@@ -30,9 +30,14 @@ use std::{
     },
     time::Duration,
 };
+use tokio_util::sync::CancellationToken;
 
 /// A session ends after so long without a call, in milliseconds.
 const SESSION_MS: i64 = 2 * 3_600_000;
+/// The recycle bin keeps records for fifteen days.
+const RECYCLE_BIN_MS: i64 = 15 * DAY_MS;
+/// How often what is due in the recycle bin is looked for.
+const SWEEP_EVERY: Duration = Duration::from_millis(200);
 
 /// Why an org could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +104,8 @@ pub struct Settings {
     pub daily_requests: AtomicU64,
     /// How long a session lasts without a call, milliseconds.
     pub session_ms: AtomicI64,
+    /// How long a record stays in the recycle bin, milliseconds of the org.
+    pub recycle_bin_ms: AtomicI64,
     /// A refresh token is good once and gives its successor.
     pub rotate_refresh_tokens: AtomicBool,
 }
@@ -208,6 +215,7 @@ impl OrgHandle {
                 bulk_page_rows: AtomicUsize::new(config.bulk_page_rows.max(1)),
                 daily_requests: AtomicU64::new(config.daily_api_requests),
                 session_ms: AtomicI64::new(SESSION_MS),
+                recycle_bin_ms: AtomicI64::new(RECYCLE_BIN_MS),
                 rotate_refresh_tokens: AtomicBool::new(false),
             },
             org: RwLock::new(org),
@@ -260,6 +268,22 @@ impl OrgHandle {
             tokio::time::sleep(Duration::from_millis(commit_share(ticket, longest))).await;
         }
         change(&mut self.org.write(), Change { stamp })
+    }
+
+    /// Empties the recycle bin of what is too old, until `stop`.
+    pub(crate) async fn sweep(self: Arc<Self>, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(SWEEP_EVERY);
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            self.empty_bin();
+        }
+    }
+
+    /// Empties the recycle bin of what is too old by the org's clock.
+    pub(super) fn empty_bin(&self) {
+        let until = self.clock.now_ms() - self.settings.recycle_bin_ms.load(Ordering::Relaxed);
+        if self.org.read().bin_is_due(until) {
+            self.org.write().empty_bin(until);
+        }
     }
 
     /// The org's id and its one user's.
