@@ -55,3 +55,8 @@ screenshots part='':
 # chromium and node where they are missing.
 browser *arguments:
     ./tests/browser/walk {{arguments}}
+
+# The sandbox, driven by unmodified public clients: simple-salesforce, jsforce and both official HubSpot clients, installed
+# by name from PyPI and npm.
+clients *scripts:
+    ./tests/clients/check {{scripts}}

@@ -31,6 +31,8 @@ pub struct SalesforceAccess {
     pub client_secret: String,
     /// A refresh token that is already granted.
     pub refresh_token: String,
+    /// The key that signs the app's assertions for the JWT bearer flow, PKCS#8 in PEM.
+    pub jwt_private_key: String,
     /// The Pub/Sub API's endpoint; `None` while this side has none.
     pub pubsub: Option<String>,
 }

@@ -13,19 +13,22 @@
 //! * What lies below `/__sandbox/` (see the source of `backdoor`) needs no token and exists nowhere else.
 //! * Formulas of kinds that [`formula`] does not understand are null; [`OrgReport`] lists them.
 //! * One user, who may do everything; one time zone, UTC; one currency.
+//! * The tooling API answers and knows no metadata.
 //!
-//! Not served yet: JWT and web-server logins, the Pub/Sub API, `composite` and `composite/graph`.
+//! Not served yet: the Pub/Sub API.
 
 pub mod builtin_org;
 pub mod bulk;
 pub mod bulk_v1;
 pub mod clock;
+pub mod credentials;
 pub mod dml;
 pub mod errors;
 pub mod formula;
 pub mod handle;
 pub mod ids;
 pub mod ingest;
+pub mod oauth;
 pub mod org_folder;
 pub mod path;
 pub mod query;
@@ -43,17 +46,20 @@ mod call;
 mod companions;
 mod composite;
 mod describe;
+mod extras;
 mod limits;
 mod multiply;
 mod people;
 mod replication;
 mod rows;
 mod schema_edit;
+mod search;
 mod soap;
+mod subrequests;
 
+pub use credentials::OrgCredentials;
 pub use errors::fault_body;
 pub use handle::{AccountRow, ObjectReport, OrgError, OrgHandle, OrgReport, UnsupportedFormula};
-pub use session::OrgCredentials;
 
 use axum::Router;
 use std::sync::Arc;

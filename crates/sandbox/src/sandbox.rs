@@ -91,7 +91,7 @@ impl Sandbox {
             hubspot_stats.clone(),
         ));
         let stop = CancellationToken::new();
-        let mut tasks = Vec::new();
+        let mut tasks = vec![tokio::spawn(org.clone().sweep(stop.clone()))];
         if config.companies.enabled {
             let mut native = NativeSync::new(org.clone(), portal.clone(), config.companies.clone());
             native.first_copy();
@@ -202,6 +202,7 @@ fn announce(org: &OrgHandle, portal: &Portal, salesforce: &Listener, hubspot: &L
             client_id: user.client_id.clone(),
             client_secret: user.client_secret.clone(),
             refresh_token: user.refresh_token.clone(),
+            jwt_private_key: user.jwt_private_key.clone(),
             pubsub: None,
         },
         hubspot: HubSpotAccess {

@@ -16,7 +16,15 @@ mod ingest;
 mod queries;
 #[path = "salesforce/records.rs"]
 mod records;
+#[path = "salesforce/retention.rs"]
+mod retention;
+#[path = "salesforce/searches.rs"]
+mod searches;
+#[path = "salesforce/signin.rs"]
+mod signin;
 #[path = "salesforce/soap.rs"]
 mod soap;
 #[path = "salesforce/support.rs"]
 mod support;
+#[path = "salesforce/together.rs"]
+mod together;

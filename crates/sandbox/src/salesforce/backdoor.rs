@@ -4,7 +4,11 @@
 //! |---|---|
 //! | `GET journal` | every change since the start: id, change, stamp |
 //! | `POST expire-sessions` | ends all sessions, as an admin can |
-//! | `POST settings` | sets `commit_delay_ms`, `bulk_queue_ms`, `bulk_page_rows`, `daily_requests`, `clock_skew_ms` |
+//! | `POST revoke-grants` | takes all refresh tokens and authorization codes back |
+//! | `POST app` `{"jwt_public_key": "…"}` | the PEM that assertions are checked with from now on |
+//! | `POST settings` | sets `commit_delay_ms`, `bulk_queue_ms`, `bulk_page_rows`, `daily_requests`, `clock_skew_ms`, `clock_rate`, `session_ms`, `recycle_bin_ms`, `rotate_refresh_tokens` |
+//! | `POST advance` `{"ms": 1}` | lets time pass in the org |
+//! | `POST purge-delete-log` | forgets the delete log: `/deleted` refuses windows that begin before now |
 //! | `POST purge` `{"ids": []}` | empties the recycle bin of these records |
 //! | `POST undelete` `{"ids": []}` | brings records back, as `/services/data/vNN.0/__sandbox/undelete` does |
 //! | `POST schema` | changes an object: see [`schema_edit`](super::schema_edit) |
@@ -12,6 +16,7 @@
 
 use crate::salesforce::{
     call::nothing,
+    credentials,
     errors::{ApiError, json_ok},
     handle::OrgHandle,
     ids::RecordId,
@@ -31,12 +36,28 @@ struct NewSettings {
     bulk_page_rows: Option<usize>,
     daily_requests: Option<u64>,
     clock_skew_ms: Option<i64>,
+    clock_rate: Option<f64>,
+    session_ms: Option<i64>,
+    recycle_bin_ms: Option<i64>,
+    rotate_refresh_tokens: Option<bool>,
 }
 
 #[derive(Deserialize)]
 struct Failures {
     times: usize,
     message: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    ms: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct App {
+    jwt_public_key: String,
 }
 
 #[derive(Deserialize)]
@@ -54,6 +75,28 @@ pub(super) async fn serve(
         ("GET", ["journal"]) => Ok(json_ok(&json!(handle.journal()))),
         ("POST", ["expire-sessions"]) => {
             handle.sessions.lock().expire_all();
+            Ok(nothing())
+        }
+        ("POST", ["revoke-grants"]) => {
+            handle.grants.lock().revoke_all();
+            Ok(nothing())
+        }
+        ("POST", ["app"]) => {
+            let given: App = parse(body)?;
+            let key = credentials::public_key_of_pem(&given.jwt_public_key);
+            let key = key.ok_or_else(|| ApiError::body("jwt_public_key is no RSA public key in PEM"))?;
+            *handle.jwt_key.write() = key;
+            Ok(nothing())
+        }
+        ("POST", ["advance"]) => {
+            let given: Advance = parse(body)?;
+            handle.clock.advance_ms(given.ms);
+            handle.empty_bin();
+            Ok(nothing())
+        }
+        ("POST", ["purge-delete-log"]) => {
+            let now = handle.clock.now_ms();
+            handle.org.write().purge_delete_log(now);
             Ok(nothing())
         }
         ("POST", ["settings"]) => {
@@ -106,5 +149,17 @@ fn apply(handle: &OrgHandle, given: &NewSettings) {
     }
     if let Some(ms) = given.clock_skew_ms {
         handle.clock.set_skew_ms(ms);
+    }
+    if let Some(rate) = given.clock_rate.filter(|rate| rate.is_finite() && *rate >= 0.0) {
+        handle.clock.set_rate(rate);
+    }
+    if let Some(ms) = given.recycle_bin_ms {
+        settings.recycle_bin_ms.store(ms, Ordering::Relaxed);
+    }
+    if let Some(ms) = given.session_ms {
+        settings.session_ms.store(ms, Ordering::Relaxed);
+    }
+    if let Some(rotates) = given.rotate_refresh_tokens {
+        settings.rotate_refresh_tokens.store(rotates, Ordering::Relaxed);
     }
 }

@@ -3,8 +3,9 @@
 use crate::salesforce::{
     backdoor, bulk, bulk_v1, clock, composite, describe,
     errors::{ApiError, json_ok},
+    extras,
     handle::OrgHandle,
-    ingest, limits, query, replication, rows, session, soap,
+    ingest, limits, oauth, query, replication, rows, search, session, soap,
 };
 use axum::{
     body::{Body, Bytes},
@@ -116,7 +117,11 @@ async fn serve(handle: &Arc<OrgHandle>, request: Request) -> Result<Response, Ap
         .map_err(|_| ApiError::bad("INVALID_REQUEST", "the body is too large or broke off"))?;
     let names: Vec<&str> = segments.iter().map(String::as_str).collect();
     match names.as_slice() {
-        ["services", "oauth2", rest @ ..] => oauth(handle, &method, rest, &parts.headers, parameters, &body),
+        ["services", "oauth2", rest @ ..] => {
+            let mut fields = parameters;
+            fields.extend(form(&body));
+            oauth::serve(handle, &method, rest, &parts.headers, &fields)
+        }
         ["services", "Soap", "u", version, ..] => {
             Ok(soap::serve(handle, version, &String::from_utf8_lossy(&body)).await)
         }
@@ -128,10 +133,7 @@ async fn serve(handle: &Arc<OrgHandle>, request: Request) -> Result<Response, Ap
             &parts.headers,
             body,
         )),
-        ["id", ..] => {
-            session::authenticate(handle, &parts.headers)?;
-            Ok(session::userinfo(handle))
-        }
+        ["id", ..] => Ok(oauth::identity(handle, &parts.headers)),
         ["services", "data"] => Ok(versions()),
         ["services", "data", version, rest @ ..] => {
             check_version(version)?;
@@ -148,6 +150,11 @@ async fn serve(handle: &Arc<OrgHandle>, request: Request) -> Result<Response, Ap
             };
             counted(call).await
         }
+        ["services", "apexrest", ..] => {
+            session::authenticate(handle, &parts.headers)?;
+            let message = "Could not find a match for URL";
+            Err(ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", message))
+        }
         ["__sandbox", rest @ ..] => backdoor::serve(handle, &method, rest, &body).await,
         _ => Err(ApiError::not_found()),
     }
@@ -162,30 +169,6 @@ fn meant(method: &Method, parameters: &HashMap<String, String>) -> Method {
             .and_then(|said| Method::from_bytes(said.to_ascii_uppercase().as_bytes()).ok())
             .unwrap_or(Method::POST),
         _ => method.clone(),
-    }
-}
-
-fn oauth(
-    handle: &Arc<OrgHandle>,
-    method: &Method,
-    rest: &[&str],
-    headers: &HeaderMap,
-    parameters: HashMap<String, String>,
-    body: &[u8],
-) -> Result<Response, ApiError> {
-    let mut fields = parameters;
-    fields.extend(form(body));
-    match rest {
-        ["token"] if method == Method::POST => {
-            handle.stats.call("login");
-            Ok(session::token(handle, headers, &fields))
-        }
-        ["revoke"] => Ok(session::revoke(handle, &fields)),
-        ["userinfo"] => {
-            session::authenticate(handle, headers)?;
-            Ok(session::userinfo(handle))
-        }
-        _ => Err(ApiError::not_found()),
     }
 }
 
@@ -257,7 +240,7 @@ async fn counted(call: Call) -> Result<Response, ApiError> {
     Ok(response)
 }
 
-async fn route(call: Call) -> Result<Response, ApiError> {
+pub(super) async fn route(call: Call) -> Result<Response, ApiError> {
     let path: Vec<String> = call.path.clone();
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     let stats = call.handle.stats.clone();
@@ -275,6 +258,26 @@ async fn route(call: Call) -> Result<Response, ApiError> {
             family("record_count");
             limits::record_count(&call)
         }
+        ["query"] if call.parameter("explain").is_some() => {
+            family("explain");
+            extras::explain(&call, call.parameter("explain").unwrap_or_default())
+        }
+        ["search"] => {
+            family("search");
+            search::search(&call)
+        }
+        ["parameterizedSearch"] => {
+            family("search");
+            search::parameterized(&call)
+        }
+        ["tooling", rest @ ..] => {
+            family("tooling");
+            extras::tooling(&call, rest)
+        }
+        [name @ ("tabs" | "theme" | "recent" | "quickActions")] => {
+            family("extras");
+            Ok(extras::nothing_there(name))
+        }
         ["query" | "queryAll"] | ["query" | "queryAll", _] => {
             family("query");
             query::serve(&call, path[0] == "queryAll", path.get(1).copied())
@@ -286,6 +289,10 @@ async fn route(call: Call) -> Result<Response, ApiError> {
         ["sobjects", object, "describe"] => {
             family("describe");
             describe::object(&call, object)
+        }
+        ["sobjects", object, "describe", rest @ ..] => {
+            family("layouts");
+            extras::layouts(&call, object, rest)
         }
         ["sobjects", object, "updated"] => {
             family("updated");
@@ -323,8 +330,15 @@ fn resources(call: &Call) -> Response {
         "jobs": url("jobs"),
         "limits": url("limits"),
         "query": url("query"),
+        "parameterizedSearch": url("parameterizedSearch"),
         "queryAll": url("queryAll"),
+        "quickActions": url("quickActions"),
+        "recent": url("recent"),
+        "search": url("search"),
         "sobjects": url("sobjects"),
+        "tabs": url("tabs"),
+        "theme": url("theme"),
+        "tooling": url("tooling"),
         "identity": format!("{}/id/", call.handle.instance_url),
     }))
 }

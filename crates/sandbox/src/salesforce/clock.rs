@@ -1,27 +1,51 @@
 //! The org's clock and the forms that times take on the wire.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use parking_lot::Mutex;
 
 /// Milliseconds in a day.
 pub const DAY_MS: i64 = 86_400_000;
 
-/// This machine's clock, ahead or behind by a settable amount. All stamps of the org come from here.
-#[derive(Debug, Default)]
+/// This machine's clock, ahead or behind by a settable amount, and faster if so wished: days pass in seconds. All
+/// stamps of the org come from here.
+#[derive(Debug)]
 pub struct OrgClock {
-    skew_ms: AtomicI64,
+    anchor: Mutex<Anchor>,
+}
+
+/// A moment on both clocks, and how many of the org's milliseconds pass in one of this machine's.
+#[derive(Debug, Clone, Copy)]
+struct Anchor {
+    machine: i64,
+    org: i64,
+    rate: f64,
+}
+
+impl Anchor {
+    fn at(self, machine: i64) -> i64 {
+        self.org + ((machine - self.machine) as f64 * self.rate) as i64
+    }
+}
+
+fn machine_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
 }
 
 impl OrgClock {
-    /// A clock that is `skew_ms` ahead of this machine's.
+    /// A clock that is `skew_ms` ahead of this machine's and as fast.
     pub fn new(skew_ms: i64) -> OrgClock {
+        let machine = machine_ms();
         OrgClock {
-            skew_ms: AtomicI64::new(skew_ms),
+            anchor: Mutex::new(Anchor {
+                machine,
+                org: machine + skew_ms,
+                rate: 1.0,
+            }),
         }
     }
 
     /// Milliseconds since 1970 in the org.
     pub fn now_ms(&self) -> i64 {
-        jiff::Timestamp::now().as_millisecond() + self.skew_ms.load(Ordering::Relaxed)
+        self.anchor.lock().at(machine_ms())
     }
 
     /// The same, cut to the second: the grain of every audit stamp.
@@ -29,14 +53,27 @@ impl OrgClock {
         whole_second(self.now_ms())
     }
 
-    /// Moves the clock.
+    /// Moves the clock to `skew_ms` ahead of this machine's.
     pub fn set_skew_ms(&self, skew_ms: i64) {
-        self.skew_ms.store(skew_ms, Ordering::Relaxed);
+        let mut anchor = self.anchor.lock();
+        anchor.machine = machine_ms();
+        anchor.org = anchor.machine + skew_ms;
     }
 
-    /// How far it is ahead.
-    pub fn skew_ms(&self) -> i64 {
-        self.skew_ms.load(Ordering::Relaxed)
+    /// Lets time pass.
+    pub fn advance_ms(&self, ms: i64) {
+        self.anchor.lock().org += ms;
+    }
+
+    /// From now on the org's time passes `rate` times as fast as this machine's.
+    pub fn set_rate(&self, rate: f64) {
+        let mut anchor = self.anchor.lock();
+        let machine = machine_ms();
+        *anchor = Anchor {
+            machine,
+            org: anchor.at(machine),
+            rate,
+        };
     }
 }
 
@@ -235,6 +272,22 @@ mod tests {
         assert_eq!(json_datetime(noon), "2026-01-31T10:20:30.000+0000");
         assert_eq!(http_date(noon), "Sat, 31 Jan 2026 10:20:30 GMT");
         assert_eq!(parse_http_date("Sat, 31 Jan 2026 10:20:30 GMT"), Some(noon));
+    }
+
+    #[test]
+    fn time_passes_as_fast_as_is_wished() {
+        let anchor = Anchor {
+            machine: 1_000,
+            org: 50_000,
+            rate: 3_600.0,
+        };
+        assert_eq!((anchor.at(1_000), anchor.at(2_000)), (50_000, 3_650_000));
+        let clock = OrgClock::new(0);
+        let before = clock.now_ms();
+        clock.advance_ms(DAY_MS);
+        assert!(clock.now_ms() >= before + DAY_MS);
+        clock.set_rate(0.0);
+        assert_eq!(clock.now_ms(), clock.now_ms(), "a stopped clock stands");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::salesforce::{
     rows::{Upserted, outcome_json, shape_of, upsert},
     soql::write_record,
     store::Org,
+    subrequests,
 };
 use axum::response::Response;
 use http::{Method, StatusCode};
@@ -26,6 +27,16 @@ pub(super) async fn serve(call: &Call, rest: &[&str]) -> Result<Response, ApiErr
         (Method::GET | Method::POST, ["sobjects", object]) => retrieve(call, object),
         (Method::PATCH, ["sobjects", object, key]) => upsert_all(call, object, key).await,
         (Method::POST, ["tree", object]) => tree(call, object).await,
+        (Method::POST, []) => subrequests::composite(call).await,
+        (Method::POST, ["batch"]) => subrequests::batch(call).await,
+        (Method::POST, ["graph"]) => subrequests::graphs(call).await,
+        (Method::GET, []) => {
+            let url = |rest: &str| call.url(&format!("composite/{rest}"));
+            Ok(json_ok(&json!({
+                "tree": url("tree"), "batch": url("batch"), "sobjects": url("sobjects"), "graph": url("graph"),
+            })))
+        }
+        (method, [] | ["batch" | "graph"]) => Err(ApiError::method(&method, "POST")),
         (method, ["sobjects"]) => Err(ApiError::method(&method, "POST,PATCH,DELETE")),
         _ => Err(ApiError::not_found()),
     }

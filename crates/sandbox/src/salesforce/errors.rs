@@ -96,13 +96,20 @@ impl From<DmlError> for ApiError {
     }
 }
 
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
+impl ApiError {
+    /// The array that clients get.
+    pub fn into_json(self) -> Json {
         let mut item = json!({ "message": self.message, "errorCode": self.code });
         if let Some(fields) = self.fields {
             item["fields"] = json!(fields);
         }
-        json_response(self.status, json!([item]).to_string())
+        json!([item])
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        json_response(self.status, self.into_json().to_string())
     }
 }
 

@@ -6,27 +6,38 @@ use crate::{
         builtin_org,
         bulk::Jobs,
         bulk_v1::BatchJobs,
-        clock::OrgClock,
+        clock::{DAY_MS, OrgClock},
+        credentials::{self, OrgCredentials},
         dml::Change,
         ids::RecordId,
         ingest::IngestJobs,
+        oauth::Grants,
         org_folder::{self, FolderError},
         query::Cursors,
         reader::Reader,
-        session::{OrgCredentials, Sessions},
+        session::Sessions,
         store::{JournalEntry, Org},
     },
     stats::Stats,
 };
 use parking_lot::{Mutex, RwLock};
+use rsa::RsaPublicKey;
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
+use tokio_util::sync::CancellationToken;
+
+/// A session ends after so long without a call, in milliseconds.
+const SESSION_MS: i64 = 2 * 3_600_000;
+/// The recycle bin keeps records for fifteen days.
+const RECYCLE_BIN_MS: i64 = 15 * DAY_MS;
+/// How often what is due in the recycle bin is looked for.
+const SWEEP_EVERY: Duration = Duration::from_millis(200);
 
 /// Why an org could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +102,12 @@ pub struct Settings {
     pub bulk_page_rows: AtomicUsize,
     /// Daily API calls.
     pub daily_requests: AtomicU64,
+    /// How long a session lasts without a call, milliseconds.
+    pub session_ms: AtomicI64,
+    /// How long a record stays in the recycle bin, milliseconds of the org.
+    pub recycle_bin_ms: AtomicI64,
+    /// A refresh token is good once and gives its successor.
+    pub rotate_refresh_tokens: AtomicBool,
 }
 
 /// The org and all that is shared between calls.
@@ -105,6 +122,9 @@ pub struct OrgHandle {
     /// What may be turned while it runs.
     pub settings: Settings,
     pub(super) credentials: OrgCredentials,
+    /// Checks the assertions of the JWT bearer flow.
+    pub(super) jwt_key: RwLock<RsaPublicKey>,
+    pub(super) grants: Mutex<Grants>,
     pub(super) sessions: Mutex<Sessions>,
     pub(super) cursors: Mutex<Cursors>,
     pub(super) jobs: Jobs,
@@ -176,8 +196,11 @@ impl OrgHandle {
                 });
             }
         }
+        let credentials = OrgCredentials::of_seed(config.seed);
         let handle = OrgHandle {
-            credentials: OrgCredentials::of_seed(config.seed),
+            jwt_key: RwLock::new(credentials::keypair_of_seed(config.seed).public.clone()),
+            grants: Mutex::new(Grants::new(config.seed, &credentials.refresh_token)),
+            credentials,
             sessions: Mutex::new(Sessions::new(config.seed)),
             cursors: Mutex::default(),
             jobs: Jobs::default(),
@@ -191,6 +214,9 @@ impl OrgHandle {
                 bulk_queue_ms: AtomicU64::new(config.bulk_queue_delay.as_millis() as u64),
                 bulk_page_rows: AtomicUsize::new(config.bulk_page_rows.max(1)),
                 daily_requests: AtomicU64::new(config.daily_api_requests),
+                session_ms: AtomicI64::new(SESSION_MS),
+                recycle_bin_ms: AtomicI64::new(RECYCLE_BIN_MS),
+                rotate_refresh_tokens: AtomicBool::new(false),
             },
             org: RwLock::new(org),
             clock,
@@ -242,6 +268,22 @@ impl OrgHandle {
             tokio::time::sleep(Duration::from_millis(commit_share(ticket, longest))).await;
         }
         change(&mut self.org.write(), Change { stamp })
+    }
+
+    /// Empties the recycle bin of what is too old, until `stop`.
+    pub(crate) async fn sweep(self: Arc<Self>, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(SWEEP_EVERY);
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            self.empty_bin();
+        }
+    }
+
+    /// Empties the recycle bin of what is too old by the org's clock.
+    pub(super) fn empty_bin(&self) {
+        let until = self.clock.now_ms() - self.settings.recycle_bin_ms.load(Ordering::Relaxed);
+        if self.org.read().bin_is_due(until) {
+            self.org.write().empty_bin(until);
+        }
     }
 
     /// The org's id and its one user's.

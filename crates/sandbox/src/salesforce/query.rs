@@ -6,6 +6,7 @@ use crate::salesforce::{
     ids::RecordId,
     reader::Reader,
     soql::{self, Bound},
+    store::Org,
 };
 use axum::response::Response;
 use http::StatusCode;
@@ -97,6 +98,28 @@ fn first_page(call: &Call, text: &str, with_deleted: bool) -> Result<Response, A
         next,
         with_deleted,
     ))
+}
+
+/// A query's answer within a transaction: all rows at once, which must fit a page.
+pub(super) fn whole(org: &Org, text: &str, version: &str, now_ms: i64) -> Result<String, ApiError> {
+    let query = soql::bind(org.schema(), &soql::parse(text)?, now_ms)?;
+    let reader = Reader::new(org, now_ms);
+    let rows = soql::matching(&reader, &query, false);
+    if query.is_count || query.traits.aggregate || rows.len() > PAGE {
+        let message = "Only queries of up to 2000 records can be subrequests of a transaction";
+        return Err(ApiError::bad("INVALID_INPUT", message));
+    }
+    let table = org.table(query.object);
+    let mut out = String::new();
+    let _ = write!(out, "{{\"totalSize\":{},\"done\":true,\"records\":[", rows.len());
+    for (position, record) in rows.iter().filter_map(|row| table.row(*row)).enumerate() {
+        if position > 0 {
+            out.push(',');
+        }
+        soql::write_record(&mut out, &reader, query.object, record, &query.shape, version);
+    }
+    out.push_str("]}");
+    Ok(out)
 }
 
 fn aggregates(reader: &Reader<'_>, query: &Bound, with_deleted: bool) -> Response {

@@ -88,22 +88,21 @@ pub(super) fn deleted(call: &Call, name: &str) -> Result<Response, ApiError> {
         return Err(ApiError::bad("INVALID_REPLICATION_DATE", message));
     }
     let org = call.handle.org.read();
-    let table = org.table(window.object);
-    let records: Vec<Json> = table
-        .stamped(window.start, i64::MAX)
-        .filter_map(|row| table.row(row))
-        .filter_map(|record| Some((record, record.deleted?)))
-        .filter(|(_, deleted)| (window.start..window.end).contains(&deleted.at))
-        .map(|(record, deleted)| {
-            json!({ "id": record.id.to_string(), "deletedDate": json_datetime(deleted.at) })
-        })
+    if window.start < org.log_since {
+        let message = "startDate is before the delete log begins, which has been purged";
+        return Err(ApiError::bad("INVALID_REPLICATION_DATE", message));
+    }
+    let records: Vec<Json> = org
+        .deletions(window.object)
+        .filter(|(at, _)| (window.start..window.end).contains(at))
+        .map(|(at, id)| json!({ "id": id.to_string(), "deletedDate": json_datetime(at) }))
         .take(MOST_IDS + 1)
         .collect();
     within_cap(records.len())?;
     let now = call.handle.clock.now_ms();
     Ok(json_ok(&json!({
         "deletedRecords": records,
-        "earliestDateAvailable": json_datetime(now - 15 * DAY_MS),
+        "earliestDateAvailable": json_datetime((now - 15 * DAY_MS).max(org.log_since)),
         "latestDateCovered": json_datetime(window.covered),
     })))
 }

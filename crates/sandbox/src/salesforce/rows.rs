@@ -1,8 +1,10 @@
 //! Single records: create, read, change, upsert, delete, bring back.
 
+mod related;
+
 use crate::salesforce::{
-    call::{Call, nothing},
-    dml::DmlError,
+    call::Call,
+    dml::{Change, DmlError},
     errors::{ApiError, json_ok, json_response},
     handle::OrgHandle,
     ids::RecordId,
@@ -12,10 +14,53 @@ use crate::salesforce::{
     store::{Org, Record},
     value::Value,
 };
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::{Method, StatusCode};
 use serde_json::{Map, Value as Json, json};
 use std::sync::Arc;
+
+/// What a call does to the records of an object.
+pub(super) struct Action<'a> {
+    pub(super) method: &'a Method,
+    /// As in the path: `v66.0`.
+    pub(super) version: &'a str,
+    /// The path below the object.
+    pub(super) rest: &'a [&'a str],
+    /// The names of the `fields` parameter.
+    pub(super) fields: Option<&'a str>,
+    pub(super) body: &'a Map<String, Json>,
+    pub(super) now_ms: i64,
+}
+
+/// An answer that is not on the wire yet.
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    /// Empty where there is nothing to say.
+    pub(super) body: String,
+}
+
+impl Reply {
+    fn nothing() -> Reply {
+        Reply {
+            status: StatusCode::NO_CONTENT,
+            body: String::new(),
+        }
+    }
+
+    fn json(status: StatusCode, body: &Json) -> Reply {
+        Reply {
+            status,
+            body: body.to_string(),
+        }
+    }
+
+    fn response(self) -> Response {
+        if self.body.is_empty() {
+            return (self.status, ()).into_response();
+        }
+        json_response(self.status, self.body)
+    }
+}
 
 pub(super) async fn serve(call: &Call, object: &str, rest: &[&str]) -> Result<Response, ApiError> {
     let index = call
@@ -25,15 +70,66 @@ pub(super) async fn serve(call: &Call, object: &str, rest: &[&str]) -> Result<Re
         .schema()
         .index(object)
         .ok_or_else(ApiError::no_object)?;
-    match rest {
-        [] => match call.method {
-            Method::POST => create(call, index).await,
-            Method::GET => Ok(recent(call, index)),
-            _ => Err(ApiError::method(&call.method, "GET,HEAD,POST")),
-        },
-        [id] => by_id(call, index, id).await,
-        [key, id] if key.eq_ignore_ascii_case("Id") => by_id(call, index, id).await,
-        [key, value] => by_key(call, index, key, value).await,
+    if rest.is_empty() && call.method == Method::GET {
+        return Ok(recent(call, index));
+    }
+    let writes = matches!(call.method, Method::POST | Method::PATCH);
+    let body = if writes { call.object()? } else { Map::new() };
+    let action = Action {
+        method: &call.method,
+        version: &call.version,
+        rest,
+        fields: call.parameter("fields"),
+        body: &body,
+        now_ms: call.handle.clock.now_ms(),
+    };
+    let reply = if call.method == Method::GET {
+        look(&call.handle.org.read(), index, &action)?
+    } else {
+        call.handle
+            .commit(|org, change| act(org, index, &action, change))
+            .await?
+    };
+    Ok(reply.response())
+}
+
+/// Reads a record, or what it is related to.
+pub(super) fn look(org: &Org, object: usize, action: &Action<'_>) -> Result<Reply, ApiError> {
+    match action.rest {
+        [id] => look_by_id(org, object, id, action),
+        [key, id] if key.eq_ignore_ascii_case("Id") => look_by_id(org, object, id, action),
+        [id, way] if RecordId::parse(id).is_some() && org.schema().objects[object].field(id).is_none() => {
+            related::look(org, object, id, way, action)
+        }
+        [key, value] => {
+            let found = keyed(org, object, key, value)?;
+            match found.as_slice() {
+                [] => Err(ApiError::not_found()),
+                [id] => read(org, object, existing(org, object, *id)?, action),
+                many => Ok(choices(action.version, &org.schema().objects[object].name, many)),
+            }
+        }
+        _ => Err(ApiError::not_found()),
+    }
+}
+
+/// Creates, changes, upserts or deletes a record.
+pub(super) fn act(
+    org: &mut Org,
+    object: usize,
+    action: &Action<'_>,
+    change: Change,
+) -> Result<Reply, ApiError> {
+    match action.rest {
+        [] if *action.method == Method::POST => {
+            let id = org.create(object, action.body, change)?;
+            let body = json!({ "id": id.to_string(), "success": true, "errors": [] });
+            Ok(Reply::json(StatusCode::CREATED, &body))
+        }
+        [] => Err(ApiError::method(action.method, "GET,HEAD,POST")),
+        [id] => act_by_id(org, object, id, action, change),
+        [key, id] if key.eq_ignore_ascii_case("Id") => act_by_id(org, object, id, action, change),
+        [key, value] => act_by_key(org, object, key, value, action, change),
         _ => Err(ApiError::not_found()),
     }
 }
@@ -54,58 +150,69 @@ fn recent(call: &Call, object: usize) -> Response {
     }))
 }
 
-async fn create(call: &Call, object: usize) -> Result<Response, ApiError> {
-    let given = call.object()?;
-    let id = call
-        .handle
-        .commit(|org, change| org.create(object, &given, change))
-        .await?;
-    Ok(created(id))
+fn look_by_id(org: &Org, object: usize, text: &str, action: &Action<'_>) -> Result<Reply, ApiError> {
+    let id = RecordId::parse(text).ok_or_else(ApiError::not_found)?;
+    read(org, object, existing(org, object, id)?, action)
 }
 
-fn created(id: RecordId) -> Response {
-    let body = json!({ "id": id.to_string(), "success": true, "errors": [] });
-    json_response(StatusCode::CREATED, body.to_string())
-}
-
-async fn by_id(call: &Call, object: usize, text: &str) -> Result<Response, ApiError> {
-    let id = RecordId::parse(text).ok_or_else(|| match call.method {
-        Method::GET => ApiError::not_found(),
-        _ => ApiError::new(
-            StatusCode::BAD_REQUEST,
-            "MALFORMED_ID",
-            format!("malformed id {text}"),
-        ),
-    })?;
-    match call.method {
-        Method::GET => {
-            let org = call.handle.org.read();
-            read(call, &org, object, existing(&org, object, id)?)
-        }
+fn act_by_id(
+    org: &mut Org,
+    object: usize,
+    text: &str,
+    action: &Action<'_>,
+    change: Change,
+) -> Result<Reply, ApiError> {
+    let id =
+        RecordId::parse(text).ok_or_else(|| ApiError::bad("MALFORMED_ID", format!("malformed id {text}")))?;
+    match *action.method {
         Method::PATCH => {
-            let given = call.object()?;
-            if given.keys().any(|name| name.eq_ignore_ascii_case("Id")) {
+            if action.body.keys().any(|name| name.eq_ignore_ascii_case("Id")) {
                 let message = "The Id field should not be specified in the sobject data.";
                 return Err(DmlError::of("INVALID_FIELD", message, ["Id"]).into());
             }
-            call.handle
-                .commit(|org, change| {
-                    own(org, object, id)?;
-                    org.update(id, &given, change)
-                })
-                .await?;
-            Ok(nothing())
+            own(org, object, id)?;
+            org.update(id, action.body, change)?;
+            Ok(Reply::nothing())
         }
         Method::DELETE => {
-            call.handle
-                .commit(|org, change| {
-                    own(org, object, id)?;
-                    org.delete(id, change)
-                })
-                .await?;
-            Ok(nothing())
+            own(org, object, id)?;
+            org.delete(id, change)?;
+            Ok(Reply::nothing())
         }
-        _ => Err(ApiError::method(&call.method, "GET,HEAD,PATCH,DELETE")),
+        _ => Err(ApiError::method(action.method, "GET,HEAD,PATCH,DELETE")),
+    }
+}
+
+fn act_by_key(
+    org: &mut Org,
+    object: usize,
+    key: &str,
+    text: &str,
+    action: &Action<'_>,
+    change: Change,
+) -> Result<Reply, ApiError> {
+    match *action.method {
+        Method::PATCH => match upsert(org, object, key, text, action.body, change)? {
+            Upserted::Many(ids) => Ok(choices(action.version, &org.schema().objects[object].name, &ids)),
+            Upserted::One(id, is_new) => {
+                let body = json!({ "id": id.to_string(), "success": true, "errors": [], "created": is_new });
+                let status = if is_new {
+                    StatusCode::CREATED
+                } else {
+                    StatusCode::OK
+                };
+                Ok(Reply::json(status, &body))
+            }
+        },
+        Method::DELETE => {
+            let found = keyed(org, object, key, text)?;
+            let [id] = found.as_slice() else {
+                return Err(ApiError::not_found());
+            };
+            org.delete(*id, change)?;
+            Ok(Reply::nothing())
+        }
+        _ => Err(ApiError::method(action.method, "GET,HEAD,PATCH,DELETE")),
     }
 }
 
@@ -134,15 +241,18 @@ fn existing(org: &Org, object: usize, id: RecordId) -> Result<&Arc<Record>, ApiE
     }
 }
 
-fn read(call: &Call, org: &Org, object: usize, record: &Record) -> Result<Response, ApiError> {
-    let fields = call
-        .parameter("fields")
+fn read(org: &Org, object: usize, record: &Record, action: &Action<'_>) -> Result<Reply, ApiError> {
+    let fields = action
+        .fields
         .map(|list| list.split(',').map(str::trim).collect::<Vec<_>>());
     let shape = shape_of(org.schema(), object, fields.as_deref())?;
-    let mut out = String::new();
-    let reader = Reader::new(org, call.handle.clock.now_ms());
-    write_record(&mut out, &reader, object, record, &shape, &call.version);
-    Ok(json_response(StatusCode::OK, out))
+    let mut body = String::new();
+    let reader = Reader::new(org, action.now_ms);
+    write_record(&mut body, &reader, object, record, &shape, action.version);
+    Ok(Reply {
+        status: StatusCode::OK,
+        body,
+    })
 }
 
 /// The JSON keys for the named fields, or for all of them.
@@ -171,59 +281,12 @@ pub(super) fn shape_of(schema: &Schema, object: usize, fields: Option<&[&str]>) 
     Ok(Shape(items))
 }
 
-async fn by_key(call: &Call, object: usize, key: &str, text: &str) -> Result<Response, ApiError> {
-    match call.method {
-        Method::GET => {
-            let org = call.handle.org.read();
-            let found = keyed(&org, object, key, text)?;
-            match found.as_slice() {
-                [] => Err(ApiError::not_found()),
-                [id] => read(call, &org, object, existing(&org, object, *id)?),
-                many => Ok(choices(call, &org.schema().objects[object].name, many)),
-            }
-        }
-        Method::PATCH => {
-            let given = call.object()?;
-            let outcome = call
-                .handle
-                .commit(|org, change| upsert(org, object, key, text, &given, change))
-                .await?;
-            match outcome {
-                Upserted::Many(ids) => {
-                    let org = call.handle.org.read();
-                    Ok(choices(call, &org.schema().objects[object].name, &ids))
-                }
-                Upserted::One(id, is_new) => {
-                    let body =
-                        json!({ "id": id.to_string(), "success": true, "errors": [], "created": is_new });
-                    let status = if is_new {
-                        StatusCode::CREATED
-                    } else {
-                        StatusCode::OK
-                    };
-                    Ok(json_response(status, body.to_string()))
-                }
-            }
-        }
-        Method::DELETE => {
-            let found = keyed(&call.handle.org.read(), object, key, text)?;
-            let [id] = found.as_slice() else {
-                return Err(ApiError::not_found());
-            };
-            let id = *id;
-            call.handle.commit(|org, change| org.delete(id, change)).await?;
-            Ok(nothing())
-        }
-        _ => Err(ApiError::method(&call.method, "GET,HEAD,PATCH,DELETE")),
-    }
-}
-
-fn choices(call: &Call, object: &str, ids: &[RecordId]) -> Response {
+fn choices(version: &str, object: &str, ids: &[RecordId]) -> Reply {
     let urls: Vec<String> = ids
         .iter()
-        .map(|id| call.url(&format!("sobjects/{object}/{id}")))
+        .map(|id| format!("/services/data/{version}/sobjects/{object}/{id}"))
         .collect();
-    json_response(StatusCode::MULTIPLE_CHOICES, json!(urls).to_string())
+    Reply::json(StatusCode::MULTIPLE_CHOICES, &json!(urls))
 }
 
 /// The live records with a value in an external-id field.
@@ -264,7 +327,7 @@ pub(super) fn upsert(
     key: &str,
     text: &str,
     given: &Map<String, Json>,
-    change: crate::salesforce::dml::Change,
+    change: Change,
 ) -> Result<Upserted, ApiError> {
     let found = keyed(org, object, key, text)?;
     match found.as_slice() {

@@ -1,73 +1,24 @@
-//! Who may call: the app, the user, and the sessions that OAuth and SOAP logins open.
+//! The sessions that OAuth and SOAP logins open, and who they let in.
 
-use crate::salesforce::{
-    clock::json_datetime,
-    errors::{ApiError, json_ok, json_response},
-    handle::OrgHandle,
-    ids::RecordId,
-};
-use axum::response::{IntoResponse, Response};
-use base64::{Engine, prelude::BASE64_STANDARD};
-use http::{HeaderMap, StatusCode, header};
-use serde_json::json;
-use std::collections::HashMap;
+use crate::salesforce::{credentials::Letters, errors::ApiError, handle::OrgHandle, ids::RecordId};
+use http::{HeaderMap, header};
+use std::{collections::HashMap, sync::atomic::Ordering};
 
-/// A session ends after so long without a call, in milliseconds.
-const IDLE_MS: i64 = 2 * 3_600_000;
-
-/// How to get in.
+/// One open session.
 #[derive(Debug, Clone)]
-pub struct OrgCredentials {
-    /// The one user.
-    pub username: String,
-    /// Its password, without the security token.
-    pub password: String,
-    /// Appended to the password by clients that log in with it.
-    pub security_token: String,
-    /// The app's consumer key.
-    pub client_id: String,
-    /// The app's consumer secret.
-    pub client_secret: String,
-    /// A refresh token that is already granted.
-    pub refresh_token: String,
-}
-
-impl OrgCredentials {
-    /// The same for the same seed.
-    pub fn of_seed(seed: u64) -> OrgCredentials {
-        let mut letters = Letters::new(seed ^ 0x5A1E_5F0C);
-        OrgCredentials {
-            username: format!("integration@sandbox{seed}.example"),
-            password: letters.take(16),
-            security_token: letters.take(24),
-            client_id: format!("3MVG9{}", letters.take(80)),
-            client_secret: letters.take(64).to_uppercase(),
-            refresh_token: format!("5Aep861{}", letters.take(80)),
-        }
-    }
-}
-
-/// A repeatable run of letters and digits.
-#[derive(Debug)]
-struct Letters(u64);
-
-impl Letters {
-    fn new(seed: u64) -> Letters {
-        Letters(seed)
-    }
-
-    fn take(&mut self, length: usize) -> String {
-        const SET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-        (0..length)
-            .map(|_| SET[(super::random::mix(&mut self.0) % 62) as usize] as char)
-            .collect()
-    }
+pub(super) struct Session {
+    /// When it was opened, milliseconds.
+    pub(super) opened: i64,
+    /// When it was last used, milliseconds.
+    used: i64,
+    /// The refresh token that it came from: revoking that ends this.
+    refresh_token: Option<String>,
 }
 
 /// The open sessions, by token.
 #[derive(Debug)]
 pub struct Sessions {
-    open: HashMap<String, i64>,
+    open: HashMap<String, Session>,
     letters: Letters,
 }
 
@@ -79,173 +30,71 @@ impl Sessions {
         }
     }
 
-    fn open(&mut self, org: RecordId, now_ms: i64) -> String {
+    fn open(&mut self, org: RecordId, now_ms: i64, refresh_token: Option<&str>) -> String {
         let token = format!("{}!AR8AQ{}", org.short(), self.letters.take(91));
-        self.open.insert(token.clone(), now_ms);
+        let session = Session {
+            opened: now_ms,
+            used: now_ms,
+            refresh_token: refresh_token.map(str::to_owned),
+        };
+        self.open.insert(token.clone(), session);
         token
     }
 
-    /// Whether a token is good; if so it is good for longer.
-    pub(super) fn touch(&mut self, token: &str, now_ms: i64) -> bool {
-        match self.open.get_mut(token) {
-            Some(last) if now_ms - *last <= IDLE_MS => {
-                *last = now_ms;
-                true
-            }
-            Some(_) => {
-                self.open.remove(token);
-                false
-            }
-            None => false,
+    /// A token's session, unless it was not used for `idle_ms`.
+    fn find(&mut self, token: &str, now_ms: i64, idle_ms: i64) -> Option<&mut Session> {
+        if self
+            .open
+            .get(token)
+            .is_some_and(|session| now_ms - session.used > idle_ms)
+        {
+            self.open.remove(token);
         }
+        self.open.get_mut(token)
     }
 
     /// Ends all sessions.
     pub(super) fn expire_all(&mut self) {
         self.open.clear();
     }
+
+    /// Ends the sessions that came from a refresh token.
+    pub(super) fn end_those_of(&mut self, refresh_token: &str) {
+        self.open
+            .retain(|_, session| session.refresh_token.as_deref() != Some(refresh_token));
+    }
 }
 
 /// Opens a session for the one user; gives its token.
-pub(super) fn open(handle: &OrgHandle) -> String {
+pub(super) fn open(handle: &OrgHandle, refresh_token: Option<&str>) -> String {
     let (org_id, _) = handle.identity();
-    handle.sessions.lock().open(org_id, handle.clock.now_ms())
+    let now = handle.clock.now_ms();
+    handle.sessions.lock().open(org_id, now, refresh_token)
 }
 
 /// Whether a token's session is open; if so it stays open for longer.
 pub(super) fn is_open(handle: &OrgHandle, token: &str) -> bool {
-    handle.sessions.lock().touch(token, handle.clock.now_ms())
-}
-
-/// Ends a session.
-pub(super) fn close(handle: &OrgHandle, token: &str) {
-    handle.sessions.lock().open.remove(token);
-}
-
-fn refused(error: &str, description: &str) -> Response {
-    let body = json!({ "error": error, "error_description": description }).to_string();
-    let mut response = json_response(StatusCode::BAD_REQUEST, body);
-    response.headers_mut().insert(
-        header::CACHE_CONTROL,
-        header::HeaderValue::from_static("no-store"),
-    );
-    response
-}
-
-/// `POST /services/oauth2/token`.
-pub(super) fn token(handle: &OrgHandle, headers: &HeaderMap, form: &HashMap<String, String>) -> Response {
-    let given = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
-    let basic = basic(headers);
-    let (id, secret) = match &basic {
-        Some((id, secret)) => (id.as_str(), secret.as_str()),
-        None => (given("client_id"), given("client_secret")),
-    };
-    let app = &handle.credentials;
-    let grant = given("grant_type");
-    if !matches!(grant, "client_credentials" | "password" | "refresh_token") {
-        return refused("unsupported_grant_type", "grant type not supported");
-    }
-    if id != app.client_id {
-        return refused("invalid_client_id", "client identifier invalid");
-    }
-    // Public clients refresh without a secret.
-    if secret != app.client_secret && !(grant == "refresh_token" && secret.is_empty()) {
-        return refused("invalid_client", "invalid client credentials");
-    }
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or_default();
-    let host = host.split(':').next().unwrap_or_default();
-    match grant {
-        "client_credentials" if matches!(host, "login.salesforce.com" | "test.salesforce.com") => {
-            refused("invalid_grant", "request not supported on this domain")
-        }
-        "password" if !password_fits(handle, given("username"), given("password")) => {
-            refused("invalid_grant", "authentication failure")
-        }
-        "refresh_token" if given("refresh_token") != app.refresh_token => {
-            refused("invalid_grant", "expired access/refresh token")
-        }
-        _ => granted(handle, grant),
-    }
-}
-
-fn basic(headers: &HeaderMap) -> Option<(String, String)> {
-    let header = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let decoded = BASE64_STANDARD.decode(header.strip_prefix("Basic ")?).ok()?;
-    let text = String::from_utf8(decoded).ok()?;
-    let (id, secret) = text.split_once(':')?;
-    Some((id.to_owned(), secret.to_owned()))
-}
-
-/// Whether a password is the user's, with or without the security token.
-pub(super) fn password_fits(handle: &OrgHandle, username: &str, password: &str) -> bool {
-    let user = &handle.credentials;
-    let with_token = format!("{}{}", user.password, user.security_token);
-    username == user.username && (password == user.password || password == with_token)
-}
-
-fn granted(handle: &OrgHandle, grant: &str) -> Response {
-    let (org_id, user_id) = handle.identity();
     let now = handle.clock.now_ms();
-    let token = open(handle);
-    let mut answer = json!({
-        "access_token": token,
-        "instance_url": handle.instance_url,
-        "id": format!("{}/id/{org_id}/{user_id}", handle.instance_url),
-        "token_type": "Bearer",
-        "issued_at": now.to_string(),
-        "signature": BASE64_STANDARD.encode([now as u8; 32]),
-    });
-    if grant != "password" {
-        answer["scope"] = json!("api refresh_token");
-    }
-    json_ok(&answer)
-}
-
-/// `/services/oauth2/userinfo` and the identity URL.
-pub(super) fn userinfo(handle: &OrgHandle) -> Response {
-    let (org_id, user_id) = handle.identity();
-    let username = &handle.credentials.username;
-    let rest = format!("{}/services/data/v{{version}}/", handle.instance_url);
-    json_ok(&json!({
-        "sub": format!("{}/id/{org_id}/{user_id}", handle.instance_url),
-        "id": format!("{}/id/{org_id}/{user_id}", handle.instance_url),
-        "user_id": user_id.to_string(),
-        "organization_id": org_id.to_string(),
-        "preferred_username": username,
-        "username": username,
-        "display_name": "Integration User",
-        "name": "Integration User",
-        "email": username,
-        "email_verified": true,
-        "active": true,
-        "user_type": "STANDARD",
-        "language": "en_US",
-        "locale": "en_US",
-        "utcOffset": 0,
-        "zoneinfo": "UTC",
-        "updated_at": json_datetime(handle.schema_since()),
-        "urls": {
-            "rest": rest,
-            "sobjects": format!("{rest}sobjects/"),
-            "query": format!("{rest}query/"),
-            "enterprise": format!("{}/services/Soap/c/{{version}}/{}", handle.instance_url, org_id.short()),
-            "partner": format!("{}/services/Soap/u/{{version}}/{}", handle.instance_url, org_id.short()),
-        },
-    }))
-}
-
-/// `POST /services/oauth2/revoke`.
-pub(super) fn revoke(handle: &OrgHandle, form: &HashMap<String, String>) -> Response {
-    match form.get("token") {
-        Some(token) => {
-            close(handle, token);
-            StatusCode::OK.into_response()
+    let idle = handle.settings.session_ms.load(Ordering::Relaxed);
+    match handle.sessions.lock().find(token, now, idle) {
+        Some(session) => {
+            session.used = now;
+            true
         }
-        None => refused("unsupported_token_type", "this token type is not supported"),
+        None => false,
     }
+}
+
+/// A token's session as it stands; looking does not lengthen it.
+pub(super) fn look(handle: &OrgHandle, token: &str) -> Option<Session> {
+    let idle = handle.settings.session_ms.load(Ordering::Relaxed);
+    let mut sessions = handle.sessions.lock();
+    sessions.find(token, handle.clock.now_ms(), idle).cloned()
+}
+
+/// Ends a session; says whether there was one.
+pub(super) fn close(handle: &OrgHandle, token: &str) -> bool {
+    handle.sessions.lock().open.remove(token).is_some()
 }
 
 /// The bearer token of a call, if its session is open.

@@ -4,10 +4,11 @@
 
 use crate::salesforce::{
     clock::json_datetime,
+    credentials::password_fits,
     handle::OrgHandle,
     ids::RecordId,
     rows::{bring_back, outcome_json},
-    session::{self, password_fits},
+    session,
 };
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
@@ -104,7 +105,7 @@ fn login(handle: &OrgHandle, version: &str, call: &Call) -> Response {
             "Invalid username, password, security token; or user locked out.",
         );
     }
-    let token = session::open(handle);
+    let token = session::open(handle, None);
     let (org_id, user_id) = handle.identity();
     let (url, short) = (&handle.instance_url, org_id.short());
     let result = format!(

@@ -9,7 +9,10 @@ use crate::salesforce::{
     schema::{Schema, SystemField},
     value::Value,
 };
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 /// One record. Shared with whoever reads it for long: a change copies it first.
 #[derive(Debug, Clone)]
@@ -81,6 +84,12 @@ pub struct Org {
     journal: Vec<JournalEntry>,
     /// Off while sample data is loaded.
     pub journaling: bool,
+    /// The delete log: when, and which record. It outlasts the recycle bin.
+    deletions: Vec<(i64, RecordId)>,
+    /// The log holds nothing from before this moment.
+    pub log_since: i64,
+    /// What is or was in the recycle bin, by the moment when it went there.
+    bin: BTreeSet<(i64, RecordId)>,
     /// Lookups that a delete cleared, by the deleted record: child, field. An undelete restores those
     /// that nobody has filled since.
     pub(super) cleared: HashMap<RecordId, Vec<(RecordId, usize)>>,
@@ -94,6 +103,7 @@ struct Undo {
     /// Object, row and its record before; `None` for a row that was added.
     steps: Vec<(usize, u32, Option<Arc<Record>>)>,
     journal: usize,
+    deletions: usize,
 }
 
 impl Org {
@@ -113,6 +123,9 @@ impl Org {
             user_id: RecordId::new(*b"005", 1),
             journal: Vec::new(),
             journaling: false,
+            deletions: Vec::new(),
+            log_since: i64::MIN,
+            bin: BTreeSet::new(),
             cleared: HashMap::new(),
             undo: None,
         }
@@ -156,9 +169,51 @@ impl Org {
     }
 
     pub(super) fn write_journal(&mut self, id: RecordId, change: ChangeKind, stamp: i64) {
+        match change {
+            ChangeKind::Delete => {
+                self.deletions.push((stamp, id));
+                self.bin.insert((stamp, id));
+            }
+            ChangeKind::Undelete => self.deletions.retain(|(_, deleted)| *deleted != id),
+            ChangeKind::Create | ChangeKind::Update | ChangeKind::Purge => {}
+        }
         if self.journaling {
             self.journal.push(JournalEntry { id, change, stamp });
         }
+    }
+
+    /// The delete log's entries of an object, in the order in which they came.
+    pub fn deletions(&self, object: usize) -> impl Iterator<Item = (i64, RecordId)> + '_ {
+        let prefix = self.schema.objects[object].prefix;
+        let of_object = move |(_, id): &&(i64, RecordId)| id.prefix() == prefix;
+        self.deletions.iter().filter(of_object).copied()
+    }
+
+    /// Forgets the delete log's entries of before `until`.
+    pub fn purge_delete_log(&mut self, until: i64) {
+        self.deletions.retain(|(at, _)| *at >= until);
+        self.log_since = self.log_since.max(until);
+    }
+
+    /// Takes away for good what went to the recycle bin before `until`.
+    pub fn empty_bin(&mut self, until: i64) {
+        while let Some((at, id)) = self.bin.first().copied().filter(|(at, _)| *at < until) {
+            self.bin.pop_first();
+            // It may have come back since, and gone again later.
+            let is_there = self
+                .find(id)
+                .and_then(|(_, record)| record.deleted)
+                .is_some_and(|deleted| deleted.at == at);
+            if is_there {
+                self.purge(id);
+                self.cleared.remove(&id);
+            }
+        }
+    }
+
+    /// Whether something went to the recycle bin before `until`.
+    pub fn bin_is_due(&self, until: i64) -> bool {
+        self.bin.first().is_some_and(|(at, _)| *at < until)
     }
 
     /// Adds a record and gives it the next id. Stamps are taken as they come.
@@ -207,6 +262,7 @@ impl Org {
         self.undo = Some(Undo {
             steps: Vec::new(),
             journal: self.journal.len(),
+            deletions: self.deletions.len(),
         });
         let result = change(self);
         let undo = self.undo.take().unwrap_or_default();
@@ -225,6 +281,7 @@ impl Org {
             }
         }
         self.journal.truncate(undo.journal);
+        self.deletions.truncate(undo.deletions);
         result
     }
 
