@@ -47,9 +47,10 @@ fn a_purged_record_is_found_held_and_deleted_by_a_persons_word() {
         sandbox.hubspot_id(&depots, &doomed).is_some(),
         "absence alone deletes nothing"
     );
+    let held = held_ids(&installation);
     assert_eq!(
-        held_ids(&installation),
-        [doomed.clone()],
+        held.as_slice(),
+        std::slice::from_ref(&doomed),
         "nothing else is missing"
     );
     installation.cli(&["held", "approve", "depots", &doomed, "--yes"]);
