@@ -60,3 +60,7 @@ browser *arguments:
 # by name from PyPI and npm.
 clients *scripts:
     ./tests/clients/check {{scripts}}
+
+# Nothing missed, for long: seeded edits against late commits, failing reads, ending sessions and dying extractors.
+soak edits='3000' seed='11':
+    LANDBRIDGE_SOAK_EDITS={{edits}} LANDBRIDGE_SOAK_SEED={{seed}} cargo test -p landbridge-extractor --test it nothing_is_missed -- --nocapture

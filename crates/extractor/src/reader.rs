@@ -1,6 +1,7 @@
 //! Reading rows of one sync: a page of a window, or records by their ids, whatever form of call that takes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -21,6 +22,15 @@ const IDS_IN_A_QUERY: usize = 200;
 /// The shortest stretch that can be asked for: whole minutes, and more than one.
 const SHORT: SignedDuration = SignedDuration::from_secs(120);
 
+/// A window that takes too long and is no wider than this is tried again later.
+const NARROWEST: Duration = Duration::from_secs(1);
+
+/// The id before all others: behind it, and with a stamp, begins all that bears the stamp.
+fn first_id() -> Result<SalesforceId, Trouble> {
+    let id = SalesforceId::parse("000000000000000AAA");
+    id.map_err(|error| Trouble::Missing(error.to_string()))
+}
+
 /// Reads the rows of one sync.
 #[derive(Clone, Debug)]
 pub struct Reader {
@@ -29,6 +39,8 @@ pub struct Reader {
     /// What is read.
     pub plan: Arc<ReadPlan>,
     lease: LeaseClock,
+    /// How wide a window is answered in time, in milliseconds; learned from those that were not.
+    widest_ms: Arc<AtomicU64>,
 }
 
 /// Rows with what they are about.
@@ -53,7 +65,12 @@ impl Reader {
     /// For one sync at one revision.
     #[must_use]
     pub fn new(client: Client, plan: Arc<ReadPlan>, lease: LeaseClock) -> Self {
-        Self { client, plan, lease }
+        Self {
+            client,
+            plan,
+            lease,
+            widest_ms: Arc::new(AtomicU64::new(u64::MAX)),
+        }
     }
 
     /// Waits until the lease surely holds. A read may outlast it: it changes nothing in Salesforce, and what it
@@ -99,8 +116,35 @@ impl Reader {
         }
     }
 
-    /// One page of a window, deleted records included, in the order of stamps and ids.
+    /// One page of a window, deleted records included, in the order of stamps and ids. A window that Salesforce takes too
+    /// long over is read in parts, never passed over.
     pub async fn window_page(&self, stretch: Stretch, after: Option<ScanPoint>) -> Result<Page, Trouble> {
+        let from = after.map_or(stretch.lo, |after| after.stamp);
+        loop {
+            let widest = Duration::from_millis(self.widest_ms.load(Ordering::Relaxed));
+            let part = stretch.part(from, widest);
+            match self.page(part, after).await {
+                Err(trouble) if trouble.is_timeout() && part.width() > NARROWEST => {
+                    let half = part.width() / 2;
+                    tracing::info!(object = %self.plan.object, seconds = half.as_secs(), "a window took too long and is halved");
+                    let half_ms = u64::try_from(half.as_millis()).unwrap_or(u64::MAX);
+                    self.widest_ms.store(half_ms, Ordering::Relaxed);
+                }
+                Ok(Page { rows, next: None }) if part.hi < stretch.hi => {
+                    // All of the part is read; the next one may be wider again.
+                    let wider = widest.saturating_mul(2);
+                    let wider_ms = u64::try_from(wider.as_millis()).unwrap_or(u64::MAX);
+                    self.widest_ms.store(wider_ms, Ordering::Relaxed);
+                    let (stamp, id) = (part.hi, first_id()?);
+                    let next = Some(ScanPoint { stamp, id });
+                    return Ok(Page { rows, next });
+                }
+                page => return page,
+            }
+        }
+    }
+
+    async fn page(&self, stretch: Stretch, after: Option<ScanPoint>) -> Result<Page, Trouble> {
         let read_ms = self.org_now().await?.as_millisecond();
         let window = |columns| Window {
             object: &self.plan.object,

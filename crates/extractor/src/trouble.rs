@@ -63,6 +63,7 @@ impl Trouble {
         match self {
             Self::Salesforce(SalesforceError::RowsMissing { .. }) => Remedy::NewJob,
             Self::Salesforce(SalesforceError::JobEnded { .. }) if self.is_retryable() => Remedy::NewJob,
+            Self::Salesforce(_) if self.is_timeout() => Remedy::TryAgain,
             Self::Salesforce(error) => match error.verdict() {
                 Verdict::Retry { .. } | Verdict::Refresh => Remedy::TryAgain,
                 Verdict::WaitForWindow | Verdict::Configuration => Remedy::TryRarely,
@@ -74,6 +75,12 @@ impl Trouble {
             Self::NoCredentials(_) | Self::Missing(_) => Remedy::TryRarely,
             Self::OtherOrg { .. } => Remedy::StopTenant,
         }
+    }
+
+    /// Whether Salesforce gave a query up because it took too long: a narrower one may not.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Salesforce(SalesforceError::Refused { refusal, .. }) if refusal.code() == "QUERY_TIMEOUT")
     }
 
     fn is_retryable(&self) -> bool {

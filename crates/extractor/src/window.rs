@@ -26,6 +26,29 @@ pub struct Stretch {
     pub hi: Timestamp,
 }
 
+impl Stretch {
+    /// Its part from `from` on that is at most so wide: what Salesforce answered in time before. Never empty, and whole
+    /// seconds.
+    #[must_use]
+    pub fn part(self, from: Timestamp, widest: Duration) -> Self {
+        let widest = SignedDuration::try_from(widest).unwrap_or(SignedDuration::MAX);
+        let widest = widest.max(SignedDuration::from_secs(1));
+        let hi = from
+            .checked_add(widest)
+            .map_or(self.hi, |hi| whole_second(hi).min(self.hi));
+        Self { lo: from, hi }
+    }
+
+    /// How wide it is.
+    #[must_use]
+    pub fn width(self) -> Duration {
+        self.hi
+            .duration_since(self.lo)
+            .max(SignedDuration::ZERO)
+            .unsigned_abs()
+    }
+}
+
 /// Cut to the whole second.
 pub fn whole_second(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_millisecond().div_euclid(1000)).unwrap_or(at)
@@ -111,6 +134,24 @@ mod tests {
         lag: Duration::from_secs(10),
         overlap: Duration::from_secs(60),
     };
+
+    #[test]
+    fn a_part_is_never_empty_and_never_beyond_its_stretch() {
+        let stretch = Stretch {
+            lo: at(100),
+            hi: at(200),
+        };
+        for (from, widest_ms, hi) in [
+            (100, u64::MAX, 200),
+            (100, 50_000, 150),
+            (180, 50_000, 200),
+            (100, 10, 101),
+            (150, 25_700, 175),
+        ] {
+            let part = stretch.part(at(from), Duration::from_millis(widest_ms));
+            assert_eq!((part.lo, part.hi), (at(from), at(hi)), "{from} {widest_ms}");
+        }
+    }
 
     #[test]
     fn a_fence_stands_before_what_is_still_open() {

@@ -150,7 +150,7 @@ async fn trap_1_a_transaction_that_outlasts_the_overlap_is_waited_for() {
 }
 
 /// Waits until the extractor has a position for the sync.
-async fn wait_for_begin(rig: &Rig) {
+pub(crate) async fn wait_for_begin(rig: &Rig) {
     let kv = rig.hub.bus().kv(landbridge_bus::Bucket::Checkpoints);
     let at = landbridge_bus::Key::new(["live", tenant().as_str(), key().name.as_str()]);
     let begun = async {

@@ -4,4 +4,5 @@ mod asked;
 mod imports;
 mod ledger;
 mod live;
+mod nothing_missed;
 mod rig;
