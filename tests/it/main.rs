@@ -9,6 +9,7 @@
 )]
 
 mod bad_input;
+mod control_restart;
 mod deploy;
 mod dreamhouse;
 mod dry_run;
