@@ -21,3 +21,4 @@ mod main_job;
 mod org_folder;
 mod portal;
 mod remote;
+mod removal;
