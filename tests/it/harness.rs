@@ -437,6 +437,17 @@ impl Installation {
         serde_json::from_str(&out).unwrap_or(Value::String(out))
     }
 
+    /// Adds a user who signs in with a password.
+    pub fn add_user(&self, name: &str, password: &str, grants: &[&str]) {
+        let mut command = self.command();
+        command.args(["user", "add", name]).args(grants);
+        let output = command
+            .env("LANDBRIDGE_USER_PASSWORD", password)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+
     /// Adds a tenant over a sandbox.
     pub fn add_tenant(&self, tenant: &str, sandbox: &Sandbox) {
         let output = self
@@ -458,6 +469,100 @@ impl Installation {
             text(&output.stdout),
             text(&output.stderr)
         );
+    }
+}
+
+/// Somebody who is signed in to the console.
+pub struct Browser {
+    http: reqwest::Client,
+    runtime: tokio::runtime::Runtime,
+    address: String,
+    cookie: String,
+    csrf: String,
+}
+
+impl Browser {
+    /// Signs in with a password.
+    pub fn sign_in(installation: &Installation, user: &str, password: &str) -> Self {
+        let http = reqwest::Client::builder()
+            .timeout(PATIENCE)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        let mut browser = Self {
+            http,
+            runtime: tokio::runtime::Runtime::new().unwrap(),
+            address: installation.control_address(),
+            cookie: String::new(),
+            csrf: String::new(),
+        };
+        let url = format!("http://{}/api/v1/sessions", browser.address);
+        let body = serde_json::json!({ "user": user, "password": password });
+        let answered = browser.runtime.block_on(async {
+            let response = browser.http.post(url).json(&body).send().await?;
+            let cookie = response.headers()["set-cookie"].to_str().unwrap().to_owned();
+            Ok::<_, reqwest::Error>((cookie, response.json::<Value>().await?))
+        });
+        let (cookie, answer) = answered.expect("control signs them in");
+        cookie
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .clone_into(&mut browser.cookie);
+        answer["csrf_token"]
+            .as_str()
+            .expect("a token")
+            .clone_into(&mut browser.csrf);
+        browser
+    }
+
+    /// The same session at a control that was started since.
+    pub fn over(self, installation: &Installation) -> Self {
+        Self {
+            address: installation.control_address(),
+            ..self
+        }
+    }
+
+    /// A page.
+    #[track_caller]
+    pub fn get(&self, path: &str) -> String {
+        let url = format!("http://{}{path}", self.address);
+        let request = self.http.get(url).header("cookie", &self.cookie);
+        self.page(request, path)
+    }
+
+    /// What a field of a page's form holds.
+    #[track_caller]
+    pub fn field(&self, path: &str, name: &str) -> String {
+        let page = self.get(path);
+        let found = page.split_once(&format!("name=\"{name}\" value=\""));
+        let (_, rest) = found.unwrap_or_else(|| panic!("{path} has no field {name}: {page}"));
+        rest.split('"').next().unwrap_or_default().to_owned()
+    }
+
+    /// Sends a form.
+    #[track_caller]
+    pub fn post(&self, path: &str, fields: &[(&str, &str)]) {
+        let mut form = vec![("csrf", self.csrf.as_str())];
+        form.extend_from_slice(fields);
+        let url = format!("http://{}{path}", self.address);
+        let request = self.http.post(url).header("cookie", &self.cookie).form(&form);
+        self.page(request, path);
+    }
+
+    #[track_caller]
+    fn page(&self, request: reqwest::RequestBuilder, path: &str) -> String {
+        let answered = self.runtime.block_on(async {
+            let response = request.send().await?;
+            Ok::<_, reqwest::Error>((response.status(), response.text().await?))
+        });
+        let (status, text) = answered.expect("control answers");
+        assert!(
+            status.is_success() || status.is_redirection(),
+            "{path}: {status} {text}"
+        );
+        text
     }
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod bad_input;
+mod control_restart;
 mod deploy;
 mod dreamhouse;
 mod dry_run;
@@ -21,3 +22,4 @@ mod org_folder;
 mod portal;
 mod purged;
 mod remote;
+mod removal;

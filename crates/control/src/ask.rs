@@ -192,13 +192,31 @@ pub struct SetSyncs {
 }
 question!(SetSyncs, "set-syncs", Applied);
 
-/// Remove syncs. What they wrote to HubSpot stays.
+/// Remove syncs.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RemoveSyncs {
     /// Which syncs.
     pub names: Vec<SyncName>,
+    /// What is to become of what they wrote.
+    #[serde(default)]
+    pub records: WrittenRecords,
+    /// Who removes them.
+    #[serde(default)]
+    pub by: String,
 }
 question!(RemoveSyncs, "remove-syncs", Done);
+
+/// What is to become of the records that a sync wrote to HubSpot when it is removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WrittenRecords {
+    /// They stay as they are.
+    #[default]
+    Keep,
+    /// They are archived as deletes of the sync are: what its safety limit allows at once, the rest when a person approves.
+    /// The sync stands still meanwhile, and goes when no delete of it is held any more.
+    Delete,
+}
 
 // ---- imports
 

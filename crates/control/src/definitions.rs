@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::ask::{
     Applied, AppliedSync, ApplySyncs, Change, CountMatching, Done, EditSyncs, Expected, MatchingCount,
-    RemoveSyncs, SetSyncs, StartDryRun,
+    RemoveSyncs, SetSyncs, StartDryRun, WrittenRecords,
 };
 use crate::shard::{ControlShard, unavailable};
 pub(crate) use resolve::Preview;
@@ -352,6 +352,7 @@ pub(crate) async fn set_status(
     let context = &shard.context;
     let mut applied = match ask.status {
         SyncStatus::Active => {
+            crate::removals::refuse_removed(context, tenant_id, &ask.names).await?;
             let lines = resolve_stored(shard, tenant_id, &ask.names).await?;
             Applied {
                 syncs: lines,
@@ -416,12 +417,13 @@ pub(crate) async fn set_status(
     Ok(applied)
 }
 
-/// Removes syncs, their positions, and what waits for them. What they wrote to HubSpot stays.
+/// Removes syncs, their positions, and what waits for them; what they wrote to HubSpot first, when it is to go too.
 pub(crate) async fn remove(
-    context: &ShardContext,
+    shard: &ControlShard,
     tenant_id: &TenantId,
     ask: RemoveSyncs,
 ) -> Result<Done, AskError> {
+    let context = &shard.context;
     for name in &ask.names {
         stored(context, tenant_id, name)?;
     }
@@ -430,12 +432,15 @@ pub(crate) async fn remove(
             tenant: tenant_id.clone(),
             name: name.clone(),
         };
-        remove_one(context, &key).await.map_err(unavailable)?;
+        match ask.records {
+            WrittenRecords::Keep => remove_one(context, &key).await.map_err(unavailable)?,
+            WrittenRecords::Delete => shard.begin_removal(&key, &ask.by).await?,
+        }
     }
     Ok(Done {})
 }
 
-async fn remove_one(context: &ShardContext, key: &SyncKey) -> Result<(), StageError> {
+pub(crate) async fn remove_one(context: &ShardContext, key: &SyncKey) -> Result<(), StageError> {
     context.config.remove_sync(key).await?;
     let bus = context.hub.bus();
     revisions::forget(&bus.kv(Bucket::Config), key).await?;
@@ -453,6 +458,7 @@ async fn remove_one(context: &ShardContext, key: &SyncKey) -> Result<(), StageEr
         ))
         .await?;
     }
+    bus.kv(Bucket::Config).delete(&crate::removals::key(key)).await?;
     let declined = crate::service::declined_key(key.tenant.as_str(), key.name.as_str());
     bus.kv(Bucket::Config).delete(&declined).await?;
     let position = Key::new(["live", key.tenant.as_str(), key.name.as_str()]);

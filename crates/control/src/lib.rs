@@ -8,6 +8,7 @@
 //! * **C4** Nothing is written where a definition has a problem; applying the same definitions again changes nothing.
 //! * **C5** A difference is told only after a second look with nothing in flight.
 //! * **C6** A dry run writes nothing, in neither system and in no memory, and counts in no outcome.
+//! * **C7** A sync that is removed with what it wrote goes only when none of its deletes is held any more.
 //!
 //! It must never know how to open a credential of Salesforce or HubSpot, nor speak to either: it asks the extractor and
 //! the loader. What its own key opens are the secrets of alerts.
@@ -28,6 +29,7 @@ mod imports;
 mod lanes;
 pub mod latency;
 pub mod ledger;
+mod removals;
 pub mod service;
 mod shard;
 mod status;

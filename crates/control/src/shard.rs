@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::alerts::AlertPace;
 use crate::dry_run::DryRuns;
 use crate::ledger::{Ledger, StoredTenant};
+use crate::removals::Removals;
 use crate::verify::Verify;
 
 /// How often the ledger is put into the cache.
@@ -36,6 +37,8 @@ pub struct ControlShard {
     pub(crate) alert_pace: AlertPace,
     pub(crate) verifies: Mutex<BTreeMap<RunId, Verify>>,
     pub(crate) dry_runs: Mutex<DryRuns>,
+    /// Syncs that are being removed with what they wrote.
+    pub(crate) removals: Mutex<Removals>,
 }
 
 impl std::fmt::Debug for ControlShard {
@@ -68,6 +71,7 @@ impl ControlShard {
             alert_pace,
             verifies: Mutex::default(),
             dry_runs: Mutex::default(),
+            removals: Mutex::default(),
         })
     }
 

@@ -184,7 +184,7 @@ impl ControlShard {
         Ok(())
     }
 
-    async fn open_imports(
+    pub(crate) async fn open_imports(
         &self,
         tenant: &TenantId,
     ) -> Result<Vec<landbridge_model::ask::ImportStatus>, StageError> {

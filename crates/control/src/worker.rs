@@ -140,6 +140,9 @@ impl Worker for Control {
                 if let Err(error) = shard.look_after_imports().await {
                     tracing::warn!(shard = %context.shard, error = %error.chain(), "imports could not be looked after");
                 }
+                if let Err(error) = shard.look_after_removals().await {
+                    tracing::warn!(shard = %context.shard, error = %error.chain(), "removals could not be gone on with; they are soon again");
+                }
             }
         };
         tokio::select! {
@@ -166,7 +169,7 @@ impl Worker for Control {
                 answer_with(&definitions::set_status(&shard, tenant, parse_ask(&ask)?).await?)
             }
             RemoveSyncs::SERVICE => {
-                answer_with(&definitions::remove(context, tenant, parse_ask(&ask)?).await?)
+                answer_with(&definitions::remove(&shard, tenant, parse_ask(&ask)?).await?)
             }
             StartImports::SERVICE => answer_with(&shard.start_imports(tenant, parse_ask(&ask)?).await?),
             ListImports::SERVICE => answer_with(&shard.list_imports(tenant, &parse_ask(&ask)?).await?),

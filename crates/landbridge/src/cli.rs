@@ -17,9 +17,9 @@ pub use alerts::{AlertsCommand, AlertsSetArgs, BoundArg};
 pub use imports::{ImportCommand, ImportListArgs, ImportOneArgs, ImportStartArgs, ImportWatchArgs};
 pub use operator::{
     ConnectionCommand, ExplainArgs, FailuresCommand, FailuresListArgs, FailuresRetryArgs, FailuresShowArgs,
-    HeldCommand, HeldDecideArgs, HeldListArgs, OperatorCommand, StatusArgs, SyncCommand, SyncDryRunArgs,
-    SyncExportArgs, SyncFilesArgs, SyncListArgs, SyncNamesArgs, SyncRemoveArgs, TenantAddArgs, TenantArg,
-    TenantCommand, TenantRemoveArgs, VerifyArgs,
+    HeldCommand, HeldDecideArgs, HeldListArgs, OperatorCommand, RecordsArg, StatusArgs, SyncCommand,
+    SyncDryRunArgs, SyncExportArgs, SyncFilesArgs, SyncListArgs, SyncNamesArgs, SyncRemoveArgs,
+    TenantAddArgs, TenantArg, TenantCommand, TenantRemoveArgs, VerifyArgs,
 };
 
 /// What every exit code means; shown below the help of the whole program.

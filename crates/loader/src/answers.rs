@@ -4,8 +4,8 @@ use landbridge_hubspot::records::BATCH_INPUTS_MAX;
 use landbridge_hubspot::{Client, Error, Family, Share, Usage};
 use landbridge_model::ask::{
     AskStatus, CallBudget, CallCount, CreateObjectType, CreateProperty, DecideHeld, EstimateWriting, Explain,
-    FindIdentities, FoundIdentities, GetLabels, GetSchema, HubSpotTest, LimitUse, ListRecords, ListSchemas,
-    ListedRecord, Provision, Question, RecordPage, StageStatus, Story, StoryLine, TestHubSpot,
+    FindIdentities, FoundIdentities, GetLabels, GetSchema, HoldWritten, HubSpotTest, LimitUse, ListRecords,
+    ListSchemas, ListedRecord, Provision, Question, RecordPage, StageStatus, Story, StoryLine, TestHubSpot,
 };
 use landbridge_model::hubspot::ObjectSchema;
 use landbridge_model::sync::VERSION_PROPERTY;
@@ -18,6 +18,7 @@ use crate::held;
 use crate::known::Known;
 use crate::portal::{Portal, Tenant, ask_error};
 use crate::provision::{create_property, provision, schema};
+use crate::removal;
 use crate::shard::LoaderShard;
 use crate::target::Target;
 
@@ -29,7 +30,7 @@ const SCOPES: [&str; 4] = [
     "crm.schemas.custom.write",
 ];
 
-fn internal(error: StageError) -> AskError {
+pub(crate) fn internal(error: StageError) -> AskError {
     AskError::new(AskErrorCode::Internal, error.chain())
 }
 
@@ -104,6 +105,10 @@ async fn answer_once(shard: &LoaderShard, ask: Ask) -> Result<String, AskError> 
             let question: EstimateWriting = parse_ask(&ask)?;
             let budget = budget(&tenant, client, &question).map_err(internal)?;
             answer_with(&estimate::import(&question, budget))
+        }
+        HoldWritten::SERVICE => {
+            let question: HoldWritten = parse_ask(&ask)?;
+            answer_with(&removal::hold_page(shard, client, &ask.tenant, &question).await?)
         }
         ListRecords::SERVICE => {
             let question: ListRecords = parse_ask(&ask)?;

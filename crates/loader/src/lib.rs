@@ -31,6 +31,7 @@ mod predict;
 mod provision;
 mod queue;
 mod refusal;
+mod removal;
 mod row;
 mod scan;
 mod shard;

@@ -458,6 +458,28 @@ pub struct ListedRecord {
     pub version: Option<String>,
 }
 
+/// Hold the deletes of a page of what a sync wrote, because the sync is removed with it. What the safety limit allows is
+/// due at once, the rest waits for a person.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HoldWritten {
+    /// Which sync.
+    pub sync: SyncName,
+    /// Where the last page ended.
+    pub after: Option<String>,
+}
+question!(HoldWritten, "hold-written", HeldPage);
+
+/// What came of a page.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldPage {
+    /// Deletes that are written at once.
+    pub due: u64,
+    /// Deletes that wait for a person.
+    pub waiting: u64,
+    /// Where to go on; none at the end.
+    pub after: Option<String>,
+}
+
 // ---- of control
 
 /// Where do this tenant's imports stand?

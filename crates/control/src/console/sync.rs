@@ -11,7 +11,8 @@ use similar::{ChangeTag, TextDiff};
 
 use super::connected::{SyncSummary, tabs};
 use super::parts::{
-    self, Choice, Control, Icon, Table, ago, cell, count, duration, icon, status_badge, submit, text_input,
+    self, Choice, Control, Icon, Table, ago, cell, count, duration, icon, radios, status_badge, submit,
+    text_input,
 };
 use super::wizard::Step;
 use super::{Content, Role, Shell, Trouble, fields, paths};
@@ -158,7 +159,7 @@ fn inner(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &SyncTab) -> M
         @if shell.may(Role::Editor) {
             section.card {
                 h2 { "Remove this sync" }
-                p.quiet { "HubSpot keeps what was written. You are asked once more." }
+                p.quiet { "You are asked whether HubSpot keeps what was written." }
                 div { a.button.danger href=(paths::sync_part(tenant, name, "delete")) { "Delete sync …" } }
             }
         }
@@ -235,6 +236,9 @@ fn state(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &SyncTab) -> M
                     (icon(Icon::Stopped))
                     p { strong { "Landbridge stopped this sync. " } (view.reason.as_deref().unwrap_or("The reason was not recorded.")) " Nothing is lost: it goes on from where it stopped." }
                 }
+            }
+            SyncStatus::Paused if view.reason.is_some() => {
+                div.banner.attention { (icon(Icon::Pause)) p { strong { "It stands still: " } @if let Some(reason) = &view.reason { (reason) "." } } }
             }
             SyncStatus::Paused => {
                 div.banner.attention { (icon(Icon::Pause)) p { strong { "Paused. " } "Reading has stopped; what was on its way still arrives. Resuming goes on from where it stopped, so that nothing is missed." } }
@@ -454,7 +458,10 @@ fn delete_form(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &DeleteS
         }
         (shell.form(&paths::sync_part(tenant, name, "delete"), "form", html! {
             input type="hidden" name=(fields::ETAG) value=(view.etag);
-            p { strong { (records) " that it wrote stay in HubSpot as they are. " } "Deleting them together with their sync is not available yet; delete them in HubSpot if they are to go." }
+            (radios("records", &format!("{records} that it wrote to HubSpot"), "keep", &[
+                ("keep", "Keep them", "They stay in HubSpot as they are."),
+                ("delete", "Delete them", "As many as the safety limit allows at once, the others when a person approves them under Sync health. The sync stands still meanwhile, and goes when no delete of it waits any more."),
+            ]))
             (text_input(Control { name: "confirm", label: "Type the sync's name to go on", required: true, problems: &wrong, ..Control::default() }, "text", "off"))
             p.quiet { "Its last definition stays in the audit log, and can be applied again; its place in Salesforce's changes is gone." }
             div.actions { (submit("Delete sync", "", "danger")) a.button.quiet href=(paths::sync(tenant, name)) { "Cancel" } }

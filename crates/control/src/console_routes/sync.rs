@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::form::Form;
 use super::summary::{behind, moment, summaries};
 use super::visit::{Answer, Refusal, Visit, trouble};
-use crate::ask::SyncLine;
+use crate::ask::{SyncLine, WrittenRecords};
 use crate::console::sync::{
     BackFill, DeleteSync, DiffLine, Reading, RevisionDiff, RevisionRow, SyncTab, delete_page, diff, page,
 };
@@ -318,7 +318,21 @@ async fn delete(visit: Visit, Path(place): Path<(String, String)>, form: Form) -
         return Ok(visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, page));
     }
     let seen = form.text(fields::ETAG).map(str::to_owned);
-    match tenant.remove_sync(&name, seen).await {
+    let records = match form.text("records") {
+        Some("delete") => WrittenRecords::Delete,
+        _ => WrittenRecords::Keep,
+    };
+    if records == WrittenRecords::Delete {
+        visit.require(&tenant, Role::Operator, "delete what a sync wrote")?;
+    }
+    match tenant.remove_sync(&name, seen, records).await {
+        Ok(()) if records == WrittenRecords::Delete => {
+            let told = format!(
+                "The sync {name} is being deleted with what it wrote. What is more than its safety limit allows waits for \
+                 your approval here."
+            );
+            Ok(visit.done(&paths::health(tenant.id()), &told))
+        }
         Ok(()) => {
             tenant.wait_until_gone(&name).await;
             let told = format!("The sync {name} is deleted. HubSpot keeps what it wrote.");

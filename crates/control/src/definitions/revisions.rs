@@ -59,7 +59,7 @@ pub(crate) async fn forget(kv: &Kv, key: &SyncKey) -> Result<(), KvError> {
 
 /// Forgets all revisions and drafts of a tenant.
 pub(crate) async fn forget_tenant(kv: &Kv, tenant: &TenantId) -> Result<(), KvError> {
-    for kind in ["revision", "draft", "back-fill"] {
+    for kind in ["revision", "draft", "back-fill", "removal"] {
         remove(kv, Key::new([kind, tenant.as_str()])).await?;
     }
     Ok(())

@@ -8,14 +8,14 @@ use landbridge_model::SyncName;
 use landbridge_model::config::SyncStatus;
 use landbridge_model::sync::SyncDefinition;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::extract::{Asked, Body, InTenant, Named, PageQuery, Precondition, precondition};
 use super::problem::Problem;
 use super::session::Session;
-use crate::ask::{Applied, AppliedSync, Change, Expected};
+use crate::ask::{Applied, AppliedSync, Change, Expected, WrittenRecords};
 use crate::service::{Page, Service, ServiceError, SyncView, TenantService};
 
 pub(super) fn routes() -> OpenApiRouter<Service> {
@@ -134,21 +134,37 @@ pub struct PutSync {
     pub touched_lookups: Vec<String>,
 }
 
-/// Remove a sync. What it wrote to HubSpot stays.
+/// What is to become of what a removed sync wrote.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct RemoveQuery {
+    /// `keep` leaves it in HubSpot, and is meant when left out. `delete` archives it as deletes of the sync are: what the
+    /// safety limit allows at once, the rest when a person approves it. The sync stands still meanwhile, and goes when no
+    /// delete of it is held any more.
+    #[serde(default)]
+    records: WrittenRecords,
+}
+
+/// Remove a sync, and what it wrote to HubSpot if that is to go too.
 #[utoipa::path(delete, path = "/api/v1/tenants/{tenant}/syncs/{sync}", tag = "syncs",
-    params(("If-Match" = Option<String>, Header, description = "The `ETag` that was read.")),
-    responses((status = 204, description = "It is removed.")))]
+    params(RemoveQuery, ("If-Match" = Option<String>, Header, description = "The `ETag` that was read.")),
+    responses((status = 204, description = "It is removed."),
+        (status = 202, description = "It stands still, and goes with what it wrote.")))]
 async fn delete_sync(
     InTenant(tenant): InTenant,
     Named(path): Named<SyncPath>,
+    Asked(query): Asked<RemoveQuery>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let seen = match precondition(&headers)? {
         Precondition::Tag(tag) => Some(tag),
         Precondition::None | Precondition::Absent => None,
     };
-    tenant.remove_sync(&path.sync, seen).await?;
-    Ok(StatusCode::NO_CONTENT)
+    tenant.remove_sync(&path.sync, seen, query.records).await?;
+    Ok(match query.records {
+        WrittenRecords::Keep => StatusCode::NO_CONTENT,
+        WrittenRecords::Delete => StatusCode::ACCEPTED,
+    })
 }
 
 /// Check a definition against itself and both schemas. Nothing is written.

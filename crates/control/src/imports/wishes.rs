@@ -64,6 +64,7 @@ impl ControlShard {
         tenant: &TenantId,
         ask: StartImports,
     ) -> Result<StartedImports, AskError> {
+        crate::removals::refuse_removed(&self.context, tenant, &ask.syncs).await?;
         let resolved = definitions::resolve_stored(self, tenant, &ask.syncs).await?;
         if resolved.iter().any(|sync| !sync.problems.is_empty()) {
             return Ok(StartedImports {

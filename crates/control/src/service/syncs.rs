@@ -15,6 +15,7 @@ use super::page::{Page, PageRequest, paginate};
 use super::{Service, TenantService};
 use crate::ask::{
     Applied, AppliedSync, ApplySyncs, Change as Made, EditSyncs, Expected, RemoveSyncs, SetSyncs,
+    WrittenRecords,
 };
 
 pub use crate::definitions::definition_tag;
@@ -253,9 +254,18 @@ impl TenantService {
         Ok(applied)
     }
 
-    /// Removes a sync. What it wrote to HubSpot stays.
-    pub async fn remove_sync(&self, name: &SyncName, expected: Option<String>) -> Result<(), ServiceError> {
-        self.require(Role::Editor)?;
+    /// Removes a sync, and what it wrote to HubSpot if that is to go too: then the sync stands still until all its deletes
+    /// are written or discarded.
+    pub async fn remove_sync(
+        &self,
+        name: &SyncName,
+        expected: Option<String>,
+        records: WrittenRecords,
+    ) -> Result<(), ServiceError> {
+        self.require(match records {
+            WrittenRecords::Keep => Role::Editor,
+            WrittenRecords::Delete => Role::Operator,
+        })?;
         let before = self.stored_sync(name)?;
         if expected.is_some_and(|tag| tag != definition_tag(&before.definition)) {
             return Err(ServiceError::Stale(format!(
@@ -263,8 +273,16 @@ impl TenantService {
             )));
         }
         let names = vec![name.clone()];
-        self.ask_control(&RemoveSyncs { names }).await?;
+        let by = self.caller.who.clone();
+        self.ask_control(&RemoveSyncs { names, records, by }).await?;
         let change = Change::between(Some(&before.definition), None)?;
-        self.audit("sync.removed", name.as_str(), change).await
+        match records {
+            WrittenRecords::Keep => self.audit("sync.removed", name.as_str(), change).await,
+            WrittenRecords::Delete => {
+                let change = change.with_detail("with what it wrote to HubSpot");
+                self.audit("sync.removed-with-records", name.as_str(), change)
+                    .await
+            }
+        }
     }
 }

@@ -383,7 +383,7 @@ async fn a_sync_is_paused_resumed_copied_and_deleted() {
     ann.get(&part("delete"))
         .await
         .expect(200)
-        .says(&["not available yet", "Type the sync"]);
+        .says(&["Keep them", "Delete them", "Type the sync"]);
     ann.post(&part("delete"), &[("confirm", "vehicle")])
         .await
         .expect(422)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use landbridge_control::Settings;
 use landbridge_control::ask::{
-    ApplySyncs, Change, PutTenant, RemoveSyncs, RemoveTenant, SetSyncs, TestConnections,
+    ApplySyncs, Change, PutTenant, RemoveSyncs, RemoveTenant, SetSyncs, TestConnections, WrittenRecords,
 };
 use landbridge_model::config::SyncStatus;
 use landbridge_model::{Envelope, Purpose, Revision, Source, SyncName};
@@ -174,6 +174,8 @@ async fn a_sync_lives_from_draft_to_removal() {
     rig.hub.park(&[own, other.clone()]).await.unwrap();
     rig.ask(&RemoveSyncs {
         names: vec![sync_name()],
+        records: WrittenRecords::Keep,
+        by: String::new(),
     })
     .await
     .unwrap();

@@ -14,6 +14,7 @@ mod dry_runs;
 mod imports;
 mod provider;
 mod records;
+mod removals;
 mod rig;
 mod routes;
 mod sign_in;

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use landbridge_model::ask::{
     AskStatus, CallBudget, Count, CountRecords, CreateObjectType, CreateProperty, DecideHeld, Decided,
     DescribeObject, Estimate, EstimateReading, EstimateWriting, EstimatedCalls, Explain, FindIdentities,
-    FoundIdentities, GetLabels, GetSchema, HubSpotTest, ListObjects, ListRecords, ListSchemas, ListedRecord,
-    Provision, Provisioned, Question, RecordPage, SalesforceTest, StageStatus, StartCompare, Started,
-    StopCompare, Story, TestHubSpot, TestSalesforce,
+    FoundIdentities, GetLabels, GetSchema, HeldPage, HoldWritten, HubSpotTest, ListObjects, ListRecords,
+    ListSchemas, ListedRecord, Provision, Provisioned, Question, RecordPage, SalesforceTest, StageStatus,
+    StartCompare, Started, StopCompare, Story, TestHubSpot, TestSalesforce,
 };
 use landbridge_model::config::Sync;
 use landbridge_model::hubspot::{AssociationLabel, ObjectSchema, PropertyDefinition};
@@ -56,6 +56,8 @@ pub(crate) struct World {
     pub(crate) created_properties: Vec<(ObjectTypeId, PropertyDefinition)>,
     /// Whether HubSpot shows single object types.
     pub(crate) shows_types: bool,
+    /// Pages of what a sync wrote whose deletes were to be held.
+    pub(crate) held_pages: Vec<HoldWritten>,
     /// What writing was reckoned for.
     pub(crate) reckoned: Vec<EstimateWriting>,
 }
@@ -357,6 +359,17 @@ impl Worker for LoaderStandIn {
                 let after = (place + 1 < world.listed.len()).then(|| (place + 1).to_string());
                 answer_with(&RecordPage {
                     records: record.into_iter().collect(),
+                    after,
+                })
+            }
+            HoldWritten::SERVICE => {
+                let question: HoldWritten = parse_ask(&ask)?;
+                // Two pages.
+                let after = question.after.is_none().then(|| "1".to_owned());
+                world.held_pages.push(question);
+                answer_with(&HeldPage {
+                    due: 0,
+                    waiting: 1,
                     after,
                 })
             }

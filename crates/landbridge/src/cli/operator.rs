@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use landbridge_model::{FailureCategory, SalesforceId, SyncName, TenantId};
 
 use super::access::{TokenCommand, UserCommand};
@@ -187,7 +187,8 @@ pub enum SyncCommand {
     /// Stop reading; activate continues where it stopped.
     #[command(after_help = "Example:\n  landbridge sync pause vehicles --tenant acme")]
     Pause(SyncNamesArgs),
-    /// Remove syncs. What they wrote to HubSpot stays.
+    /// Remove syncs, keeping or deleting what they wrote to HubSpot.
+    #[command(visible_alias = "delete")]
     Remove(SyncRemoveArgs),
 }
 
@@ -295,7 +296,13 @@ pub struct SyncNamesArgs {
 
 /// `landbridge sync remove`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Example:\n  landbridge sync remove vehicles --tenant acme --yes")]
+#[command(after_help = "\
+With --records delete a sync stands still, what it wrote is archived in HubSpot, and then the sync goes. What is more than
+its safety limit allows within an hour waits for landbridge held approve.
+
+Examples:
+  landbridge sync remove vehicles --tenant acme --yes
+  landbridge sync delete vehicles --records delete")]
 pub struct SyncRemoveArgs {
     /// Which syncs.
     #[arg(required = true)]
@@ -303,9 +310,22 @@ pub struct SyncRemoveArgs {
     /// Whose.
     #[command(flatten)]
     pub tenant: TenantArg,
+    /// What is to become of the records that they wrote to HubSpot.
+    #[arg(long, value_enum, default_value_t)]
+    pub records: RecordsArg,
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,
+}
+
+/// What is to become of the records that a sync wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum RecordsArg {
+    /// They stay in HubSpot as they are.
+    #[default]
+    Keep,
+    /// They are archived, within the safety limit or when a person approves.
+    Delete,
 }
 
 /// `landbridge failures`.

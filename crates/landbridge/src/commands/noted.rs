@@ -23,6 +23,7 @@ pub(super) fn of<Q: Question>(tenant: &TenantId, question: &Q) -> Option<(String
                 subject(tenant, &question),
             ));
         }
+        RemoveSyncs::SERVICE if question["records"] == "delete" => "sync.removed-with-records",
         RemoveSyncs::SERVICE => "sync.removed",
         StartImports::SERVICE => "import.started",
         PauseImport::SERVICE => "import.paused",

@@ -7,7 +7,7 @@ use landbridge_control::ask::{
     Applied, AppliedSync, ApplySyncs, AskTenant, CancelDryRun, CancelImport, Done, DryRunPage, DryRunPart,
     DryRunRecords, DryRunState, EditSyncs, ListHeld, PauseImport, PutTenant, RemoveSyncs, RemoveTenant,
     Repair, ResumeImport, RetryFailures, SetSyncs, StartDryRun, StartImports, StartVerify, StartedImport,
-    StartedImports, TestConnections, VerifyState,
+    StartedImports, TestConnections, VerifyState, WrittenRecords,
 };
 use landbridge_control::http::{PredictedRecords, ProblemDocument};
 use landbridge_control::service::{Keys, page_cursor};
@@ -245,8 +245,15 @@ impl Remote {
             }
             SetSyncs::SERVICE => self.set_syncs(tenant, read(question)?).await,
             RemoveSyncs::SERVICE => {
-                for name in read::<RemoveSyncs>(question)?.names {
-                    self.remove(&["tenants", tenant, "syncs", name.as_str()]).await?;
+                let asked: RemoveSyncs = read(question)?;
+                let records = match asked.records {
+                    WrittenRecords::Keep => "keep",
+                    WrittenRecords::Delete => "delete",
+                };
+                for name in asked.names {
+                    let path = ["tenants", tenant, "syncs", name.as_str()];
+                    self.text(Method::DELETE, &path, &[("records", records)], None)
+                        .await?;
                 }
                 as_json(&Done {})
             }

@@ -7,7 +7,9 @@ mod files;
 
 use std::collections::BTreeMap;
 
-use landbridge_control::ask::{Applied, AppliedSync, ApplySyncs, Change, RemoveSyncs, SetSyncs};
+use landbridge_control::ask::{
+    Applied, AppliedSync, ApplySyncs, Change, RemoveSyncs, SetSyncs, WrittenRecords,
+};
 use landbridge_control::service::SyncView;
 use landbridge_model::config::SyncStatus;
 use landbridge_model::sync::SyncDefinition;
@@ -16,8 +18,8 @@ use serde::Serialize;
 
 use super::{Context, LONG_PATIENCE, confirm};
 use crate::cli::{
-    OutputFormat, SyncCommand, SyncDryRunArgs, SyncExportArgs, SyncFilesArgs, SyncListArgs, SyncNamesArgs,
-    SyncRemoveArgs, TenantArg,
+    OutputFormat, RecordsArg, SyncCommand, SyncDryRunArgs, SyncExportArgs, SyncFilesArgs, SyncListArgs,
+    SyncNamesArgs, SyncRemoveArgs, TenantArg,
 };
 use crate::output::{CommandError, Exit, say, show, table};
 
@@ -331,16 +333,30 @@ async fn remove(context: &Context, arguments: SyncRemoveArgs) -> anyhow::Result<
     let tenant = context.tenant(&arguments.tenant).await?;
     let names: Vec<&str> = arguments.names.iter().map(SyncName::as_str).collect();
     let names = names.join(", ");
-    let question = format!("Remove {names} of {tenant}? What was written to HubSpot stays.");
+    let (records, what) = match arguments.records {
+        RecordsArg::Keep => (WrittenRecords::Keep, "What was written to HubSpot stays."),
+        RecordsArg::Delete => (
+            WrittenRecords::Delete,
+            "What was written to HubSpot is archived there.",
+        ),
+    };
+    let question = format!("Remove {names} of {tenant}? {what}");
     confirm(&question, arguments.yes)?;
     context
         .ask(
             &tenant,
             &RemoveSyncs {
                 names: arguments.names,
+                records,
+                by: super::local_name(),
             },
         )
         .await?;
-    say!("{names} removed");
+    match records {
+        WrittenRecords::Keep => say!("{names} removed"),
+        WrittenRecords::Delete => say!(
+            "{names} being removed with what was written; what is more than the safety limit allows: landbridge held list"
+        ),
+    }
     Ok(Exit::Done)
 }
