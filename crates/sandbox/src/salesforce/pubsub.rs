@@ -10,10 +10,13 @@
 mod avro;
 pub mod bus;
 mod event;
+mod habits;
 mod layout;
 pub(super) mod origin;
 mod status;
 mod subscribe;
+mod telling;
+mod topic;
 
 /// The generated types.
 #[allow(missing_docs, clippy::all, unreachable_pub)]
@@ -22,6 +25,7 @@ pub mod proto {
 }
 
 pub use bus::EventBus;
+pub use habits::PubSubHabits;
 
 use crate::salesforce::{
     call::nothing,
@@ -30,7 +34,6 @@ use crate::salesforce::{
     session,
 };
 use axum::{Router, response::Response as HttpResponse};
-use bus::{PubSubHabits, Topic};
 use proto::{
     FetchRequest, FetchResponse, ManagedFetchRequest, ManagedFetchResponse, PublishRequest, PublishResponse,
     SchemaInfo, SchemaRequest, TopicInfo, TopicRequest,
@@ -42,6 +45,7 @@ use std::sync::Arc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status, Streaming, metadata::MetadataMap};
+use topic::Topic;
 
 /// The service's paths. Streams end with `stop`.
 pub fn router(org: Arc<OrgHandle>, stop: CancellationToken) -> Router {

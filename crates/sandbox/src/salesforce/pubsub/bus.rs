@@ -1,71 +1,25 @@
-//! The events of the last three days, and what may be turned about them.
+//! The events of the last three days, in the order of their commits.
 
 use super::{
-    event::{self, Body, ChangeType, Commit},
-    layout::{Layout, event_name},
+    habits::{MOST_ENTITIES, PubSubHabits},
+    layout::Layout,
 };
 use crate::salesforce::{
     clock::DAY_MS,
     ids::RecordId,
-    random::{Chance, mix},
-    reader::Reader,
+    random::Chance,
     schema::Schema,
     store::{Org, Touched},
 };
 use bytes::Bytes;
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value as Json;
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
 };
 use tokio::sync::watch;
-
-/// Objects whose changes may be selected without an add-on.
-const MOST_ENTITIES: usize = 5;
-/// The largest event.
-const LARGEST: usize = 1_000_000;
-/// What a full-resync event names in the place of records.
-const NO_RECORD: &str = "000000000000000AAA";
-
-/// What may be turned while it runs, through `/__sandbox/pubsub`. Times are milliseconds of this machine, except for
-/// the retention, which is the org's.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PubSubHabits {
-    /// The objects whose changes are told; five at most.
-    pub entities: Vec<String>,
-    /// An empty answer comes after so long without an event.
-    pub keep_alive_ms: u64,
-    /// A stream without credit is closed after so long.
-    pub credit_ms: u64,
-    /// Events are kept for so long.
-    pub retention_ms: i64,
-    /// Changes of a transaction that are told one by one; the rest become overflow events.
-    pub overflow_after: usize,
-    /// One of so many events becomes a gap event; 0 for none.
-    pub gap_one_in: u64,
-    /// One of so many events is never told; 0 for none.
-    pub drop_one_in: u64,
-    /// Deliveries of 24 hours, to all subscribers together.
-    pub daily_deliveries: u64,
-}
-
-impl Default for PubSubHabits {
-    fn default() -> Self {
-        PubSubHabits {
-            entities: Vec::new(),
-            keep_alive_ms: 270_000,
-            credit_ms: 60_000,
-            retention_ms: 3 * DAY_MS,
-            overflow_after: 100_000,
-            gap_one_in: 0,
-            drop_one_in: 0,
-            daily_deliveries: 25_000,
-        }
-    }
-}
 
 /// One event that was told.
 #[derive(Debug, Clone)]
@@ -102,22 +56,22 @@ pub(super) struct Counts {
 }
 
 #[derive(Debug)]
-struct Inner {
-    habits: PubSubHabits,
-    events: VecDeque<Event>,
+pub(super) struct Inner {
+    pub(super) habits: PubSubHabits,
+    pub(super) events: VecDeque<Event>,
     /// Every number that was given out, with its moment by the org's clock.
     given: VecDeque<(u64, i64)>,
-    last: u64,
+    pub(super) last: u64,
     /// Numbers below are void.
     floor: u64,
-    commits: i64,
-    chance: Chance,
-    ids: u64,
-    schema: Arc<Schema>,
+    pub(super) commits: i64,
+    pub(super) chance: Chance,
+    pub(super) ids: u64,
+    pub(super) schema: Arc<Schema>,
     layouts: HashMap<usize, Arc<Layout>>,
     schemas: BTreeMap<String, Json>,
     delivered: VecDeque<(i64, u64)>,
-    counts: Counts,
+    pub(super) counts: Counts,
 }
 
 /// All change events of an org.
@@ -312,7 +266,7 @@ impl Inner {
         }
     }
 
-    fn layout(&mut self, object: usize) -> Arc<Layout> {
+    pub(super) fn layout(&mut self, object: usize) -> Arc<Layout> {
         let schema = self.schema.clone();
         let made = || Arc::new(Layout::of(object, &schema.objects[object]));
         let layout = self.layouts.entry(object).or_insert_with(made).clone();
@@ -323,7 +277,7 @@ impl Inner {
     }
 
     /// The next number; there are holes between them.
-    fn give(&mut self, now_ms: i64) -> u64 {
+    pub(super) fn give(&mut self, now_ms: i64) -> u64 {
         self.last += 1 + self.chance.below(3);
         self.given.push_back((self.last, now_ms));
         self.last
@@ -362,169 +316,5 @@ impl Inner {
             _ => self.delivered.push_back((now_ms, count)),
         }
         true
-    }
-
-    fn tell(
-        &mut self,
-        org: &Org,
-        touched: Vec<(RecordId, Touched)>,
-        origin: String,
-        at_ms: i64,
-        now_ms: i64,
-    ) {
-        self.commits += 1 + self.chance.below(50) as i64;
-        let commit = Commit {
-            origin,
-            key: self.uuid(),
-            at_ms,
-            number: self.commits,
-            user: org.user_id,
-        };
-        let drafts = self.drafts(org, touched, now_ms);
-        let mut left = self.habits.overflow_after;
-        let mut overflown: Vec<usize> = Vec::new();
-        for draft in drafts {
-            if draft.body.fields > left {
-                if !overflown.contains(&draft.object) {
-                    overflown.push(draft.object);
-                }
-                continue;
-            }
-            left -= draft.body.fields;
-            self.push(&commit, &draft, now_ms);
-        }
-        for object in overflown {
-            let layout = self.layout(object);
-            let ids = [NO_RECORD.to_owned()];
-            let body = event::nothing(&layout);
-            let payload = event::payload(&layout, &commit, ChangeType::GapOverflow, &ids, 0, &body);
-            self.counts.overflows += 1;
-            self.add(object, &layout, payload, now_ms);
-        }
-    }
-
-    /// One draft for each record of a selected object; the same change of several records is one.
-    fn drafts(&mut self, org: &Org, touched: Vec<(RecordId, Touched)>, now_ms: i64) -> Vec<Draft> {
-        let reader = Reader::new(org, now_ms);
-        let mut drafts: Vec<Draft> = Vec::new();
-        for (sequence, (id, touch)) in touched.into_iter().enumerate() {
-            let Some(object) = self.schema.by_prefix(id.prefix()) else {
-                continue;
-            };
-            let name = &self.schema.objects[object].name;
-            let is_selected = self
-                .habits
-                .entities
-                .iter()
-                .any(|entity| entity.eq_ignore_ascii_case(name));
-            let Some(change) = touch.kind.and_then(ChangeType::of).filter(|_| is_selected) else {
-                continue;
-            };
-            let layout = self.layout(object);
-            let after = org.find(id).map(|(_, record)| record.clone());
-            let is_live = after.as_ref().is_some_and(|record| record.deleted.is_none());
-            let body = match (change, &touch.before, &after) {
-                (ChangeType::Delete, ..) if !is_live => event::nothing(&layout),
-                (ChangeType::Update, Some(before), Some(after)) if is_live => {
-                    event::difference(&layout, &reader, object, before, after)
-                }
-                (ChangeType::Create | ChangeType::Undelete, _, Some(after)) if is_live => {
-                    event::whole(&layout, &reader, object, after)
-                }
-                // It came and went within the transaction, or went and came.
-                _ => continue,
-            };
-            let same = drafts.iter_mut().find(|draft| {
-                draft.object == object
-                    && draft.change == change
-                    && change != ChangeType::Create
-                    && draft.body == body
-            });
-            match same {
-                Some(draft) => draft.ids.push(id.to_string()),
-                None => drafts.push(Draft {
-                    object,
-                    change,
-                    ids: vec![id.to_string()],
-                    sequence: sequence as i64 + 1,
-                    body,
-                }),
-            }
-        }
-        drafts
-    }
-
-    fn push(&mut self, commit: &Commit, draft: &Draft, now_ms: i64) {
-        if self.habits.drop_one_in > 0 && self.chance.one_in(self.habits.drop_one_in) {
-            self.counts.dropped += 1;
-            return;
-        }
-        let layout = self.layout(draft.object);
-        let (change, sequence) = (draft.change, draft.sequence);
-        let mut payload = event::payload(&layout, commit, change, &draft.ids, sequence, &draft.body);
-        let breaks = self.habits.gap_one_in > 0 && self.chance.one_in(self.habits.gap_one_in);
-        if breaks || payload.len() > LARGEST {
-            payload = event::gap(&layout, commit, change, &draft.ids, sequence);
-            self.counts.gaps += 1;
-        }
-        self.add(draft.object, &layout, payload, now_ms);
-    }
-
-    fn add(&mut self, object: usize, layout: &Layout, payload: Vec<u8>, now_ms: i64) {
-        self.counts.events += 1;
-        let number = self.give(now_ms);
-        let id = self.uuid();
-        self.events.push_back(Event {
-            number,
-            object,
-            id,
-            schema_id: layout.schema_id.clone(),
-            payload: Bytes::from(payload),
-        });
-    }
-
-    fn uuid(&mut self) -> String {
-        let high = mix(&mut self.ids);
-        let low = mix(&mut self.ids);
-        uuid::Builder::from_random_bytes((u128::from(high) << 64 | u128::from(low)).to_be_bytes())
-            .into_uuid()
-            .to_string()
-    }
-}
-
-/// An event before it has its place.
-struct Draft {
-    object: usize,
-    change: ChangeType,
-    ids: Vec<String>,
-    sequence: i64,
-    body: Body,
-}
-
-/// The objects of a topic: one, or all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Topic {
-    All,
-    One(usize),
-}
-
-impl Topic {
-    /// `/data/ChangeEvents`, `/data/Vehicle__ChangeEvent`; names mind their case.
-    pub(super) fn find(schema: &Schema, name: &str) -> Option<Topic> {
-        let event = name.strip_prefix("/data/")?;
-        if event == "ChangeEvents" {
-            return Some(Topic::All);
-        }
-        let mut objects = schema.objects.iter();
-        objects
-            .position(|object| event_name(&object.name) == event)
-            .map(Topic::One)
-    }
-
-    pub(super) fn wants(self, object: usize) -> bool {
-        match self {
-            Topic::All => true,
-            Topic::One(only) => only == object,
-        }
     }
 }

@@ -2,9 +2,10 @@
 
 use super::{
     Service,
-    bus::{Event, From, Topic},
+    bus::{Event, From},
     proto::{ConsumerEvent, FetchRequest, FetchResponse, ProducerEvent, ReplayPreset},
     status::{refusal, rpc_id},
+    topic::Topic,
 };
 use std::time::Duration;
 use tokio::{
