@@ -33,7 +33,7 @@ pub struct SalesforceAccess {
     pub refresh_token: String,
     /// The key that signs the app's assertions for the JWT bearer flow, PKCS#8 in PEM.
     pub jwt_private_key: String,
-    /// The Pub/Sub API's endpoint; `None` while this side has none.
+    /// The Pub/Sub API's endpoint.
     pub pubsub: Option<String>,
 }
 

@@ -15,6 +15,8 @@ pub struct SandboxConfig {
     pub salesforce: SocketAddr,
     /// Where the HubSpot side listens; port 0 takes a free one.
     pub hubspot: SocketAddr,
+    /// Where the Pub/Sub API listens; port 0 takes a free one.
+    pub pubsub: SocketAddr,
     /// Where the org's objects, fields and sample data come from.
     pub org: OrgSource,
     /// How many records of custom objects to hold in total; `None` leaves the source's own number.
@@ -23,7 +25,7 @@ pub struct SandboxConfig {
     pub seed: u64,
     /// HubSpot's calls per ten seconds.
     pub hubspot_limits: Limits,
-    /// Serve TLS on both sides with this certificate; plain HTTP without.
+    /// Serve TLS everywhere with this certificate; plain HTTP without.
     pub tls: Option<TlsFiles>,
     /// The stand-in for HubSpot's own Salesforce integration.
     pub companies: NativeIntegration,
@@ -46,6 +48,7 @@ impl Default for SandboxConfig {
         SandboxConfig {
             salesforce: loopback,
             hubspot: loopback,
+            pubsub: loopback,
             org: OrgSource::BuiltIn,
             records: None,
             seed: 1,

@@ -1,4 +1,4 @@
-//! The Salesforce side: an org with its REST API, both Bulk APIs and logins.
+//! The Salesforce side: an org with its REST API, both Bulk APIs, the Pub/Sub API and logins.
 //!
 //! A call enters at [`router`]; [`OrgHandle`] holds all that calls share. Records live in [`store`], their
 //! rules in [`dml`], their questions in [`soql`].
@@ -14,8 +14,6 @@
 //! * Formulas of kinds that [`formula`] does not understand are null; [`OrgReport`] lists them.
 //! * One user, who may do everything; one time zone, UTC; one currency.
 //! * The tooling API answers and knows no metadata.
-//!
-//! Not served yet: the Pub/Sub API.
 
 pub mod builtin_org;
 pub mod bulk;
@@ -31,6 +29,7 @@ pub mod ingest;
 pub mod oauth;
 pub mod org_folder;
 pub mod path;
+pub mod pubsub;
 pub mod query;
 pub mod random;
 pub mod reader;

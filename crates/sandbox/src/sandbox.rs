@@ -44,7 +44,7 @@ pub enum SandboxError {
     /// A listener or its certificate.
     #[error("cannot serve the {side} side")]
     Serve {
-        /// `Salesforce` or `HubSpot`.
+        /// `Salesforce`, `Pub/Sub` or `HubSpot`.
         side: &'static str,
         /// What went wrong.
         source: ServeError,
@@ -70,6 +70,9 @@ impl Sandbox {
         let salesforce_listener = Listener::bind(config.salesforce, tls.clone())
             .await
             .map_err(serving("Salesforce"))?;
+        let pubsub_listener = Listener::bind(config.pubsub, tls.clone())
+            .await
+            .map_err(serving("Pub/Sub"))?;
         let hubspot_listener = Listener::bind(config.hubspot, tls)
             .await
             .map_err(serving("HubSpot"))?;
@@ -98,7 +101,13 @@ impl Sandbox {
             tasks.push(tokio::spawn(native.run(stop.clone())));
         }
 
-        let announcement = announce(&org, &portal, &salesforce_listener, &hubspot_listener);
+        let announcement = announce(
+            &org,
+            &portal,
+            &salesforce_listener,
+            &pubsub_listener,
+            &hubspot_listener,
+        );
         let salesforce_faults = Arc::new(Faults::new(salesforce::fault_body));
         let hubspot_faults = Arc::new(Faults::new(hubspot_fault_body));
         let salesforce_side = server::dress(
@@ -113,6 +122,13 @@ impl Sandbox {
             hubspot_faults.clone(),
             hubspot_stats.clone(),
         );
+        // Events fail as the org's other calls do, by the same faults.
+        let pubsub_side = server::dress(
+            salesforce::pubsub::router(org.clone(), stop.clone()),
+            salesforce_faults.clone(),
+            salesforce_stats.clone(),
+        );
+        tasks.push(pubsub_listener.serve(pubsub_side, stop.clone()));
         tasks.push(salesforce_listener.serve(salesforce_side, stop.clone()));
         tasks.push(hubspot_listener.serve(hubspot_side, stop.clone()));
         Ok(Sandbox {
@@ -189,7 +205,13 @@ impl Drop for Sandbox {
     }
 }
 
-fn announce(org: &OrgHandle, portal: &Portal, salesforce: &Listener, hubspot: &Listener) -> Announcement {
+fn announce(
+    org: &OrgHandle,
+    portal: &Portal,
+    salesforce: &Listener,
+    pubsub: &Listener,
+    hubspot: &Listener,
+) -> Announcement {
     let user = org.credentials();
     let app = portal.credentials();
     Announcement {
@@ -203,7 +225,7 @@ fn announce(org: &OrgHandle, portal: &Portal, salesforce: &Listener, hubspot: &L
             client_secret: user.client_secret.clone(),
             refresh_token: user.refresh_token.clone(),
             jwt_private_key: user.jwt_private_key.clone(),
-            pubsub: None,
+            pubsub: Some(pubsub.url()),
         },
         hubspot: HubSpotAccess {
             base_url: hubspot.url(),

@@ -6,6 +6,8 @@ mod bulk;
 mod bulk_v1;
 #[path = "salesforce/changes.rs"]
 mod changes;
+#[path = "salesforce/events.rs"]
+mod events;
 #[path = "salesforce/folder.rs"]
 mod folder;
 #[path = "salesforce/frame.rs"]

@@ -12,6 +12,7 @@
 //! | `POST purge` `{"ids": []}` | empties the recycle bin of these records |
 //! | `POST undelete` `{"ids": []}` | brings records back, as `/services/data/vNN.0/__sandbox/undelete` does |
 //! | `POST schema` | changes an object: see [`schema_edit`](super::schema_edit) |
+//! | `GET` and `PATCH pubsub`, `POST pubsub/cut`, `POST pubsub/void` | see [`pubsub`](super::pubsub) |
 //! | `POST fail-bulk` `{"times": 1, "message": "…"}` | lets the next Bulk queries fail, with or without a message |
 
 use crate::salesforce::{
@@ -20,7 +21,7 @@ use crate::salesforce::{
     errors::{ApiError, json_ok},
     handle::OrgHandle,
     ids::RecordId,
-    rows, schema_edit,
+    pubsub, rows, schema_edit,
 };
 use axum::response::Response;
 use http::Method;
@@ -77,6 +78,7 @@ pub(super) async fn serve(
             handle.sessions.lock().expire_all();
             Ok(nothing())
         }
+        (method, ["pubsub", rest @ ..]) => pubsub::backdoor(handle, method, rest, body),
         ("POST", ["revoke-grants"]) => {
             handle.grants.lock().revoke_all();
             Ok(nothing())

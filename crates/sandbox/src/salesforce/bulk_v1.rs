@@ -15,6 +15,7 @@ use crate::salesforce::{
     handle::OrgHandle,
     ids::RecordId,
     ingest::{OPERATIONS, Operation, Target},
+    pubsub::origin,
     session,
 };
 use axum::response::{IntoResponse, Response};
@@ -268,12 +269,8 @@ fn add_batch(request: &Request<'_>, job: &Job) -> Result<Response, Refusal> {
     } else {
         Vec::new()
     };
-    tokio::spawn(work::run(
-        request.handle.clone(),
-        job.clone(),
-        batch.clone(),
-        before,
-    ));
+    let running = work::run(request.handle.clone(), job.clone(), batch.clone(), before);
+    tokio::spawn(origin::carried(running));
     Ok(results::batch_info(job, &batch, StatusCode::CREATED))
 }
 

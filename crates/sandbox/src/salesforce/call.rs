@@ -5,7 +5,9 @@ use crate::salesforce::{
     errors::{ApiError, json_ok},
     extras,
     handle::OrgHandle,
-    ingest, limits, oauth, query, replication, rows, search, session, soap,
+    ingest, limits, oauth,
+    pubsub::{self, origin},
+    query, replication, rows, search, session, soap,
 };
 use axum::{
     body::{Body, Bytes},
@@ -123,7 +125,9 @@ async fn serve(handle: &Arc<OrgHandle>, request: Request) -> Result<Response, Ap
             oauth::serve(handle, &method, rest, &parts.headers, &fields)
         }
         ["services", "Soap", "u", version, ..] => {
-            Ok(soap::serve(handle, version, &String::from_utf8_lossy(&body)).await)
+            let text = String::from_utf8_lossy(&body);
+            let served = soap::serve(handle, version, &text);
+            Ok(origin::within("soap", version, &parts.headers, served).await)
         }
         ["services", "async", version, "job", rest @ ..] => Ok(bulk_v1::serve(
             handle,
@@ -148,7 +152,13 @@ async fn serve(handle: &Arc<OrgHandle>, request: Request) -> Result<Response, Ap
                 body,
                 token,
             };
-            counted(call).await
+            let api = if call.path.first().is_some_and(|first| first == "jobs") {
+                "bulkapi"
+            } else {
+                "rest"
+            };
+            let headers = call.headers.clone();
+            origin::within(api, version, &headers, counted(call)).await
         }
         ["services", "apexrest", ..] => {
             session::authenticate(handle, &parts.headers)?;
@@ -285,6 +295,14 @@ pub(super) async fn route(call: Call) -> Result<Response, ApiError> {
         ["sobjects"] => {
             family("describe_global");
             describe::global(&call)
+        }
+        ["event", "eventSchema", id] => {
+            family("event_schema");
+            pubsub::schema_by_rest(&call.handle, id)
+        }
+        ["sobjects", event, "eventSchema"] => {
+            family("event_schema");
+            pubsub::schema_of_event(&call.handle, event)
         }
         ["sobjects", object, "describe"] => {
             family("describe");

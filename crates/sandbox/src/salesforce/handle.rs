@@ -13,6 +13,7 @@ use crate::{
         ingest::IngestJobs,
         oauth::Grants,
         org_folder::{self, FolderError},
+        pubsub::{EventBus, origin},
         query::Cursors,
         reader::Reader,
         session::Sessions,
@@ -131,6 +132,7 @@ pub struct OrgHandle {
     pub(super) bulk_v1: BatchJobs,
     pub(super) ingest: IngestJobs,
     pub(super) usage: Mutex<Usage>,
+    pub(super) bus: EventBus,
     pub(super) stats: Arc<Stats>,
     pub(super) schema_changed: AtomicI64,
     open: Mutex<BTreeMap<u64, i64>>,
@@ -207,6 +209,7 @@ impl OrgHandle {
             bulk_v1: BatchJobs::default(),
             ingest: IngestJobs::default(),
             usage: Mutex::default(),
+            bus: EventBus::new(org.schema().clone(), config.seed),
             stats,
             schema_changed: AtomicI64::new(now),
             settings: Settings {
@@ -267,7 +270,15 @@ impl OrgHandle {
         if longest > 0 {
             tokio::time::sleep(Duration::from_millis(commit_share(ticket, longest))).await;
         }
-        change(&mut self.org.write(), Change { stamp })
+        let mut org = self.org.write();
+        let result = change(&mut org, Change { stamp });
+        let touched = org.take_touched();
+        if !touched.is_empty() {
+            // Still under the lock: events come in the order of the commits.
+            let now = self.clock.now_ms();
+            self.bus.tell(&org, touched, origin::current(), stamp, now);
+        }
+        result
     }
 
     /// Empties the recycle bin of what is too old, until `stop`.

@@ -10,6 +10,7 @@ use crate::salesforce::{
     errors::{ApiError, json_ok},
     handle::OrgHandle,
     ids::RecordId,
+    pubsub::origin,
 };
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -248,7 +249,7 @@ fn advance(call: &Call, id: &str) -> Result<Response, ApiError> {
             handle
                 .ingest
                 .change(&job.id, now, |job| job.state = "UploadComplete");
-            tokio::spawn(execute(handle.clone(), job.clone()));
+            tokio::spawn(origin::carried(execute(handle.clone(), job.clone())));
         }
         ("Aborted", "Open" | "UploadComplete" | "InProgress") => {
             handle.ingest.change(&job.id, now, |job| job.state = "Aborted");

@@ -30,7 +30,8 @@ pub(super) fn limits(call: &Call) -> Response {
         handle.jobs.made_today(handle.clock.now_ms()),
     );
     put("DailyBulkV2QueryFileStorageMB", 976_562, 0);
-    put("DailyDeliveredPlatformEvents", 25_000, 0);
+    let (most, delivered) = handle.bus.deliveries(handle.clock.now_ms());
+    put("DailyDeliveredPlatformEvents", most, delivered);
     put("HourlyPublishedPlatformEvents", 250_000, 0);
     put("DailyStandardVolumePlatformEvents", 25_000, 0);
     put("DataStorageMB", 10_240, 0);

@@ -9,6 +9,7 @@ use crate::salesforce::{
     schema::{Schema, SystemField},
     value::Value,
 };
+use indexmap::IndexMap;
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -95,6 +96,17 @@ pub struct Org {
     pub(super) cleared: HashMap<RecordId, Vec<(RecordId, usize)>>,
     /// While all must go well or nothing: what to put back.
     undo: Option<Undo>,
+    /// What the running transaction did to each record, in order.
+    touched: IndexMap<RecordId, Touched>,
+}
+
+/// What a transaction did to a record: its first change, and how it was before.
+#[derive(Debug, Clone, Default)]
+pub struct Touched {
+    /// `None` while nothing is told of it.
+    pub kind: Option<ChangeKind>,
+    /// `None` for a record that was added.
+    pub before: Option<Arc<Record>>,
 }
 
 /// How things were before a change that may have to be taken back.
@@ -104,6 +116,7 @@ struct Undo {
     steps: Vec<(usize, u32, Option<Arc<Record>>)>,
     journal: usize,
     deletions: usize,
+    touched: IndexMap<RecordId, Touched>,
 }
 
 impl Org {
@@ -127,6 +140,7 @@ impl Org {
             log_since: i64::MIN,
             bin: BTreeSet::new(),
             cleared: HashMap::new(),
+            touched: IndexMap::new(),
             undo: None,
         }
     }
@@ -179,7 +193,17 @@ impl Org {
         }
         if self.journaling {
             self.journal.push(JournalEntry { id, change, stamp });
+            self.touched.entry(id).or_default().kind.get_or_insert(change);
         }
+    }
+
+    /// What was done since this was last asked, record by record.
+    pub(super) fn take_touched(&mut self) -> Vec<(RecordId, Touched)> {
+        let touched = std::mem::take(&mut self.touched);
+        touched
+            .into_iter()
+            .filter(|(_, touch)| touch.kind.is_some())
+            .collect()
     }
 
     /// The delete log's entries of an object, in the order in which they came.
@@ -250,6 +274,13 @@ impl Org {
         if let (Some(undo), Some(before)) = (&mut self.undo, table.row(row)) {
             undo.steps.push((object, row, Some(before.clone())));
         }
+        if let Some(before) = table.row(row).filter(|_| self.journaling) {
+            let touch = || Touched {
+                kind: None,
+                before: Some(before.clone()),
+            };
+            self.touched.entry(id).or_insert_with(touch);
+        }
         table.index(&self.schema, object, row, false);
         if let Some(record) = &mut table.rows[row as usize] {
             change(Arc::make_mut(record));
@@ -263,6 +294,7 @@ impl Org {
             steps: Vec::new(),
             journal: self.journal.len(),
             deletions: self.deletions.len(),
+            touched: self.touched.clone(),
         });
         let result = change(self);
         let undo = self.undo.take().unwrap_or_default();
@@ -282,6 +314,7 @@ impl Org {
         }
         self.journal.truncate(undo.journal);
         self.deletions.truncate(undo.deletions);
+        self.touched = undo.touched;
         result
     }
 

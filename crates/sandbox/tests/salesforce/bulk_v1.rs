@@ -360,7 +360,7 @@ async fn csv_and_xml_batches_load_as_well() {
     .await;
     let id = settled(&org, &job).await.element("id").to_owned();
     let result = get(&org, &format!("/{job}/batch/{id}/result"), XML).await;
-    assert_eq!(result.kind, "text/csv; charset=UTF-8");
+    assert_eq!(result.kind, "text/csv");
     assert!(
         result
             .text

@@ -247,7 +247,8 @@ fn outcomes_csv(outcomes: &[Outcome]) -> Response {
         .ok()
         .and_then(|()| writer.into_inner().ok())
         .unwrap_or_default();
-    ([(header::CONTENT_TYPE, ContentType::Csv.header())], body).into_response()
+    // Clients compare this header to the letter; only the rows of queries come with their charset.
+    ([(header::CONTENT_TYPE, "text/csv")], body).into_response()
 }
 
 fn outcomes_json(outcomes: &[Outcome]) -> String {
