@@ -450,17 +450,33 @@ impl Installation {
 
     /// Adds a tenant over a sandbox.
     pub fn add_tenant(&self, tenant: &str, sandbox: &Sandbox) {
+        self.tenant_add(
+            &[
+                tenant,
+                "--salesforce-login-url",
+                sandbox.text("/salesforce/login_url"),
+                "--client-id",
+                sandbox.text("/salesforce/client_id"),
+                "--hubspot-url",
+                sandbox.text("/hubspot/base_url"),
+            ],
+            &[
+                (
+                    "LANDBRIDGE_SALESFORCE_CLIENT_SECRET",
+                    sandbox.text("/salesforce/client_secret"),
+                ),
+                ("LANDBRIDGE_HUBSPOT_TOKEN", sandbox.text("/hubspot/token")),
+            ],
+        );
+    }
+
+    /// `tenant add`, which also tries both connections, with these secrets as variables.
+    pub fn tenant_add(&self, arguments: &[&str], secrets: &[(&str, &str)]) {
         let output = self
             .command()
-            .args(["tenant", "add", tenant])
-            .args(["--salesforce-login-url", sandbox.text("/salesforce/login_url")])
-            .args(["--client-id", sandbox.text("/salesforce/client_id")])
-            .args(["--hubspot-url", sandbox.text("/hubspot/base_url")])
-            .env(
-                "LANDBRIDGE_SALESFORCE_CLIENT_SECRET",
-                sandbox.text("/salesforce/client_secret"),
-            )
-            .env("LANDBRIDGE_HUBSPOT_TOKEN", sandbox.text("/hubspot/token"))
+            .args(["tenant", "add"])
+            .args(arguments)
+            .envs(secrets.iter().copied())
             .output()
             .unwrap();
         assert!(

@@ -23,3 +23,4 @@ mod portal;
 mod purged;
 mod remote;
 mod removal;
+mod signing_in;
