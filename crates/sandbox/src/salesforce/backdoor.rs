@@ -5,6 +5,7 @@
 //! | `GET journal` | every change since the start: id, change, stamp |
 //! | `POST expire-sessions` | ends all sessions, as an admin can |
 //! | `POST revoke-grants` | takes all refresh tokens and authorization codes back |
+//! | `POST refresh` `{"number": 7}` | gives the org another id, ends all sessions and voids all replay ids, as the refresh of a sandbox does |
 //! | `POST app` `{"jwt_public_key": "…"}` | the PEM that assertions are checked with from now on |
 //! | `POST settings` | sets `commit_delay_ms`, `bulk_queue_ms`, `bulk_page_rows`, `daily_requests`, `clock_skew_ms`, `clock_rate`, `session_ms`, `recycle_bin_ms`, `rotate_refresh_tokens` |
 //! | `POST advance` `{"ms": 1}` | lets time pass in the org |
@@ -51,6 +52,12 @@ struct Failures {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Refresh {
+    number: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Advance {
     ms: i64,
 }
@@ -88,6 +95,13 @@ pub(super) async fn serve(
             let key = credentials::public_key_of_pem(&given.jwt_public_key);
             let key = key.ok_or_else(|| ApiError::body("jwt_public_key is no RSA public key in PEM"))?;
             *handle.jwt_key.write() = key;
+            Ok(nothing())
+        }
+        ("POST", ["refresh"]) => {
+            let given: Refresh = parse(body)?;
+            handle.org.write().become_another(given.number.max(1));
+            handle.sessions.lock().expire_all();
+            handle.bus.void_places();
             Ok(nothing())
         }
         ("POST", ["advance"]) => {

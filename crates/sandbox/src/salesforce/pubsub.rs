@@ -4,14 +4,15 @@
 //! commit leaves events of the selected objects in the order of the commits, as bare Avro data.
 //!
 //! Where it differs from the real one: nothing can be published, managed subscriptions and custom channels do not
-//! exist, long texts are never sent as differences, and a Contact's name is a text. What is wished of gaps, overflows,
-//! losses and retention is set through `/__sandbox/pubsub` on the org's own listener.
+//! exist, and a Contact's name is a text. What is wished of gaps, overflows, losses and retention is set through
+//! `/__sandbox/pubsub` on the org's own listener.
 
 mod avro;
 pub mod bus;
 mod event;
 mod habits;
 mod layout;
+mod long_text;
 pub(super) mod origin;
 mod status;
 mod subscribe;

@@ -161,6 +161,38 @@ impl Org {
         result
     }
 
+    /// Changes all values of a slot, stamping nothing; says whether one was lost by it.
+    pub fn convert(&mut self, object: usize, slot: usize, convert: impl Fn(&Value) -> Value) -> bool {
+        let mut lost = false;
+        for record in self.tables[object].rows.iter_mut().flatten() {
+            let Some(value) = record.values.get(slot) else {
+                continue;
+            };
+            let converted = convert(value);
+            lost |= converted.is_null() && !value.is_null();
+            if converted != *value {
+                Arc::make_mut(record).values[slot] = converted;
+            }
+        }
+        lost
+    }
+
+    /// Gives the org another id, as the refresh of a sandbox does. Records keep theirs.
+    pub fn become_another(&mut self, number: u64) {
+        self.org_id = RecordId::new(*b"00D", number);
+        let Some(organization) = self.schema.index("Organization") else {
+            return;
+        };
+        let id = self.org_id;
+        let table = &mut self.tables[organization];
+        table.index(&self.schema, organization, 0, false);
+        table.base = number - 1;
+        if let Some(Some(record)) = table.rows.first_mut() {
+            Arc::make_mut(record).id = id;
+        }
+        table.index(&self.schema, organization, 0, true);
+    }
+
     /// An object's records.
     pub fn table(&self, object: usize) -> &Table {
         &self.tables[object]

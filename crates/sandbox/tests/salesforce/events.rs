@@ -577,3 +577,69 @@ async fn a_stream_without_credit_is_closed() {
     assert_eq!(stream.next().await.expect("an event").pending_num_requested, 0);
     assert_eq!(stream.next().await.expect_err("the end").code(), Code::Ok);
 }
+
+#[tokio::test]
+async fn a_return_may_repeat_a_mute_stream_says_nothing_and_a_lossy_type_asks_for_all() {
+    let org = Org::start(config()).await;
+    let subscriber = Subscriber::connect(&org).await;
+    let turn = async |habits: Value| {
+        let request = org.request(Method::PATCH, "/__sandbox/pubsub");
+        assert_eq!(org.send(request.json(&habits)).await.0, 204);
+    };
+    for n in 0..5 {
+        org.create("Depot__c", json!({ "Name": format!("row {n}") }))
+            .await;
+    }
+    let mut stream = subscriber
+        .subscribe(ask(TOPIC, ReplayPreset::Earliest, &[], 5))
+        .await;
+    let first = stream.events(5).await;
+    turn(json!({"repeats": 2})).await;
+    let mut again = subscriber
+        .subscribe(ask(TOPIC, ReplayPreset::Custom, &first[3].replay_id, 3))
+        .await;
+    let ids = |events: &[ConsumerEvent]| -> Vec<String> {
+        events
+            .iter()
+            .filter_map(|one| one.event.as_ref())
+            .map(|one| one.id.clone())
+            .collect()
+    };
+    assert_eq!(
+        ids(&again.events(3).await),
+        ids(&first[2..]),
+        "two once more, one that is new"
+    );
+
+    turn(json!({"mute": true, "keep_alive_ms": 5})).await;
+    let mut mute = subscriber
+        .subscribe(ask(TOPIC, ReplayPreset::Earliest, &[], 5))
+        .await;
+    let silence = tokio::time::timeout(Duration::from_millis(100), mute.answers.message()).await;
+    assert!(silence.is_err(), "nothing comes, not even a sign of life");
+    turn(json!({"mute": false, "repeats": 0})).await;
+    assert_eq!(mute.events(5).await.len(), 5);
+
+    let edit = json!({"object": "Depot__c", "retype": {"Name": "double"}});
+    assert_eq!(org.post("/__sandbox/schema", edit).await.0, 204);
+    mute.asks
+        .send(ask(TOPIC, ReplayPreset::Latest, &[], 1))
+        .await
+        .expect("room");
+    let event = subscriber.read(&mute.events(1).await[0]).await;
+    let prefix = &org.records("SELECT Id FROM Depot__c LIMIT 1").await[0]["Id"]
+        .as_str()
+        .expect("an id")[..3]
+        .to_owned();
+    assert_eq!(
+        event["ChangeEventHeader"]["recordIds"],
+        json!([format!("{prefix}*")])
+    );
+    let (_, described) = org.get("sobjects/Depot__c/describe").await;
+    let fields = described["fields"].as_array().expect("fields");
+    assert!(
+        fields
+            .iter()
+            .any(|field| field["name"] == "Name" && field["type"] == "double")
+    );
+}

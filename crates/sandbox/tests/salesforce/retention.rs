@@ -94,3 +94,21 @@ async fn a_fast_clock_ages_everything() {
     org.login().await;
     assert_eq!(in_bin(&org, &id).await, 0);
 }
+
+/// The refresh of a sandbox: another org behind the same host.
+#[tokio::test]
+async fn a_refresh_makes_it_another_org() {
+    let mut org = Org::start(config()).await;
+    let before = org.records("SELECT Id FROM Organization").await[0]["Id"].clone();
+    assert_eq!(
+        org.post("/__sandbox/refresh", json!({"number": 777})).await.0,
+        204
+    );
+    assert_eq!(org.get("limits").await.0, 401);
+    org.login().await;
+    let after = org.records("SELECT Id FROM Organization").await[0]["Id"].clone();
+    assert_ne!(before, after);
+    let (_, user) = org.get("/services/oauth2/userinfo").await;
+    assert_eq!(user["organization_id"], after);
+    assert!(org.token.starts_with(&after.as_str().expect("an id")[..15]));
+}

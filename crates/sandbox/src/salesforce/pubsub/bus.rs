@@ -156,7 +156,7 @@ impl EventBus {
     }
 
     /// Makes every place that was given out void, as a move to another instance does.
-    pub(super) fn void_places(&self) {
+    pub(in crate::salesforce) fn void_places(&self) {
         let mut inner = self.inner.lock();
         inner.events.clear();
         inner.given.clear();
@@ -184,6 +184,15 @@ impl EventBus {
         }
     }
 
+    /// Tells that all records of an object must be read again.
+    pub(in crate::salesforce) fn tell_all(&self, org: &Org, object: usize, at_ms: i64, now_ms: i64) {
+        let mut inner = self.inner.lock();
+        inner.follow(org.schema());
+        inner.tell_all(org, object, at_ms, now_ms);
+        drop(inner);
+        self.news.send_modify(|news| *news += 1);
+    }
+
     /// Where a subscription begins.
     pub(super) fn place(&self, from: From, now_ms: i64) -> Result<u64, Lost> {
         let mut inner = self.inner.lock();
@@ -192,7 +201,9 @@ impl EventBus {
         match from {
             From::Now => Ok(inner.last),
             From::Earliest => Ok(oldest.saturating_sub(1)),
-            From::After(number) if number >= oldest.max(inner.floor) && number <= inner.last => Ok(number),
+            From::After(number) if number >= oldest.max(inner.floor) && number <= inner.last => {
+                Ok(inner.back(number))
+            }
             From::After(_) => Err(Lost),
         }
     }
@@ -281,6 +292,19 @@ impl Inner {
         self.last += 1 + self.chance.below(3);
         self.given.push_back((self.last, now_ms));
         self.last
+    }
+
+    /// A place so many events earlier as are to be told once more.
+    fn back(&self, number: u64) -> u64 {
+        let told = self.events.partition_point(|event| event.number <= number);
+        match told.checked_sub(self.habits.repeats + 1) {
+            _ if self.habits.repeats == 0 => number,
+            Some(before) => self.events[before].number,
+            None => self
+                .events
+                .front()
+                .map_or(number, |first| first.number.min(number + 1) - 1),
+        }
     }
 
     fn forget(&mut self, now_ms: i64) {

@@ -3,6 +3,7 @@
 use super::{
     avro::{Datum, bitmap},
     layout::{Layout, Slot},
+    long_text,
 };
 use crate::salesforce::{
     clock::DAY_MS,
@@ -56,6 +57,8 @@ pub(super) struct Body {
     pub(super) datum: Datum,
     pub(super) changed: Vec<String>,
     pub(super) nulled: Vec<String>,
+    /// Fields whose value is a difference of texts.
+    pub(super) diffed: Vec<String>,
     /// How many fields changed.
     pub(super) fields: usize,
 }
@@ -110,6 +113,7 @@ pub(super) fn difference(
     let new = values(layout, reader, object, after);
     let mut body = Body::default();
     let (mut changed, mut nulled, mut parts_changed) = (Vec::new(), Vec::new(), Vec::new());
+    let mut diffed = Vec::new();
     for (position, (column, (old, new))) in layout.columns.iter().zip(old.iter().zip(&new)).enumerate() {
         // The header is field 0.
         let bit = position + 1;
@@ -119,7 +123,14 @@ pub(super) fn difference(
             continue;
         }
         body.fields += 1;
-        write(&mut body.datum, &column.slot, new);
+        match long_text::difference(&column.slot, old, new) {
+            Some(text) => {
+                body.datum.branch(true);
+                body.datum.text(&text);
+                diffed.push(bit);
+            }
+            None => write(&mut body.datum, &column.slot, new),
+        }
         match &column.slot {
             _ if is_null => {
                 changed.push(bit);
@@ -135,6 +146,7 @@ pub(super) fn difference(
     }
     body.changed = bitmap(&changed).into_iter().chain(parts_changed).collect();
     body.nulled = bitmap(&nulled).into_iter().collect();
+    body.diffed = bitmap(&diffed).into_iter().collect();
     body
 }
 
@@ -212,7 +224,7 @@ fn encode(entity: &str, commit: &Commit, change: i64, ids: &[String], sequence: 
     datum.long(commit.number);
     datum.text(&commit.user.to_string());
     datum.texts(&body.nulled);
-    datum.texts::<&str>(&[]);
+    datum.texts(&body.diffed);
     datum.texts(&body.changed);
     datum.0.extend_from_slice(&body.datum.0);
     datum.0

@@ -25,6 +25,10 @@ pub struct PubSubHabits {
     pub gap_one_in: u64,
     /// One of so many events is never told; 0 for none.
     pub drop_one_in: u64,
+    /// A subscription that returns to a place is told so many events once more.
+    pub repeats: usize,
+    /// Streams stay open and say nothing, as half-open connections do.
+    pub mute: bool,
     /// Deliveries of 24 hours, to all subscribers together.
     pub daily_deliveries: u64,
 }
@@ -39,6 +43,8 @@ impl Default for PubSubHabits {
             overflow_after: 100_000,
             gap_one_in: 0,
             drop_one_in: 0,
+            repeats: 0,
+            mute: false,
             daily_deliveries: 25_000,
         }
     }

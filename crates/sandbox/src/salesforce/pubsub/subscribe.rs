@@ -186,7 +186,7 @@ impl<'s> Subscription<'s> {
 
     /// Sends what there is, as far as the credit reaches.
     async fn deliver(&mut self, answers: &Answers) -> Result<(), Status> {
-        while self.credit > 0 {
+        while self.credit > 0 && !self.is_mute() {
             let topic = self.topic;
             let now = self.service.org.clock.now_ms();
             let next = self
@@ -221,7 +221,15 @@ impl<'s> Subscription<'s> {
         Ok(())
     }
 
+    fn is_mute(&self) -> bool {
+        self.service.org.bus.habits().mute
+    }
+
     async fn keep_alive(&mut self, answers: &Answers) -> Result<(), Status> {
+        if self.is_mute() {
+            self.since = Instant::now();
+            return Ok(());
+        }
         self.place = self
             .service
             .org

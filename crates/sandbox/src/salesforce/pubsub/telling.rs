@@ -20,6 +20,27 @@ const LARGEST: usize = 1_000_000;
 const NO_RECORD: &str = "000000000000000AAA";
 
 impl Inner {
+    fn commit(&mut self, org: &Org, origin: String, at_ms: i64) -> Commit {
+        self.commits += 1 + self.chance.below(50) as i64;
+        Commit {
+            origin,
+            key: self.uuid(),
+            at_ms,
+            number: self.commits,
+            user: org.user_id,
+        }
+    }
+
+    /// One event for all records of an object, which a wildcard stands for.
+    pub(super) fn tell_all(&mut self, org: &Org, object: usize, at_ms: i64, now_ms: i64) {
+        let commit = self.commit(org, String::new(), at_ms);
+        let layout = self.layout(object);
+        let prefix = String::from_utf8_lossy(&self.schema.objects[object].prefix).into_owned();
+        let (ids, body) = ([format!("{prefix}*")], event::nothing(&layout));
+        let payload = event::payload(&layout, &commit, ChangeType::Update, &ids, 1, &body);
+        self.add(object, &layout, payload, now_ms);
+    }
+
     pub(super) fn tell(
         &mut self,
         org: &Org,
@@ -28,14 +49,7 @@ impl Inner {
         at_ms: i64,
         now_ms: i64,
     ) {
-        self.commits += 1 + self.chance.below(50) as i64;
-        let commit = Commit {
-            origin,
-            key: self.uuid(),
-            at_ms,
-            number: self.commits,
-            user: org.user_id,
-        };
+        let commit = self.commit(org, origin, at_ms);
         let drafts = self.drafts(org, touched, now_ms);
         let mut left = self.habits.overflow_after;
         let mut overflown: Vec<usize> = Vec::new();
