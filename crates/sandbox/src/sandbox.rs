@@ -4,17 +4,20 @@ use crate::{
     announcement::{Announcement, HubSpotAccess, SalesforceAccess},
     config::SandboxConfig,
     fault::Faults,
-    hubspot::{self, Portal},
+    hubspot::{self, Portal, PortalConfig, StateError},
     native::NativeSync,
     salesforce::{self, OrgError, OrgHandle, OrgReport},
     server::{self, Listener, ServeError},
     stats::Stats,
 };
 use serde_json::json;
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower_http::{compression::CompressionLayer, decompression::RequestDecompressionLayer};
+
+/// How often what the portal holds is kept.
+const KEEP_EVERY: Duration = Duration::from_secs(30);
 
 /// A running org and portal. Dropping it stops them; [`Sandbox::stop`] also waits.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub struct Sandbox {
     salesforce_stats: Arc<Stats>,
     hubspot_stats: Arc<Stats>,
     tasks: Vec<JoinHandle<()>>,
+    /// Ends by itself, however long the last keeping takes.
+    keeper: Option<JoinHandle<()>>,
     stop: CancellationToken,
 }
 
@@ -52,6 +57,9 @@ pub enum SandboxError {
     /// The org's definitions or its sample data.
     #[error("cannot load the org")]
     Org(#[from] OrgError),
+    /// What an earlier run left behind.
+    #[error("cannot take up the state of an earlier run")]
+    State(#[from] StateError),
     /// Loading panicked or was cancelled.
     #[error("loading the org did not finish")]
     Loading(#[from] tokio::task::JoinError),
@@ -85,13 +93,13 @@ impl Sandbox {
             tokio::task::spawn_blocking(move || OrgHandle::load(&config, url, stats)).await??
         };
         let org = Arc::new(org);
-        let portal = Arc::new(Portal::new(
-            config.hubspot_limits,
-            config.seed,
-            hubspot_stats.clone(),
-        ));
+        let portal = Arc::new(portal(&config, hubspot_stats.clone()).await?);
         let stop = CancellationToken::new();
         let mut tasks = Vec::new();
+        let mut keeper = None;
+        if let Some(folder) = config.state.clone() {
+            keeper = Some(tokio::spawn(keep(portal.clone(), folder, stop.clone())));
+        }
         if config.companies.enabled {
             let mut native = NativeSync::new(org.clone(), portal.clone(), config.companies.clone());
             native.first_copy();
@@ -125,6 +133,7 @@ impl Sandbox {
             salesforce_stats,
             hubspot_stats,
             tasks,
+            keeper,
             stop,
         })
     }
@@ -169,7 +178,7 @@ impl Sandbox {
         &self.hubspot_stats
     }
 
-    /// Stops both sides; open calls may finish for a short while.
+    /// Stops both sides; open calls may finish for a short while. What they hold is kept, if there is a folder for it.
     pub async fn stop(mut self) {
         self.stop.cancel();
         for mut task in std::mem::take(&mut self.tasks) {
@@ -179,6 +188,51 @@ impl Sandbox {
             {
                 task.abort();
             }
+        }
+        if let Some(keeper) = self.keeper.take()
+            && let Err(error) = keeper.await
+        {
+            tracing::error!(%error, "the portal's state was not kept");
+        }
+    }
+}
+
+/// The portal, as an earlier run left it or new.
+async fn portal(config: &SandboxConfig, stats: Arc<Stats>) -> Result<Portal, SandboxError> {
+    let portal = PortalConfig {
+        limits: config.hubspot_limits,
+        seed: config.seed,
+        ..PortalConfig::default()
+    };
+    let Some(folder) = config.state.clone() else {
+        return Ok(Portal::with_config(portal, stats));
+    };
+    Ok(tokio::task::spawn_blocking(move || Portal::open(portal, stats, &folder)).await??)
+}
+
+/// Keeps the portal now and then, when anything happened, and once more at the end.
+async fn keep(portal: Arc<Portal>, folder: PathBuf, stop: CancellationToken) {
+    let mut kept = None;
+    loop {
+        let stopping = stop
+            .run_until_cancelled(tokio::time::sleep(KEEP_EVERY))
+            .await
+            .is_none();
+        if stopping {
+            // Calls that were under way have had their answers by then, and their writes with them.
+            tokio::time::sleep(server::DRAIN).await;
+        }
+        let pulse = portal.pulse();
+        if kept != Some(pulse) {
+            let (portal, folder) = (portal.clone(), folder.clone());
+            match tokio::task::spawn_blocking(move || portal.keep(&folder)).await {
+                Ok(Ok(())) => kept = Some(pulse),
+                Ok(Err(error)) => tracing::error!(error = &error as &dyn std::error::Error, "state not kept"),
+                Err(error) => tracing::error!(%error, "state not kept"),
+            }
+        }
+        if stopping {
+            return;
         }
     }
 }

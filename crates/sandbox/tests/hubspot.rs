@@ -4,7 +4,9 @@ mod hubspot {
     mod associations;
     mod associations_v3;
     mod batches;
+    mod contract;
     mod desk;
+    mod imports;
     mod labels;
     mod limits;
     mod partial;
@@ -12,6 +14,8 @@ mod hubspot {
     mod reading;
     mod scene;
     mod schemas;
+    mod state;
+    mod switches;
     mod values;
     mod wire;
 }

@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 
 pub(super) const CREATE_MAX: usize = 2000;
 pub(super) const READ_MAX: usize = 1000;
-pub(super) const ARCHIVE_MAX: usize = 1000;
 /// Links of one record in one answer.
 pub(super) const PAGE: usize = 500;
 
@@ -234,7 +233,7 @@ fn archive(call: &Call<'_>, from: &str, to: &str) -> Answer {
         to: Vec<IdOnly<'a>>,
     }
     let batch: Inputs<Draft<'_>> = parse(call.body)?;
-    check_size(batch.inputs.len(), ARCHIVE_MAX)?;
+    check_size(batch.inputs.len(), call.habits.behaviour.association_archive_max)?;
     let mut catalog = call.portal.catalog.write();
     let (from, to) = ends(call, &catalog, from, to, true)?;
     let mut removed = 0;
@@ -252,7 +251,7 @@ fn archive(call: &Call<'_>, from: &str, to: &str) -> Answer {
 
 fn archive_labels(call: &Call<'_>, from: &str, to: &str) -> Answer {
     let batch: Inputs<PairDraft<'_>> = parse(call.body)?;
-    check_size(batch.inputs.len(), ARCHIVE_MAX)?;
+    check_size(batch.inputs.len(), call.habits.behaviour.association_archive_max)?;
     let mut catalog = call.portal.catalog.write();
     let (from, to) = ends(call, &catalog, from, to, true)?;
     for input in &batch.inputs {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET objects` | how many live and archived records each object type has |
 //! | `POST clock {advance_ms}` | lets time pass for the portal alone |
+//! | `GET habits` | what of the portal can be changed, as it is |
 //! | `PATCH habits {custom_object_types, custom_records, custom_properties, lags, behaviour}` | changes these |
 //! | `POST tokens {scopes}` | a further token, of an app of its own; without scopes it may do all |
 //! | `POST usage {calls, associations}` | pretends that so many calls were made today |
@@ -30,6 +31,7 @@ pub(super) fn serve(portal: &Inner, method: &str, rest: &[&str], body: &[u8]) ->
             portal.clock.advance(advance_ms);
             json!({ "now": clock::instant(portal.clock.now_ms()) })
         }),
+        ("GET", ["habits"]) => Reply::json(200, &json!(*portal.habits.read())),
         ("PATCH", ["habits"]) => with(body, |change: HabitsChange| {
             change.apply(&mut portal.habits.write());
             json!({})
