@@ -30,6 +30,7 @@ mod configurations;
 mod definitions;
 mod dice;
 mod errors;
+mod fault_bodies;
 mod filters;
 mod habits;
 mod import_request;
@@ -77,10 +78,11 @@ use catalog::Catalog;
 use clock::Clock;
 use dice::Dice;
 use errors::{Answer, Body, Reply};
+pub use fault_bodies::fault_body;
 pub use habits::{Behaviour, Habits, Lags};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use limits::{Headers, Limiter, Refused};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 pub use state::StateError;
 use std::sync::Arc;
 
@@ -151,6 +153,8 @@ struct Inner {
     limiter: Limiter,
     catalog: RwLock<Catalog>,
     imports: imports::Imports,
+    /// One keeping of the state at a time.
+    keeping: Mutex<()>,
 }
 
 impl Portal {
@@ -180,6 +184,7 @@ impl Portal {
             catalog: RwLock::new(Catalog::new(&dice, config.habits.behaviour.unique_ignores_case)),
             clock: Clock::default(),
             imports: imports::Imports::default(),
+            keeping: Mutex::new(()),
             dice,
             stats,
             habits: RwLock::new(config.habits),

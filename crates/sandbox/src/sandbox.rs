@@ -10,7 +10,6 @@ use crate::{
     server::{self, Listener, ServeError},
     stats::Stats,
 };
-use serde_json::json;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -31,8 +30,8 @@ pub struct Sandbox {
     salesforce_stats: Arc<Stats>,
     hubspot_stats: Arc<Stats>,
     tasks: Vec<JoinHandle<()>>,
-    /// Ends by itself, however long the last keeping takes.
-    keeper: Option<JoinHandle<()>>,
+    /// Where what they hold is kept.
+    state: Option<PathBuf>,
     stop: CancellationToken,
 }
 
@@ -96,9 +95,12 @@ impl Sandbox {
         let portal = Arc::new(portal(&config, hubspot_stats.clone()).await?);
         let stop = CancellationToken::new();
         let mut tasks = Vec::new();
-        let mut keeper = None;
         if let Some(folder) = config.state.clone() {
-            keeper = Some(tokio::spawn(keep(portal.clone(), folder, stop.clone())));
+            tasks.push(tokio::spawn(keep_now_and_then(
+                portal.clone(),
+                folder,
+                stop.clone(),
+            )));
         }
         if config.companies.enabled {
             let mut native = NativeSync::new(org.clone(), portal.clone(), config.companies.clone());
@@ -108,7 +110,7 @@ impl Sandbox {
 
         let announcement = announce(&org, &portal, &salesforce_listener, &hubspot_listener);
         let salesforce_faults = Arc::new(Faults::new(salesforce::fault_body));
-        let hubspot_faults = Arc::new(Faults::new(hubspot_fault_body));
+        let hubspot_faults = Arc::new(Faults::new(hubspot::fault_body));
         let salesforce_side = server::dress(
             salesforce::router(org.clone()),
             salesforce_faults.clone(),
@@ -133,7 +135,7 @@ impl Sandbox {
             salesforce_stats,
             hubspot_stats,
             tasks,
-            keeper,
+            state: config.state,
             stop,
         })
     }
@@ -189,10 +191,9 @@ impl Sandbox {
                 task.abort();
             }
         }
-        if let Some(keeper) = self.keeper.take()
-            && let Err(error) = keeper.await
-        {
-            tracing::error!(%error, "the portal's state was not kept");
+        // Nobody writes any more.
+        if let Some(folder) = self.state.take() {
+            keep(self.portal.clone(), folder).await;
         }
     }
 }
@@ -210,30 +211,28 @@ async fn portal(config: &SandboxConfig, stats: Arc<Stats>) -> Result<Portal, San
     Ok(tokio::task::spawn_blocking(move || Portal::open(portal, stats, &folder)).await??)
 }
 
-/// Keeps the portal now and then, when anything happened, and once more at the end.
-async fn keep(portal: Arc<Portal>, folder: PathBuf, stop: CancellationToken) {
+/// Keeps the portal now and then, when anything happened.
+async fn keep_now_and_then(portal: Arc<Portal>, folder: PathBuf, stop: CancellationToken) {
     let mut kept = None;
-    loop {
-        let stopping = stop
-            .run_until_cancelled(tokio::time::sleep(KEEP_EVERY))
-            .await
-            .is_none();
-        if stopping {
-            // Calls that were under way have had their answers by then, and their writes with them.
-            tokio::time::sleep(server::DRAIN).await;
-        }
+    while stop
+        .run_until_cancelled(tokio::time::sleep(KEEP_EVERY))
+        .await
+        .is_some()
+    {
         let pulse = portal.pulse();
         if kept != Some(pulse) {
-            let (portal, folder) = (portal.clone(), folder.clone());
-            match tokio::task::spawn_blocking(move || portal.keep(&folder)).await {
-                Ok(Ok(())) => kept = Some(pulse),
-                Ok(Err(error)) => tracing::error!(error = &error as &dyn std::error::Error, "state not kept"),
-                Err(error) => tracing::error!(%error, "state not kept"),
-            }
+            keep(portal.clone(), folder.clone()).await;
+            kept = Some(pulse);
         }
-        if stopping {
-            return;
-        }
+    }
+}
+
+/// Keeps the portal. What goes wrong is told and tried again the next time.
+async fn keep(portal: Arc<Portal>, folder: PathBuf) {
+    match tokio::task::spawn_blocking(move || portal.keep(&folder)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(error = &error as &dyn std::error::Error, "state not kept"),
+        Err(error) => tracing::error!(%error, "state not kept"),
     }
 }
 
@@ -266,14 +265,4 @@ fn announce(org: &OrgHandle, portal: &Portal, salesforce: &Listener, hubspot: &L
             refresh_token: app.refresh_token,
         },
     }
-}
-
-/// HubSpot's error object, as a fault gives it.
-fn hubspot_fault_body(status: http::StatusCode) -> serde_json::Value {
-    json!({
-        "status": "error",
-        "message": status.canonical_reason().unwrap_or("error"),
-        "correlationId": "00000000-0000-4000-8000-000000000000",
-        "category": if status.is_server_error() { "INTERNAL_ERROR" } else { "VALIDATION_ERROR" },
-    })
 }

@@ -26,7 +26,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{Service, ServiceExt};
 
 /// How long an open connection may finish its call once the sandbox stops.
-pub(crate) const DRAIN: Duration = Duration::from_secs(2);
+const DRAIN: Duration = Duration::from_secs(2);
 
 /// Tells a side whether it was reached by `http` or `https`, for links in its answers. A front that takes TLS off
 /// sets it too, and is believed.

@@ -6,6 +6,7 @@ mod hubspot {
     mod batches;
     mod contract;
     mod desk;
+    mod faults;
     mod imports;
     mod labels;
     mod limits;

@@ -108,6 +108,7 @@ impl Portal {
     /// Writes wait meanwhile; reads do not.
     pub fn keep(&self, folder: &Path) -> Result<(), StateError> {
         let path = file_in(folder);
+        let _alone = self.inner.keeping.lock();
         write(&self.inner, folder, &path).map_err(|source| StateError::File { path, source })
     }
 

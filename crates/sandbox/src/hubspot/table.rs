@@ -3,6 +3,8 @@
 //! Records stand in the order of their ids, so that an id is found by bisection and a listing is a walk.
 //! What the search index has not seen yet is kept beside them: the versions that it still shows.
 
+mod saved;
+
 use super::{
     clock,
     dice::FastMap,
@@ -10,7 +12,7 @@ use super::{
     property::{Property, System},
     rows::Row,
 };
-use serde::{Deserialize, Serialize};
+pub(super) use saved::{SavedRecord, SavedTable};
 use std::{borrow::Cow, collections::VecDeque};
 
 /// A value on its way into a record: its column and its text, where empty clears.
@@ -382,134 +384,6 @@ impl Table {
             row,
             before,
         });
-    }
-}
-
-/// An object type without its records.
-#[derive(Serialize, Deserialize)]
-pub(super) struct SavedTable {
-    type_id: String,
-    shout: String,
-    fqn: String,
-    custom: bool,
-    definition: Definition,
-    properties: Vec<Property>,
-    groups: Vec<Group>,
-    rules: Vec<ConditionalRule>,
-    always: Vec<u16>,
-    by_default: Vec<u16>,
-    /// Columns that records can be addressed by.
-    unique: Vec<u16>,
-    merged: Vec<(u64, u64)>,
-    ignore_case: bool,
-}
-
-/// Id, when it was created, changed and archived (0 while it lives), and its values by column.
-#[derive(Serialize, Deserialize)]
-pub(super) struct SavedRecord(u64, i64, i64, i64, Vec<(u16, String)>);
-
-impl Table {
-    pub(super) fn save(&self) -> SavedTable {
-        SavedTable {
-            type_id: self.type_id.clone(),
-            shout: self.shout.clone(),
-            fqn: self.fqn.clone(),
-            custom: self.custom,
-            definition: self.definition.clone(),
-            properties: self.properties.clone(),
-            groups: self.groups.clone(),
-            rules: self.rules.clone(),
-            always: self.always.clone(),
-            by_default: self.by_default.clone(),
-            unique: self.unique.iter().map(|index| index.column).collect(),
-            merged: self
-                .merged
-                .iter()
-                .map(|(loser, winner)| (*loser, *winner))
-                .collect(),
-            ignore_case: self.ignore_case,
-        }
-    }
-
-    pub(super) fn saved_records(&self) -> impl Iterator<Item = SavedRecord> {
-        self.ids.iter().zip(&self.records).map(|(id, record)| {
-            let values = record
-                .row
-                .iter()
-                .map(|(column, value)| (column, value.to_owned()));
-            SavedRecord(
-                *id,
-                record.created_ms,
-                record.updated_ms,
-                record.archived_ms,
-                values.collect(),
-            )
-        })
-    }
-
-    /// The type again, its records still to come: [`Table::load_record`] each, then [`Table::loaded`].
-    pub(super) fn load(saved: SavedTable) -> Table {
-        let mut table = Table::new(
-            &saved.type_id,
-            &saved.fqn,
-            saved.custom,
-            saved.definition,
-            saved.ignore_case,
-        );
-        table.shout = saved.shout;
-        for (column, property) in (0..).zip(&saved.properties) {
-            table.by_name.insert(property.name.as_str().into(), column);
-        }
-        table.properties = saved.properties;
-        table.groups = saved.groups;
-        table.rules = saved.rules;
-        table.always = saved.always;
-        table.by_default = saved.by_default;
-        table.merged = saved.merged.into_iter().collect();
-        table.unique = saved
-            .unique
-            .into_iter()
-            .map(|column| UniqueIndex {
-                column,
-                rows: FastMap::default(),
-            })
-            .collect();
-        table
-    }
-
-    pub(super) fn load_record(&mut self, saved: SavedRecord) {
-        let SavedRecord(id, created_ms, updated_ms, archived_ms, values) = saved;
-        let row = Row::default().with(values.iter().map(|(column, value)| (*column, value.as_str())));
-        self.live += usize::from(archived_ms == 0);
-        self.ids.push(id);
-        self.records.push(Record {
-            created_ms,
-            updated_ms,
-            archived_ms,
-            row,
-        });
-    }
-
-    /// Finds records by their unique values again. What lies in the recycle bin has its own only where nobody else has.
-    pub(super) fn loaded(&mut self, archived_keep_values: bool) {
-        for index in &mut self.unique {
-            let mut claim = |archived: bool| {
-                for (row, record) in (0..).zip(&self.records) {
-                    if record.archived() != archived {
-                        continue;
-                    }
-                    if let Some(value) = record.row.get(index.column)
-                        && !index.rows.contains_key(&*key(value, self.ignore_case))
-                    {
-                        index.claim(row, value, self.ignore_case);
-                    }
-                }
-            };
-            claim(false);
-            if archived_keep_values {
-                claim(true);
-            }
-        }
     }
 }
 
