@@ -81,6 +81,7 @@ fn create(call: &Call<'_>, from: &str, to: &str) -> Answer {
     check_size(batch.inputs.len(), CREATE_MAX)?;
     let mut catalog = call.portal.catalog.write();
     let (from, to) = ends(call, &catalog, from, to, true)?;
+    call.need_edit_associations()?;
     let types: Vec<u64> = batch
         .inputs
         .iter()
@@ -143,6 +144,7 @@ fn associate_default(call: &Call<'_>, from: &str, to: &str) -> Answer {
     check_size(batch.inputs.len(), CREATE_MAX)?;
     let mut catalog = call.portal.catalog.write();
     let (from, to) = ends(call, &catalog, from, to, true)?;
+    call.need_edit_associations()?;
     direction(&catalog, from, to)?;
     let (mut results, mut errors) = (Vec::new(), Vec::new());
     for input in &batch.inputs {
@@ -236,6 +238,7 @@ fn archive(call: &Call<'_>, from: &str, to: &str) -> Answer {
     check_size(batch.inputs.len(), call.habits.behaviour.association_archive_max)?;
     let mut catalog = call.portal.catalog.write();
     let (from, to) = ends(call, &catalog, from, to, true)?;
+    call.need_edit_associations()?;
     let mut removed = 0;
     for input in &batch.inputs {
         for other in &input.to {
@@ -254,6 +257,7 @@ fn archive_labels(call: &Call<'_>, from: &str, to: &str) -> Answer {
     check_size(batch.inputs.len(), call.habits.behaviour.association_archive_max)?;
     let mut catalog = call.portal.catalog.write();
     let (from, to) = ends(call, &catalog, from, to, true)?;
+    call.need_edit_associations()?;
     for input in &batch.inputs {
         let named = bits(&catalog, (from, to), &input.types)?;
         // The plain type counts only when it is named.

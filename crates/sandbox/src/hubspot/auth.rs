@@ -21,6 +21,8 @@ pub(super) struct Grant {
     /// `None` grants everything.
     scopes: Option<Vec<String>>,
     pub(super) expires_ms: Option<i64>,
+    /// The token is a user's, and the user may not edit associations.
+    no_associations: bool,
 }
 
 impl Grant {
@@ -31,6 +33,7 @@ impl Grant {
             oauth: true,
             scopes: Some(Vec::new()),
             expires_ms: None,
+            no_associations: false,
         }
     }
 
@@ -141,6 +144,7 @@ impl Auth {
             oauth: false,
             scopes,
             expires_ms: None,
+            no_associations: false,
         };
         let state = State {
             tokens: HashMap::from([(token.clone(), grant)]),
@@ -158,7 +162,7 @@ impl Auth {
     }
 
     /// A further token of an app of its own.
-    pub(super) fn add(&self, dice: &Dice, scopes: Option<Vec<String>>) -> String {
+    pub(super) fn add(&self, dice: &Dice, scopes: Option<Vec<String>>, no_associations: bool) -> String {
         let token = format!("pat-na1-{}", dice.uuid());
         let mut state = self.state.lock();
         let app = state.next_app;
@@ -170,6 +174,7 @@ impl Auth {
                 oauth: false,
                 scopes,
                 expires_ms: None,
+                no_associations,
             },
         );
         token
@@ -204,6 +209,7 @@ impl Auth {
             oauth: true,
             scopes: None,
             expires_ms: Some(now_ms + ACCESS_TOKEN_S * 1000),
+            no_associations: false,
         };
         self.state.lock().tokens.insert(token.clone(), grant);
         token
@@ -231,6 +237,14 @@ impl Call<'_> {
                     "context": { "requiredGranularScopes": any_of },
                 }]),
             ))
+    }
+
+    /// Since 2026-09 a user's token may associate only what the user may.
+    pub(super) fn need_edit_associations(&self) -> Result<(), ApiError> {
+        if self.grant.no_associations && self.version.is_2026_09() {
+            return Err(ApiError::validation("Missing 'Edit Associations' permission."));
+        }
+        Ok(())
     }
 
     /// Records of a type.

@@ -64,6 +64,8 @@ pub struct Behaviour {
     pub retry_after_s: Option<u32>,
     /// The largest request body, in bytes; a larger one gets a 413.
     pub body_max: usize,
+    /// The account's information counts no calls of service keys, as was seen once.
+    pub usage_hides_service_keys: bool,
     /// The most values of an `IN` or `NOT_IN`.
     pub in_values_max: usize,
     /// The most inputs of an association batch that takes apart.
@@ -87,6 +89,7 @@ impl Default for Behaviour {
             nulls_clear: false,
             retry_after_s: None,
             body_max: 64 << 20,
+            usage_hides_service_keys: false,
             in_values_max: 100,
             association_archive_max: 100,
             taken_schema_names_merge: false,

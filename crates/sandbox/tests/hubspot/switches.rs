@@ -145,6 +145,32 @@ fn rules_of_values_bind_every_version_and_sink_one_row_alone() {
 }
 
 #[test]
+fn a_user_without_the_permission_cannot_associate_since_2026_09() {
+    let mut scene = Scene::with(Desk::new());
+    let token = scene
+        .desk
+        .post("/__sandbox/tokens", json!({"edit_associations": false}));
+    scene.desk.token = token.body["token"].as_str().unwrap_or_default().to_owned();
+    let inputs = json!([scene.pair(&scene.companies[0], &[scene.plain])]);
+    let refused = scene.to_companies(DATED, "create", inputs.clone());
+    assert_eq!(
+        (refused.status, refused.message()),
+        (400, "Missing 'Edit Associations' permission.")
+    );
+    let march = scene.to_companies("/crm/associations/2026-03", "create", inputs);
+    assert_eq!(march.status, 201, "{}", march.text);
+}
+
+#[test]
+fn the_accounts_count_of_calls_may_leave_service_keys_out() {
+    for hides in [false, true] {
+        let desk = behaving(|behaviour| behaviour.usage_hides_service_keys = hides);
+        let told = desk.get("/account-info/2026-09/api-usage/daily/private-apps");
+        assert_eq!(told.results()[0]["currentUsage"] == 0, hides, "{}", told.text);
+    }
+}
+
+#[test]
 fn the_recycle_bin_is_emptied_after_ninety_days() {
     let desk = Desk::new();
     let car = desk.vehicle("a");
