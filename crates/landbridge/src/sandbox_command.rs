@@ -20,6 +20,7 @@ pub async fn run(arguments: SandboxArgs, stop: CancellationToken) -> anyhow::Res
         seed: arguments.seed,
         hubspot_limits: arguments.limits,
         tls,
+        state: arguments.state,
         ..SandboxConfig::default()
     };
     let sandbox = Sandbox::start(config).await?;

@@ -40,6 +40,8 @@ pub struct SandboxConfig {
     pub bulk_page_rows: usize,
     /// The org's daily API allowance (rolling 24 hours).
     pub daily_api_requests: u64,
+    /// A folder in which the HubSpot side keeps what it holds, over restarts; without it a stop forgets everything.
+    pub state: Option<PathBuf>,
 }
 
 impl Default for SandboxConfig {
@@ -60,6 +62,7 @@ impl Default for SandboxConfig {
             bulk_queue_delay: Duration::from_millis(300),
             bulk_page_rows: 25_000,
             daily_api_requests: 1_000_000,
+            state: None,
         }
     }
 }

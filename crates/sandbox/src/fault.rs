@@ -4,6 +4,8 @@
 //! fired, `DELETE` clears. A fault is laid over a call before or after its effect; the first one that
 //! matches a call wins, except that a delay lets others act as well.
 
+pub use crate::reshape::Shape;
+
 use crate::server::Abort;
 use axum::{
     Json, Router,
@@ -70,8 +72,11 @@ pub enum Fault {
     ResetAfter(usize),
     /// Ends the body after so many bytes, as if it were whole.
     Truncate(usize),
-    /// Waits so many milliseconds before the call is looked at.
+    /// Waits so many milliseconds before the call is looked at; with `effect`, before its answer is sent: the client may
+    /// be gone by then, and the write is there.
     DelayMs(u64),
+    /// Gives the answer in another shape.
+    Reshape(Shape),
 }
 
 /// A fault as `GET /__sandbox/faults` shows it.
@@ -205,7 +210,7 @@ impl Faults {
                 .unwrap_or(StatusCode::NOT_ACCEPTABLE)
                 .into_response(),
             Fault::Reset => Abort::response(),
-            Fault::ResetAfter(_) | Fault::Truncate(_) | Fault::DelayMs(_) => return None,
+            Fault::ResetAfter(_) | Fault::Truncate(_) | Fault::DelayMs(_) | Fault::Reshape(_) => return None,
         };
         for (name, value) in &spec.headers {
             if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
@@ -228,8 +233,12 @@ pub async fn lay_over(State(faults): State<Arc<Faults>>, request: Request, next:
     }
     let mut cut = None;
     let mut after_effect = None;
+    let mut late = Duration::ZERO;
+    let mut shape = None;
     for spec in faults.take(request.method().as_str(), path) {
         match spec.what {
+            Fault::DelayMs(ms) if spec.effect => late += Duration::from_millis(ms),
+            Fault::Reshape(wanted) => shape = Some(wanted),
             Fault::DelayMs(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
             Fault::ResetAfter(bytes) => cut = Some((bytes, true)),
             Fault::Truncate(bytes) => cut = Some((bytes, false)),
@@ -241,11 +250,32 @@ pub async fn lay_over(State(faults): State<Arc<Faults>>, request: Request, next:
             }
         }
     }
-    let response = next.run(request).await;
-    match (after_effect, cut) {
-        (Some(replacement), _) => replacement,
-        (None, Some((bytes, reset))) => cut_body(response, bytes, reset),
-        (None, None) => response,
+    let response = if late.is_zero() {
+        next.run(request).await
+    } else {
+        late_answer(request, next, late).await
+    };
+    match (after_effect, cut, shape) {
+        (Some(replacement), ..) => replacement,
+        (None, Some((bytes, reset)), _) => cut_body(response, bytes, reset),
+        (None, None, Some(shape)) => reshape(response, shape).await,
+        (None, None, None) => response,
+    }
+}
+
+/// Lets the call take effect and holds its answer back. The call goes on even if its client does not wait.
+async fn late_answer(request: Request, next: Next, late: Duration) -> Response {
+    let response = tokio::spawn(next.run(request)).await;
+    tokio::time::sleep(late).await;
+    response.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+async fn reshape(response: Response, shape: Shape) -> Response {
+    let (mut parts, body) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    match axum::body::to_bytes(body, usize::MAX).await {
+        Ok(bytes) => Response::from_parts(parts, Body::from(shape.apply(&bytes))),
+        Err(_) => Abort::response(),
     }
 }
 

@@ -30,7 +30,12 @@ mod configurations;
 mod definitions;
 mod dice;
 mod errors;
+mod fault_bodies;
 mod filters;
+mod habits;
+mod import_request;
+mod import_rows;
+mod imports;
 mod install;
 mod json;
 mod kinds;
@@ -45,14 +50,17 @@ mod plan;
 mod properties;
 mod property;
 mod property_draft;
+mod property_rules;
 mod read;
 mod records;
 mod rows;
 mod schema_create;
 mod schemas;
 mod search;
+mod state;
 mod table;
 mod told;
+mod validations;
 mod values;
 mod version;
 mod write;
@@ -70,15 +78,17 @@ use catalog::Catalog;
 use clock::Clock;
 use dice::Dice;
 use errors::{Answer, Body, Reply};
+pub use fault_bodies::fault_body;
+pub use habits::{Behaviour, Habits, Lags};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use limits::{Headers, Limiter, Refused};
-use parking_lot::RwLock;
-use serde::Deserialize;
+use parking_lot::{Mutex, RwLock};
+pub use state::StateError;
 use std::sync::Arc;
 
 /// The longest path and query that gets through, in bytes.
 const URL_MAX: usize = 16_200;
-/// The largest request body, in bytes.
+/// The largest request body that is read at all, in bytes.
 const BODY_MAX: usize = 64 << 20;
 
 /// What a client needs to get in.
@@ -92,105 +102,6 @@ pub struct PortalCredentials {
     pub client_secret: String,
     /// A refresh token that is already granted.
     pub refresh_token: String,
-}
-
-/// How long HubSpot's insides take to notice, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Lags {
-    /// Until search shows a write.
-    pub search_index: i64,
-    /// Until reads of a schema settle on its latest version, and lists show a new one.
-    pub schema_reads: i64,
-    /// Until a new property takes values: at least and at most.
-    pub new_property: (i64, i64),
-}
-
-impl Lags {
-    /// Everything at once, for tests of other things.
-    pub const NONE: Lags = Lags {
-        search_index: 0,
-        schema_reads: 0,
-        new_property: (0, 0),
-    };
-}
-
-impl Default for Lags {
-    fn default() -> Self {
-        Lags {
-            search_index: 2000,
-            schema_reads: 1500,
-            new_property: (250, 700),
-        }
-    }
-}
-
-/// What is not established about HubSpot, or differs between observations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Behaviour {
-    /// The status of a batch of 2026-09 that went through in part: 207 or the success status.
-    pub mixed_status_2026_09: Option<u16>,
-    /// Results repeat the input's `objectWriteTraceId`.
-    pub echo_trace_ids: bool,
-    /// An update batch with trace ids goes through in part when values are bad.
-    pub partial_updates: bool,
-    /// A conflict of unique values is a 409 (with an existing id if asked for one by one), else a 400
-    /// with `CONFLICTING_UNIQUE_VALUE`.
-    pub conflicts_are_409: bool,
-    /// Unique values that differ by case only are the same.
-    pub unique_ignores_case: bool,
-    /// A record in the recycle bin keeps its unique values for itself.
-    pub archived_keep_unique_values: bool,
-    /// An upsert that creates fills the property it looked for, even if it is not among the properties.
-    pub upsert_fills_id_property: bool,
-    /// The most labels between two object types.
-    pub labels_max: usize,
-}
-
-impl Default for Behaviour {
-    fn default() -> Self {
-        Behaviour {
-            mixed_status_2026_09: None,
-            echo_trace_ids: false,
-            partial_updates: false,
-            conflicts_are_409: true,
-            unique_ignores_case: true,
-            archived_keep_unique_values: false,
-            upsert_fills_id_property: false,
-            labels_max: 50,
-        }
-    }
-}
-
-/// What may change while a portal runs: by [`Portal::change_habits`] or `PATCH /__sandbox/habits`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Habits {
-    /// The account's id. This one stays.
-    pub portal_id: u32,
-    /// How many custom object types the account may have.
-    pub custom_object_types: usize,
-    /// How many records of custom objects the account may have, all types together.
-    pub custom_records: u64,
-    /// How many custom properties an object type may have.
-    pub custom_properties: usize,
-    /// How long things take to show.
-    pub lags: Lags,
-    /// What is not established.
-    pub behaviour: Behaviour,
-}
-
-impl Default for Habits {
-    fn default() -> Self {
-        Habits {
-            portal_id: 24_681_357,
-            custom_object_types: 10,
-            custom_records: 50_000_000,
-            custom_properties: 1000,
-            lags: Lags::default(),
-            behaviour: Behaviour::default(),
-        }
-    }
 }
 
 /// Everything that shapes a portal.
@@ -241,6 +152,9 @@ struct Inner {
     auth: Auth,
     limiter: Limiter,
     catalog: RwLock<Catalog>,
+    imports: imports::Imports,
+    /// One keeping of the state at a time.
+    keeping: Mutex<()>,
 }
 
 impl Portal {
@@ -269,6 +183,8 @@ impl Portal {
             ),
             catalog: RwLock::new(Catalog::new(&dice, config.habits.behaviour.unique_ignores_case)),
             clock: Clock::default(),
+            imports: imports::Imports::default(),
+            keeping: Mutex::new(()),
             dice,
             stats,
             habits: RwLock::new(config.habits),
@@ -353,6 +269,10 @@ impl Inner {
         headers: &HeaderMap,
         body: &[u8],
     ) -> (Reply, Headers) {
+        if body.len() > self.habits.read().behaviour.body_max {
+            self.stats.refused("body_too_large");
+            return (Reply::html(413, "413 Request Entity Too Large"), Headers::new());
+        }
         if path_and_query.len() > URL_MAX {
             self.stats.refused("url_too_long");
             return (Reply::html(414, "414 Request-URI Too Large"), Headers::new());
@@ -360,6 +280,8 @@ impl Inner {
         let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
         let decoded = call::segments(path);
         let decoded: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
+        let now_ms = self.clock.now_ms();
+        imports::settle(self, now_ms);
         if let ["__sandbox", rest @ ..] = decoded.as_slice() {
             let reply = backdoor::serve(self, method, rest, body);
             return (
@@ -368,7 +290,7 @@ impl Inner {
             );
         }
         if let ["oauth", "authorize"] = decoded.as_slice() {
-            let page = install::serve(self, method, query, body, self.clock.now_ms());
+            let page = install::serve(self, method, query, body, now_ms);
             return (page, Headers::new());
         }
         let Some(place) = Place::of(&decoded) else {
@@ -376,7 +298,6 @@ impl Inner {
             return (Reply::html(404, "404 Not Found"), Headers::new());
         };
         self.stats.call(place.family(method));
-        let now_ms = self.clock.now_ms();
         let (grant, extra) = match self.admit(&place, headers, now_ms) {
             Ok(admitted) => admitted,
             Err(refused) => {
@@ -384,7 +305,8 @@ impl Inner {
                 return (refused.error.into_reply(&self.dice.uuid()), refused.headers);
             }
         };
-        if !body.is_empty() && !acceptable(place.area, text(headers, header::CONTENT_TYPE)) {
+        let content_type = text(headers, header::CONTENT_TYPE).unwrap_or_default();
+        if !body.is_empty() && !acceptable(place.area, content_type) {
             return (Reply::html(415, "415 Unsupported Media Type"), extra);
         }
         let base_url = format!(
@@ -400,6 +322,7 @@ impl Inner {
             rest: place.rest,
             query: Query::parse(query),
             body,
+            content_type,
             base_url: &base_url,
             path,
             grant,
@@ -430,8 +353,15 @@ impl Inner {
                 headers: Headers::new(),
             })?
         };
-        let extra = self.limiter.admit(place.bucket(), &grant, now_ms, &self.dice)?;
-        Ok((grant, extra))
+        match self.limiter.admit(place.bucket(), &grant, now_ms, &self.dice) {
+            Ok(extra) => Ok((grant, extra)),
+            Err(mut refused) => {
+                if let Some(seconds) = self.habits.read().behaviour.retry_after_s {
+                    refused.headers.push(("retry-after", seconds.to_string()));
+                }
+                Err(refused)
+            }
+        }
     }
 
     fn respond(&self, reply: Reply, extra: Headers) -> Response {
@@ -471,6 +401,8 @@ fn serve(area: Area, call: &Call<'_>) -> Option<Answer> {
         Area::Objects => records::serve(call),
         Area::Schemas => schemas::serve(call),
         Area::Properties => properties::serve(call),
+        Area::Validations => validations::serve(call),
+        Area::Imports => imports::serve(call),
         Area::Associations => associations::serve(call),
         Area::LimitsTracking => allowances::serve(call),
         Area::Owners => account::serve_owners(call),
@@ -483,10 +415,11 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn acceptable(area: Area, content_type: Option<&str>) -> bool {
-    let kind = content_type.unwrap_or_default().to_ascii_lowercase();
+fn acceptable(area: Area, content_type: &str) -> bool {
+    let kind = content_type.to_ascii_lowercase();
     match area {
         Area::OAuth => true,
+        Area::Imports => kind.starts_with("multipart/form-data"),
         _ => kind.starts_with("application/json"),
     }
 }

@@ -15,7 +15,8 @@
 //! 4. **Faults on request only.** Without a fault set through `/__sandbox/faults`, nothing fails by chance.
 //!
 //! What it must never know: Landbridge. It depends on no other crate of this workspace, so that it cannot
-//! share a misunderstanding with the engine that is tested against it.
+//! share a misunderstanding with the engine that is tested against it. (A test holds the engine's HubSpot client and the
+//! portal against the same documents of HubSpot's.)
 //!
 //! Start at [`Sandbox::start`].
 
@@ -24,6 +25,7 @@ pub mod config;
 pub mod fault;
 pub mod hubspot;
 pub mod native;
+mod reshape;
 pub mod salesforce;
 pub mod server;
 pub mod stats;

@@ -4,17 +4,19 @@ use crate::{
     announcement::{Announcement, HubSpotAccess, SalesforceAccess},
     config::SandboxConfig,
     fault::Faults,
-    hubspot::{self, Portal},
+    hubspot::{self, Portal, PortalConfig, StateError},
     native::NativeSync,
     salesforce::{self, OrgError, OrgHandle, OrgReport},
     server::{self, Listener, ServeError},
     stats::Stats,
 };
-use serde_json::json;
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower_http::{compression::CompressionLayer, decompression::RequestDecompressionLayer};
+
+/// How often what the portal holds is kept.
+const KEEP_EVERY: Duration = Duration::from_secs(30);
 
 /// A running org and portal. Dropping it stops them; [`Sandbox::stop`] also waits.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub struct Sandbox {
     salesforce_stats: Arc<Stats>,
     hubspot_stats: Arc<Stats>,
     tasks: Vec<JoinHandle<()>>,
+    /// Where what they hold is kept.
+    state: Option<PathBuf>,
     stop: CancellationToken,
 }
 
@@ -52,6 +56,9 @@ pub enum SandboxError {
     /// The org's definitions or its sample data.
     #[error("cannot load the org")]
     Org(#[from] OrgError),
+    /// What an earlier run left behind.
+    #[error("cannot take up the state of an earlier run")]
+    State(#[from] StateError),
     /// Loading panicked or was cancelled.
     #[error("loading the org did not finish")]
     Loading(#[from] tokio::task::JoinError),
@@ -88,13 +95,16 @@ impl Sandbox {
             tokio::task::spawn_blocking(move || OrgHandle::load(&config, url, stats)).await??
         };
         let org = Arc::new(org);
-        let portal = Arc::new(Portal::new(
-            config.hubspot_limits,
-            config.seed,
-            hubspot_stats.clone(),
-        ));
+        let portal = Arc::new(portal(&config, hubspot_stats.clone()).await?);
         let stop = CancellationToken::new();
         let mut tasks = vec![tokio::spawn(org.clone().sweep(stop.clone()))];
+        if let Some(folder) = config.state.clone() {
+            tasks.push(tokio::spawn(keep_now_and_then(
+                portal.clone(),
+                folder,
+                stop.clone(),
+            )));
+        }
         if config.companies.enabled {
             let mut native = NativeSync::new(org.clone(), portal.clone(), config.companies.clone());
             native.first_copy();
@@ -109,7 +119,7 @@ impl Sandbox {
             &hubspot_listener,
         );
         let salesforce_faults = Arc::new(Faults::new(salesforce::fault_body));
-        let hubspot_faults = Arc::new(Faults::new(hubspot_fault_body));
+        let hubspot_faults = Arc::new(Faults::new(hubspot::fault_body));
         let salesforce_side = server::dress(
             salesforce::router(org.clone()),
             salesforce_faults.clone(),
@@ -141,6 +151,7 @@ impl Sandbox {
             salesforce_stats,
             hubspot_stats,
             tasks,
+            state: config.state,
             stop,
         })
     }
@@ -185,7 +196,7 @@ impl Sandbox {
         &self.hubspot_stats
     }
 
-    /// Stops both sides; open calls may finish for a short while.
+    /// Stops both sides; open calls may finish for a short while. What they hold is kept, if there is a folder for it.
     pub async fn stop(mut self) {
         self.stop.cancel();
         for mut task in std::mem::take(&mut self.tasks) {
@@ -196,6 +207,48 @@ impl Sandbox {
                 task.abort();
             }
         }
+        // Nobody writes any more.
+        if let Some(folder) = self.state.take() {
+            keep(self.portal.clone(), folder).await;
+        }
+    }
+}
+
+/// The portal, as an earlier run left it or new.
+async fn portal(config: &SandboxConfig, stats: Arc<Stats>) -> Result<Portal, SandboxError> {
+    let portal = PortalConfig {
+        limits: config.hubspot_limits,
+        seed: config.seed,
+        ..PortalConfig::default()
+    };
+    let Some(folder) = config.state.clone() else {
+        return Ok(Portal::with_config(portal, stats));
+    };
+    Ok(tokio::task::spawn_blocking(move || Portal::open(portal, stats, &folder)).await??)
+}
+
+/// Keeps the portal now and then, when anything happened.
+async fn keep_now_and_then(portal: Arc<Portal>, folder: PathBuf, stop: CancellationToken) {
+    let mut kept = None;
+    while stop
+        .run_until_cancelled(tokio::time::sleep(KEEP_EVERY))
+        .await
+        .is_some()
+    {
+        let pulse = portal.pulse();
+        if kept != Some(pulse) {
+            keep(portal.clone(), folder.clone()).await;
+            kept = Some(pulse);
+        }
+    }
+}
+
+/// Keeps the portal. What goes wrong is told and tried again the next time.
+async fn keep(portal: Arc<Portal>, folder: PathBuf) {
+    match tokio::task::spawn_blocking(move || portal.keep(&folder)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(error = &error as &dyn std::error::Error, "state not kept"),
+        Err(error) => tracing::error!(%error, "state not kept"),
     }
 }
 
@@ -235,14 +288,4 @@ fn announce(
             refresh_token: app.refresh_token,
         },
     }
-}
-
-/// HubSpot's error object, as a fault gives it.
-fn hubspot_fault_body(status: http::StatusCode) -> serde_json::Value {
-    json!({
-        "status": "error",
-        "message": status.canonical_reason().unwrap_or("error"),
-        "correlationId": "00000000-0000-4000-8000-000000000000",
-        "category": if status.is_server_error() { "INTERNAL_ERROR" } else { "VALIDATION_ERROR" },
-    })
 }

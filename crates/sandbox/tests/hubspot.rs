@@ -4,7 +4,10 @@ mod hubspot {
     mod associations;
     mod associations_v3;
     mod batches;
+    mod contract;
     mod desk;
+    mod faults;
+    mod imports;
     mod labels;
     mod limits;
     mod partial;
@@ -12,6 +15,8 @@ mod hubspot {
     mod reading;
     mod scene;
     mod schemas;
+    mod state;
+    mod switches;
     mod values;
     mod wire;
 }

@@ -92,6 +92,8 @@ fn details(call: &Call<'_>) -> Answer {
 
 fn usage(call: &Call<'_>) -> Answer {
     let (limit, used, resets_ms) = call.portal.limiter.daily(call.now_ms);
+    let silent = call.habits.behaviour.usage_hides_service_keys && !call.grant.oauth;
+    let used = if silent { 0 } else { used };
     let told = json!({ "results": [{
         "name": "private-apps-api-calls-daily", "usageLimit": limit, "currentUsage": used,
         "collectedAt": clock::instant(call.now_ms), "fetchStatus": "SUCCESS",

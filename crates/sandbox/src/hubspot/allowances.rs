@@ -5,6 +5,7 @@ use super::{
     call::Call,
     catalog::Catalog,
     errors::{Answer, Reply},
+    links::{AssociationType, Direction},
     properties::custom_count,
     table::Table,
 };
@@ -13,6 +14,8 @@ use serde_json::{Value, json};
 const STANDARD_RECORDS: u64 = 15_000_000;
 const OTHER_RECORDS: u64 = 500_000;
 const PROPERTIES_OVERALL: u64 = 10_000;
+/// How many full records are named.
+const SAMPLES: usize = 10;
 
 /// Leads a call to its end.
 pub(super) fn serve(call: &Call<'_>) -> Option<Answer> {
@@ -23,9 +26,8 @@ pub(super) fn serve(call: &Call<'_>) -> Option<Answer> {
         ("GET", ["calculated-properties"]) => calculated,
         ("GET", ["pipelines"]) => pipelines,
         ("GET", ["associations", "labels"]) => labels,
-        ("GET", ["associations", "records", "from"] | ["associations", "records", _, "to"]) => {
-            |_, _| Ok(Reply::json(200, &json!({ "results": [] })))
-        }
+        ("GET", ["associations", "records", "from"]) => full_from,
+        ("GET", ["associations", "records", _, "to"]) => full_to,
         ("GET", ["associations", "records", _, _]) => one_pair,
         _ => return None,
     };
@@ -181,26 +183,109 @@ fn labels(call: &Call<'_>, catalog: &Catalog) -> Answer {
     Ok(Reply::json(200, &json!({ "results": results })))
 }
 
+/// The records of a direction that are at its ceiling, and those that have four fifths of it.
+struct Fullness {
+    limit: usize,
+    at_limit: Vec<(u64, usize)>,
+    near: Vec<(u64, usize)>,
+}
+
+impl Fullness {
+    fn of(direction: &Direction) -> Fullness {
+        let limit = direction.types.first().map_or(0, AssociationType::limit) as usize;
+        let (mut at_limit, mut near) = (Vec::new(), Vec::new());
+        for (id, links) in direction.all() {
+            if links.len() >= limit {
+                at_limit.push((id, links.len()));
+            } else if links.len() * 10 >= limit * 8 {
+                near.push((id, links.len()));
+            }
+        }
+        at_limit.sort_unstable();
+        near.sort_unstable();
+        Fullness {
+            limit,
+            at_limit,
+            near,
+        }
+    }
+
+    fn is_any(&self) -> bool {
+        !self.at_limit.is_empty() || !self.near.is_empty()
+    }
+}
+
+/// An object type in a list of those with full records.
+fn told_full(table: &Table, at_limit: bool, near: bool) -> Value {
+    let mut told = named(table);
+    told["hasRecordsAtLimit"] = json!(at_limit);
+    told["hasRecordsNearLimit"] = json!(near);
+    told
+}
+
+/// The object types of which any record is full, or nearly, towards any other type.
+fn full_from(_: &Call<'_>, catalog: &Catalog) -> Answer {
+    let results: Vec<Value> = catalog
+        .tables()
+        .filter_map(|(at, table)| {
+            let full: Vec<Fullness> = catalog
+                .pairs
+                .from(at)
+                .map(|(_, direction)| Fullness::of(direction))
+                .filter(Fullness::is_any)
+                .collect();
+            let at_limit = full.iter().any(|one| !one.at_limit.is_empty());
+            let near = full.iter().any(|one| !one.near.is_empty());
+            (at_limit || near).then(|| told_full(table, at_limit, near))
+        })
+        .collect();
+    Ok(Reply::json(200, &json!({ "results": results })))
+}
+
+/// The object types towards which any record of one type is full, or nearly.
+fn full_to(call: &Call<'_>, catalog: &Catalog) -> Answer {
+    let from = catalog.find(call.rest.get(2).copied().unwrap_or_default())?;
+    let results: Vec<Value> = catalog
+        .pairs
+        .from(from)
+        .map(|(to, direction)| (to, Fullness::of(direction)))
+        .filter(|(_, full)| full.is_any())
+        .map(|(to, full)| {
+            told_full(
+                catalog.table(to),
+                !full.at_limit.is_empty(),
+                !full.near.is_empty(),
+            )
+        })
+        .collect();
+    Ok(Reply::json(200, &json!({ "results": results })))
+}
+
 fn one_pair(call: &Call<'_>, catalog: &Catalog) -> Answer {
     let find = |at: usize| catalog.find(call.rest.get(at).copied().unwrap_or_default());
     let (from, to) = (find(2)?, find(3)?);
-    let direction = direction(catalog, from, to)?;
-    let limit = direction.types.first().map_or(0, |plain| plain.limit()) as usize;
-    let (mut at_limit, mut near): (Vec<Value>, Vec<Value>) = (Vec::new(), Vec::new());
-    for (id, links) in direction.all() {
-        if links.len() >= limit {
-            at_limit.push(json!({ "objectId": id, "label": id.to_string() }));
-        } else if links.len() * 10 >= limit * 8 {
-            near.push(json!({
-                "objectId": id, "label": id.to_string(), "usage": links.len(),
-                "percentage": percentage(links.len() as u64, limit as u64),
-            }));
-        }
-    }
+    let full = Fullness::of(direction(catalog, from, to)?);
+    let at_limit: Vec<Value> = full
+        .at_limit
+        .iter()
+        .take(SAMPLES)
+        .map(|(id, _)| json!({ "objectId": id, "label": id.to_string() }))
+        .collect();
+    let near: Vec<Value> = full
+        .near
+        .iter()
+        .take(SAMPLES)
+        .map(|(id, used)| {
+            json!({
+                "objectId": id, "label": id.to_string(), "usage": used,
+                "percentage": percentage(*used as u64, full.limit as u64),
+            })
+        })
+        .collect();
     let told = json!({
-        "limit": limit, "totalRecordsAtLimit": at_limit.len(), "totalRecordsNearLimit": near.len(),
-        "atLimitFromRecordSamples": at_limit.iter().take(10).collect::<Vec<_>>(),
-        "nearLimitFromRecordSamples": near.iter().take(10).collect::<Vec<_>>(),
+        "limit": full.limit, "totalRecordsAtLimit": full.at_limit.len(),
+        "totalRecordsNearLimit": full.near.len(), "atLimitFromRecordSamples": at_limit,
+        "nearLimitFromRecordSamples": near,
     });
     Ok(Reply::json(200, &told))
 }

@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 
 pub(super) const CREATE_MAX: usize = 2000;
 pub(super) const READ_MAX: usize = 1000;
-pub(super) const ARCHIVE_MAX: usize = 1000;
 /// Links of one record in one answer.
 pub(super) const PAGE: usize = 500;
 
@@ -82,6 +81,7 @@ fn create(call: &Call<'_>, from: &str, to: &str) -> Answer {
     check_size(batch.inputs.len(), CREATE_MAX)?;
     let mut catalog = call.portal.catalog.write();
     let (from, to) = ends(call, &catalog, from, to, true)?;
+    call.need_edit_associations()?;
     let types: Vec<u64> = batch
         .inputs
         .iter()
@@ -144,6 +144,7 @@ fn associate_default(call: &Call<'_>, from: &str, to: &str) -> Answer {
     check_size(batch.inputs.len(), CREATE_MAX)?;
     let mut catalog = call.portal.catalog.write();
     let (from, to) = ends(call, &catalog, from, to, true)?;
+    call.need_edit_associations()?;
     direction(&catalog, from, to)?;
     let (mut results, mut errors) = (Vec::new(), Vec::new());
     for input in &batch.inputs {
@@ -234,9 +235,10 @@ fn archive(call: &Call<'_>, from: &str, to: &str) -> Answer {
         to: Vec<IdOnly<'a>>,
     }
     let batch: Inputs<Draft<'_>> = parse(call.body)?;
-    check_size(batch.inputs.len(), ARCHIVE_MAX)?;
+    check_size(batch.inputs.len(), call.habits.behaviour.association_archive_max)?;
     let mut catalog = call.portal.catalog.write();
     let (from, to) = ends(call, &catalog, from, to, true)?;
+    call.need_edit_associations()?;
     let mut removed = 0;
     for input in &batch.inputs {
         for other in &input.to {
@@ -252,9 +254,10 @@ fn archive(call: &Call<'_>, from: &str, to: &str) -> Answer {
 
 fn archive_labels(call: &Call<'_>, from: &str, to: &str) -> Answer {
     let batch: Inputs<PairDraft<'_>> = parse(call.body)?;
-    check_size(batch.inputs.len(), ARCHIVE_MAX)?;
+    check_size(batch.inputs.len(), call.habits.behaviour.association_archive_max)?;
     let mut catalog = call.portal.catalog.write();
     let (from, to) = ends(call, &catalog, from, to, true)?;
+    call.need_edit_associations()?;
     for input in &batch.inputs {
         let named = bits(&catalog, (from, to), &input.types)?;
         // The plain type counts only when it is named.

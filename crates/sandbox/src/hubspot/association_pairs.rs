@@ -39,6 +39,7 @@ fn put(
 ) -> Answer {
     let mut catalog = call.portal.catalog.write();
     let (from, to) = ends(call, &catalog, from, to, true)?;
+    call.need_edit_associations()?;
     let bits = match types {
         Some(types) => bits(&catalog, (from, to), types)?,
         None => direction(&catalog, from, to).map(|_| PLAIN)?,
@@ -67,6 +68,7 @@ fn put(
 fn delete(call: &Call<'_>, (from, id): (&str, &str), (to, other): (&str, &str)) -> Answer {
     let mut catalog = call.portal.catalog.write();
     let (from, to) = ends(call, &catalog, from, to, true)?;
+    call.need_edit_associations()?;
     if let (Ok(id), Ok(other)) = (id.parse(), other.parse())
         && catalog.pairs.unlink((from, id), (to, other))
     {

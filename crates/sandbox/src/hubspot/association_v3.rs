@@ -3,7 +3,7 @@
 //! The dated versions and v4 know labels; these paths are what older clients still call.
 
 use super::{
-    association_batches::{ARCHIVE_MAX, CREATE_MAX, Inputs, READ_MAX, nothing_found, reply, shuffled},
+    association_batches::{CREATE_MAX, Inputs, READ_MAX, nothing_found, reply, shuffled},
     associations::{direction, ends, full, records},
     batch::{IdOnly, check_size},
     call::Call,
@@ -162,7 +162,7 @@ fn read(call: &Call<'_>, from: &str, to: &str) -> Answer {
 
 fn archive(call: &Call<'_>, from: &str, to: &str) -> Answer {
     let batch: Inputs<PairDraft<'_>> = parse(call.body)?;
-    check_size(batch.inputs.len(), ARCHIVE_MAX)?;
+    check_size(batch.inputs.len(), call.habits.behaviour.association_archive_max)?;
     let mut catalog = call.portal.catalog.write();
     let (from, to) = ends(call, &catalog, from, to, true)?;
     for input in &batch.inputs {

@@ -2,6 +2,7 @@
 
 use super::{call::Call, dice::Dice, errors::ApiError, install::Code, table::Table};
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
 
@@ -13,13 +14,15 @@ pub(super) const KEY_APP: u32 = 1_000_001;
 pub(super) const OAUTH_APP: u32 = 1_000_002;
 
 /// What a token stands for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Grant {
     pub(super) app: u32,
     pub(super) oauth: bool,
     /// `None` grants everything.
     scopes: Option<Vec<String>>,
     pub(super) expires_ms: Option<i64>,
+    /// The token is a user's, and the user may not edit associations.
+    no_associations: bool,
 }
 
 impl Grant {
@@ -30,6 +33,7 @@ impl Grant {
             oauth: true,
             scopes: Some(Vec::new()),
             expires_ms: None,
+            no_associations: false,
         }
     }
 
@@ -66,6 +70,7 @@ pub(super) const ALL_SCOPES: &[&str] = &[
     "crm.schemas.deals.read",
     "crm.schemas.deals.write",
     "crm.objects.owners.read",
+    "crm.import",
     "tickets",
 ];
 
@@ -89,7 +94,48 @@ pub(super) struct State {
     next_app: u32,
 }
 
+/// All secrets that are good, but for codes of installations under way.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedAuth {
+    token: String,
+    client_id: String,
+    client_secret: String,
+    refresh_token: String,
+    tokens: HashMap<String, Grant>,
+    refresh_tokens: HashSet<String>,
+    next_app: u32,
+}
+
 impl Auth {
+    pub(super) fn save(&self) -> SavedAuth {
+        let state = self.state.lock();
+        SavedAuth {
+            token: self.token.clone(),
+            client_id: self.client_id.clone(),
+            client_secret: self.client_secret.clone(),
+            refresh_token: self.refresh_token.clone(),
+            tokens: state.tokens.clone(),
+            refresh_tokens: state.refresh_tokens.clone(),
+            next_app: state.next_app,
+        }
+    }
+
+    pub(super) fn load(saved: SavedAuth) -> Auth {
+        let state = State {
+            tokens: saved.tokens,
+            refresh_tokens: saved.refresh_tokens,
+            codes: HashMap::new(),
+            next_app: saved.next_app,
+        };
+        Auth {
+            token: saved.token,
+            client_id: saved.client_id,
+            client_secret: saved.client_secret,
+            refresh_token: saved.refresh_token,
+            state: Mutex::new(state),
+        }
+    }
+
     pub(super) fn new(dice: &Dice, token: Option<&str>, scopes: Option<Vec<String>>) -> Auth {
         let token = token.map_or_else(|| format!("pat-na1-{}", dice.uuid()), str::to_owned);
         let refresh_token = format!("na1-{}", dice.uuid());
@@ -98,6 +144,7 @@ impl Auth {
             oauth: false,
             scopes,
             expires_ms: None,
+            no_associations: false,
         };
         let state = State {
             tokens: HashMap::from([(token.clone(), grant)]),
@@ -115,7 +162,7 @@ impl Auth {
     }
 
     /// A further token of an app of its own.
-    pub(super) fn add(&self, dice: &Dice, scopes: Option<Vec<String>>) -> String {
+    pub(super) fn add(&self, dice: &Dice, scopes: Option<Vec<String>>, no_associations: bool) -> String {
         let token = format!("pat-na1-{}", dice.uuid());
         let mut state = self.state.lock();
         let app = state.next_app;
@@ -127,6 +174,7 @@ impl Auth {
                 oauth: false,
                 scopes,
                 expires_ms: None,
+                no_associations,
             },
         );
         token
@@ -161,6 +209,7 @@ impl Auth {
             oauth: true,
             scopes: None,
             expires_ms: Some(now_ms + ACCESS_TOKEN_S * 1000),
+            no_associations: false,
         };
         self.state.lock().tokens.insert(token.clone(), grant);
         token
@@ -188,6 +237,14 @@ impl Call<'_> {
                     "context": { "requiredGranularScopes": any_of },
                 }]),
             ))
+    }
+
+    /// Since 2026-09 a user's token may associate only what the user may.
+    pub(super) fn need_edit_associations(&self) -> Result<(), ApiError> {
+        if self.grant.no_associations && self.version.is_2026_09() {
+            return Err(ApiError::validation("Missing 'Edit Associations' permission."));
+        }
+        Ok(())
     }
 
     /// Records of a type.

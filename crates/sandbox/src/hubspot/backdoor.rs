@@ -4,8 +4,9 @@
 //! |---|---|
 //! | `GET objects` | how many live and archived records each object type has |
 //! | `POST clock {advance_ms}` | lets time pass for the portal alone |
+//! | `GET habits` | what of the portal can be changed, as it is |
 //! | `PATCH habits {custom_object_types, custom_records, custom_properties, lags, behaviour}` | changes these |
-//! | `POST tokens {scopes}` | a further token, of an app of its own; without scopes it may do all |
+//! | `POST tokens {scopes, edit_associations}` | a further token, of an app of its own; without scopes it may do all; `edit_associations: false` is a user who may not associate |
 //! | `POST usage {calls, associations}` | pretends that so many calls were made today |
 //! | `POST companies [{name, salesforceaccountid}]` | what HubSpot's own Salesforce integration does |
 //! | `POST rules {object_type, when, equals, requires}` | a conditional rule, as 2026-09 enforces |
@@ -30,13 +31,19 @@ pub(super) fn serve(portal: &Inner, method: &str, rest: &[&str], body: &[u8]) ->
             portal.clock.advance(advance_ms);
             json!({ "now": clock::instant(portal.clock.now_ms()) })
         }),
+        ("GET", ["habits"]) => Reply::json(200, &json!(*portal.habits.read())),
         ("PATCH", ["habits"]) => with(body, |change: HabitsChange| {
             change.apply(&mut portal.habits.write());
             json!({})
         }),
         ("POST", ["tokens"]) => with(
             body,
-            |Token { scopes }| json!({ "token": portal.auth.add(&portal.dice, scopes) }),
+            |Token {
+                 scopes,
+                 edit_associations,
+             }| {
+                json!({ "token": portal.auth.add(&portal.dice, scopes, edit_associations == Some(false)) })
+            },
         ),
         ("POST", ["usage"]) => with(body, |Usage { calls, associations }| {
             portal
@@ -107,6 +114,7 @@ impl HabitsChange {
 #[derive(Deserialize)]
 struct Token {
     scopes: Option<Vec<String>>,
+    edit_associations: Option<bool>,
 }
 
 #[derive(Deserialize)]

@@ -6,7 +6,7 @@ use super::{
     json::{Properties, Text},
     table::Table,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// The most inputs of an object batch.
@@ -59,7 +59,7 @@ pub(super) struct TypeDraft {
 }
 
 /// What a write is to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Deed {
     Create,
     Update,

@@ -9,6 +9,8 @@ pub(super) enum Area {
     Objects,
     Schemas,
     Properties,
+    Validations,
+    Imports,
     Associations,
     LimitsTracking,
     Owners,
@@ -42,6 +44,12 @@ impl<'p> Place<'p> {
             }
             ["crm", "v3", "properties", rest @ ..] => (Area::Properties, Version::V3, rest),
             ["crm", "properties", version, rest @ ..] => (Area::Properties, Version::dated(version)?, rest),
+            ["crm", "v3", "property-validations", rest @ ..] => (Area::Validations, Version::V3, rest),
+            ["crm", "property-validations", version, rest @ ..] => {
+                (Area::Validations, Version::dated(version)?, rest)
+            }
+            ["crm", "v3", "imports", rest @ ..] => (Area::Imports, Version::V3, rest),
+            ["crm", "imports", version, rest @ ..] => (Area::Imports, Version::dated(version)?, rest),
             ["crm", "v3", "associations", rest @ ..] => (Area::Associations, Version::V3, rest),
             ["crm", "v4", "associations", rest @ ..] | ["crm", "associations", "v4", rest @ ..] => {
                 (Area::Associations, Version::V4, rest)
@@ -77,6 +85,8 @@ impl<'p> Place<'p> {
             Area::Associations => association_family(self.rest),
             Area::Schemas => "schemas",
             Area::Properties => "properties",
+            Area::Validations => "property_validations",
+            Area::Imports => "imports",
             Area::LimitsTracking => "limits",
             Area::Owners => "owners",
             Area::AccountInfo => "account_info",
@@ -171,6 +181,8 @@ pub(super) struct Call<'c> {
     pub(super) rest: &'c [&'c str],
     pub(super) query: Query,
     pub(super) body: &'c [u8],
+    /// What the body is said to be; empty if nothing is said.
+    pub(super) content_type: &'c str,
     /// Where links of paging lead: scheme and host.
     pub(super) base_url: &'c str,
     pub(super) path: &'c str,

@@ -6,8 +6,9 @@ use super::{
     kinds,
     links::{AssociationType, Category},
     pairs::{Pairs, TypeIndex},
-    table::Table,
+    table::{SavedRecord, SavedTable, Table},
 };
+use serde::{Deserialize, Serialize};
 
 /// The portal's data, behind one lock.
 #[derive(Debug)]
@@ -65,7 +66,75 @@ const TO_MAX: u32 = 10_000;
 /// The same for what a custom object's records are associated with.
 const CUSTOM_FROM_MAX: u32 = 50_000;
 
+/// The portal's data without its records and links.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedCatalog {
+    tables: Vec<Option<SavedTable>>,
+    directions: Vec<(TypeIndex, TypeIndex, Vec<AssociationType>)>,
+    next_record: u64,
+    next_type: u64,
+    next_association_type: u32,
+    native: Vec<(String, u64)>,
+}
+
 impl Catalog {
+    pub(super) fn save(&self) -> SavedCatalog {
+        let directions = self
+            .pairs
+            .all()
+            .map(|(from, to, direction)| (from, to, direction.types.clone()));
+        SavedCatalog {
+            tables: self
+                .tables
+                .iter()
+                .map(|table| table.as_ref().map(Table::save))
+                .collect(),
+            directions: directions.collect(),
+            next_record: self.next_record,
+            next_type: self.next_type,
+            next_association_type: self.next_association_type,
+            native: self
+                .native
+                .iter()
+                .map(|(account, id)| (account.clone(), *id))
+                .collect(),
+        }
+    }
+
+    /// The data again, its records and links still to come; then [`Catalog::loaded`].
+    pub(super) fn load(saved: SavedCatalog) -> Catalog {
+        let mut pairs = Pairs::default();
+        for (from, to, types) in saved.directions {
+            pairs.direction_mut(from, to).types = types;
+        }
+        Catalog {
+            tables: saved
+                .tables
+                .into_iter()
+                .map(|table| table.map(Table::load))
+                .collect(),
+            pairs,
+            next_record: saved.next_record,
+            next_type: saved.next_type,
+            next_association_type: saved.next_association_type,
+            native: saved.native.into_iter().collect(),
+        }
+    }
+
+    /// A record of the type in that position. One of a type that is gone is gone with it.
+    pub(super) fn load_record(&mut self, at: TypeIndex, record: SavedRecord) {
+        if let Some(Some(table)) = self.tables.get_mut(usize::from(at)) {
+            table.load_record(record);
+        }
+    }
+
+    /// Once everything is there.
+    pub(super) fn loaded(&mut self, archived_keep_values: bool) {
+        for table in self.tables.iter_mut().flatten() {
+            table.loaded(archived_keep_values);
+        }
+    }
+
     pub(super) fn new(dice: &Dice, ignore_case: bool) -> Catalog {
         let mut catalog = Catalog {
             tables: Vec::new(),

@@ -29,6 +29,11 @@ impl Clock {
         self.ahead_ms.fetch_add(by_ms, Ordering::Relaxed);
     }
 
+    /// How far it was moved.
+    pub(super) fn ahead_ms(&self) -> i64 {
+        self.ahead_ms.load(Ordering::Relaxed)
+    }
+
     pub(super) fn stop(&self) {
         self.stopped_ms.store(machine_ms(), Ordering::Relaxed);
     }

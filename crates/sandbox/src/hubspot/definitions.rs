@@ -48,16 +48,7 @@ pub(super) fn definition(table: &Table, definition: &Definition, portal_id: u32)
     put("searchableProperties", json!(definition.searchable));
     put("secondaryDisplayProperties", json!(definition.secondary_display));
     put("archived", json!(definition.archived_ms.is_some()));
-    put("restorable", json!(definition.restorable));
     put("allowsSensitiveProperties", json!(definition.allows_sensitive));
-    put(
-        "metaType",
-        json!(if table.custom {
-            "PORTAL_SPECIFIC"
-        } else {
-            "HUBSPOT"
-        }),
-    );
     put("createdAt", json!(clock::instant(definition.created_ms)));
     put("updatedAt", json!(clock::instant(definition.updated_ms)));
     if table.custom {
@@ -83,6 +74,13 @@ pub(super) fn schema(
     let table = catalog.table(at);
     let mut told = definition(table, shown, call.habits.portal_id);
     told.remove("portalId");
+    let meta_type = if table.custom {
+        "PORTAL_SPECIFIC"
+    } else {
+        "HUBSPOT"
+    };
+    told.insert("metaType".to_owned(), json!(meta_type));
+    told.insert("restorable".to_owned(), json!(shown.restorable));
     if include.audit && table.custom {
         told.insert("createdByUserId".to_owned(), json!(1));
         told.insert("updatedByUserId".to_owned(), json!(1));
@@ -123,34 +121,54 @@ fn told_associations(
         .filter(|described| !described.deleted)
         .map(|described| {
             let inverse = back.types.get(usize::from(described.inverse));
-            association(catalog, (from, to), described, inverse)
+            association_with_ceilings(catalog, (from, to), described, inverse)
         })
         .collect()
 }
 
-/// One association definition, with the ceilings that the documentation does not mention.
+/// One association definition as its creation tells it.
 pub(super) fn association(
     catalog: &Catalog,
     (from, to): (TypeIndex, TypeIndex),
     described: &AssociationType,
-    inverse: Option<&AssociationType>,
 ) -> Value {
-    let mut told = json!({
+    json!({
         "id": described.type_id.to_string(),
         "fromObjectTypeId": catalog.table(from).type_id,
         "toObjectTypeId": catalog.table(to).type_id,
         "name": described.name,
-        "cardinality": if described.single { "ONE_TO_ONE" } else { "ONE_TO_MANY" },
-        "inverseCardinality": "ONE_TO_MANY",
-        "maxToObjectIds": described.limit(),
-        "maxFromObjectIds": inverse.map_or(described.max_to, AssociationType::limit),
-        "hasUserEnforcedMaxToObjectIds": described.user_max_to.is_some(),
-        "hasUserEnforcedMaxFromObjectIds": inverse.is_some_and(|inverse| inverse.user_max_to.is_some()),
         "createdAt": clock::instant(described.created_ms),
         "updatedAt": clock::instant(described.created_ms),
-    });
-    if let Some(label) = &described.label {
-        told["label"] = json!(label);
+    })
+}
+
+/// The same as a schema tells it, with the ceilings that the documentation does not mention.
+fn association_with_ceilings(
+    catalog: &Catalog,
+    ends: (TypeIndex, TypeIndex),
+    described: &AssociationType,
+    inverse: Option<&AssociationType>,
+) -> Value {
+    let mut told = association(catalog, ends, described);
+    let cardinality = |single: bool| if single { "ONE_TO_ONE" } else { "ONE_TO_MANY" };
+    for (name, value) in [
+        ("cardinality", json!(cardinality(described.single))),
+        ("inverseCardinality", json!("ONE_TO_MANY")),
+        ("maxToObjectIds", json!(described.limit())),
+        (
+            "maxFromObjectIds",
+            json!(inverse.map_or(described.max_to, AssociationType::limit)),
+        ),
+        (
+            "hasUserEnforcedMaxToObjectIds",
+            json!(described.user_max_to.is_some()),
+        ),
+        (
+            "hasUserEnforcedMaxFromObjectIds",
+            json!(inverse.is_some_and(|inverse| inverse.user_max_to.is_some())),
+        ),
+    ] {
+        told[name] = value;
     }
     told
 }

@@ -27,6 +27,16 @@ impl Dice {
         }
     }
 
+    /// Where the sequence is.
+    pub(super) fn state(&self) -> u64 {
+        self.state.load(Ordering::Relaxed)
+    }
+
+    /// Goes on from there.
+    pub(super) fn restore(&self, state: u64) {
+        self.state.store(state, Ordering::Relaxed);
+    }
+
     pub(super) fn draw(&self) -> u64 {
         mix(self
             .state

@@ -117,6 +117,18 @@ impl Limiter {
         state.associations_used = associations;
     }
 
+    /// The day, and the calls and association calls of that day.
+    pub(super) fn spent(&self) -> (i64, u64, u64) {
+        let state = self.state.lock();
+        (state.day, state.used, state.associations_used)
+    }
+
+    /// Takes up the counts of [`Limiter::spent`].
+    pub(super) fn restore(&self, (day, used, associations_used): (i64, u64, u64)) {
+        let mut state = self.state.lock();
+        (state.day, state.used, state.associations_used) = (day, used, associations_used);
+    }
+
     fn turn_day(&self, state: &mut State, now_ms: i64) {
         let day = (now_ms - self.midnight_ms).div_euclid(DAY_MS);
         if day != state.day {

@@ -1,9 +1,10 @@
 //! One direction of associations: its types, and each record's links.
 
 use super::dice::FastMap;
+use serde::{Deserialize, Serialize};
 
 /// Whose definition it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Category {
     HubSpot,
     User,
@@ -27,7 +28,7 @@ impl Category {
 }
 
 /// One type of association in one direction.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct AssociationType {
     pub(super) type_id: u32,
     pub(super) category: Category,

@@ -1,7 +1,9 @@
 //! An object type's own words, apart from its records and properties.
 
+use serde::{Deserialize, Serialize};
+
 /// An object type's own words.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Definition {
     pub(super) name: String,
     pub(super) singular: String,
@@ -19,7 +21,7 @@ pub(super) struct Definition {
 }
 
 /// A property group.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Group {
     pub(super) name: String,
     pub(super) label: String,
@@ -27,7 +29,7 @@ pub(super) struct Group {
 }
 
 /// An administrator's rule of 2026-09: a value of one property makes another required.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct ConditionalRule {
     pub(super) when: String,
     pub(super) equals: String,

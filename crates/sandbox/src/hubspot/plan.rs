@@ -7,6 +7,7 @@ use super::{
     errors::{ApiError, Problem, invalid_values, invalid_values_message},
     json::Properties,
     pairs::TypeIndex,
+    property_rules,
     table::{Change, Table},
     told::Warning,
     values::{self, Refusal},
@@ -107,7 +108,11 @@ impl<'t, 'a> Planner<'t, 'a> {
         let mut warnings = Vec::new();
         let mut problems = Vec::new();
         for (position, (name, value)) in properties.0.iter().enumerate() {
-            let Some(value) = value else { continue };
+            let value: &'a str = match value {
+                Some(value) => value,
+                None if self.behaviour.nulls_clear => "",
+                None => continue,
+            };
             if let Err(refusal) = self.take((position, name), value, target, &mut warnings) {
                 problems.push(Problem {
                     property: name.to_string(),
@@ -167,7 +172,10 @@ impl<'t, 'a> Planner<'t, 'a> {
         let stored = target
             .filter(|_| property.multiple())
             .and_then(|row| self.table.record(row).row.get(column));
-        let accepted = values::accept(property, value, self.version, stored)?;
+        let mut accepted = values::accept(property, value, self.version, stored)?;
+        if !property.rules.is_empty() && !accepted.value.is_empty() {
+            accepted.value = property_rules::judge(&property.rules, accepted.value, self.now_ms)?;
+        }
         if let Some(normalised) = accepted.normalised {
             warnings.push(Warning {
                 property: name.to_owned(),

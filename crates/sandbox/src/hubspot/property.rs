@@ -1,10 +1,11 @@
 //! One property's definition: what it is and how it is told.
 
-use super::{clock, dice::FastSet, version::Version};
+use super::{clock, dice::FastSet, property_rules::PropertyRule, version::Version};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// A property's `type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Kind {
     String,
     Number,
@@ -69,7 +70,7 @@ impl Kind {
 }
 
 /// A value that the portal itself knows, so that it is stored in no row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum System {
     ObjectId,
     Created,
@@ -81,7 +82,7 @@ pub(super) enum System {
 }
 
 /// One choice of an enumeration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Choice {
     pub(super) label: String,
     pub(super) value: String,
@@ -91,7 +92,7 @@ pub(super) struct Choice {
 }
 
 /// A property of one object type.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Property {
     pub(super) name: String,
     pub(super) label: String,
@@ -119,6 +120,8 @@ pub(super) struct Property {
     pub(super) archived_ms: Option<i64>,
     /// Values are refused before.
     pub(super) usable_from_ms: i64,
+    /// What an administrator asks of values besides.
+    pub(super) rules: Vec<PropertyRule>,
 }
 
 impl Property {
@@ -149,6 +152,7 @@ impl Property {
             updated_ms: 0,
             archived_ms: None,
             usable_from_ms: 0,
+            rules: Vec::new(),
         }
     }
 

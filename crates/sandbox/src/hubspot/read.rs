@@ -57,7 +57,7 @@ pub(super) fn named_row(call: &Call<'_>, table: &Table, id: &str, archived: bool
         }
     };
     found
-        .filter(|row| table.record(*row).archived() == archived)
+        .filter(|row| table.record(*row).shows(archived, call.now_ms))
         .ok_or_else(|| {
             ApiError::not_found("Object not found.  objectId are usually numeric.").context("id", &[id])
         })
@@ -104,7 +104,7 @@ pub(super) fn list(call: &Call<'_>, catalog: &Catalog, at: TypeIndex) -> Answer 
     let first = table.ids.partition_point(|id| *id < after);
     let mut rows = (first..table.ids.len())
         .filter_map(|row| u32::try_from(row).ok())
-        .filter(|row| table.record(*row).archived() == archived);
+        .filter(|row| table.record(*row).shows(archived, call.now_ms));
     let page: Vec<u32> = rows.by_ref().take(limit).collect();
     let more = rows.next().is_some();
 
@@ -238,7 +238,7 @@ pub(super) fn batch(call: &Call<'_>, catalog: &Catalog, at: TypeIndex) -> Answer
             Some(column) => table.row_by(column, &input.id),
             None => input.id.parse().ok().and_then(|id| table.any_row(id)),
         };
-        match row.filter(|row| table.record(*row).archived() == archived) {
+        match row.filter(|row| table.record(*row).shows(archived, call.now_ms)) {
             Some(row) if seen.insert(row) => rows.push(row),
             Some(_) => {}
             None => missing.push(input.id.to_string()),

@@ -26,6 +26,7 @@ pub(super) fn serve(call: &Call<'_>) -> Option<Answer> {
         ("POST", [of, "batch", "archive"]) => archive_batch(call, of),
         ("POST", [of, "search"]) => reading(call, of, search::search),
         ("POST", [of, "merge"]) => merge::merge(call, of),
+        ("POST", [of, "gdpr-delete"]) => gdpr_delete(call, of),
         ("GET", [of]) => reading(call, of, read::list),
         ("POST", [of]) => create(call, of),
         ("GET", [of, id]) => reading(call, of, |call, catalog, at| read::single(call, catalog, at, id)),
@@ -154,6 +155,38 @@ fn archive_batch(call: &Call<'_>, of: &str) -> Answer {
     let batch: Batch<'_> = parse(call.body)?;
     check_size(batch.inputs.len(), INPUTS_MAX)?;
     archive_all(call, at, batch.inputs.iter().map(|input| &*input.id));
+    Ok(Reply::no_content())
+}
+
+/// Forgets a contact for good, by id or by e-mail address. Nobody there is no error; that the address is kept from coming
+/// back is not played.
+fn gdpr_delete(call: &Call<'_>, of: &str) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Wanted {
+        object_id: String,
+        id_property: Option<String>,
+    }
+    let at = writable(call, of)?;
+    let wanted: Wanted = parse(call.body)?;
+    let mut catalog = call.portal.catalog.write();
+    let table = catalog.table(at);
+    if table.type_id != "0-1" {
+        return Err(ApiError::validation("Only contacts can be deleted for good"));
+    }
+    let row = match wanted.id_property.as_deref() {
+        None => wanted.object_id.parse().ok().and_then(|id| table.any_row(id)),
+        Some(name) => table
+            .column(name)
+            .filter(|column| table.is_unique(*column))
+            .and_then(|column| table.row_by(column, &wanted.object_id)),
+    };
+    if let Some(row) = row {
+        let id = table.id(row);
+        catalog.table_mut(at).purge(row, call.now_ms);
+        catalog.pairs.forget(at, id);
+        call.portal.stats.records("purged", 1);
+    }
     Ok(Reply::no_content())
 }
 

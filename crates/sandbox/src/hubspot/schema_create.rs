@@ -62,7 +62,13 @@ pub(super) fn create(
 ) -> Result<TypeIndex, ApiError> {
     let (name, labels) = words(&draft)?;
     check_words(&name, &labels)?;
-    let archived_twin = check_name_is_free(catalog, &name)?;
+    let archived_twin = match check_name_is_free(catalog, &name) {
+        Ok(archived_twin) => archived_twin,
+        Err((twin, _)) if habits.behaviour.taken_schema_names_merge => {
+            return merge_into(catalog, twin, &draft, now_ms);
+        }
+        Err((_, refusal)) => return Err(refusal),
+    };
     if catalog.custom_tables().count() >= habits.custom_object_types {
         let message = format!(
             "This account has reached its limit of {} custom object types",
@@ -105,6 +111,23 @@ pub(super) fn create(
         catalog.define_plain(at, other, None, now_ms);
     }
     Ok(at)
+}
+
+/// Gives the type that has the name already the properties that it lacks, and is it.
+fn merge_into(
+    catalog: &mut Catalog,
+    twin: TypeIndex,
+    draft: &SchemaDraft,
+    now_ms: i64,
+) -> Result<TypeIndex, ApiError> {
+    let table = catalog.table_mut(twin);
+    let group = format!("{}_information", table.definition.name);
+    for property in build_properties(draft, &group, now_ms)? {
+        if table.column(&property.name).is_none() {
+            table.put_property(property, false);
+        }
+    }
+    Ok(twin)
 }
 
 fn words(draft: &SchemaDraft) -> Result<(String, LabelsDraft), ApiError> {
@@ -158,16 +181,17 @@ fn check_words(name: &str, labels: &LabelsDraft) -> Result<(), ApiError> {
 }
 
 /// The archived type of the same name, which gives way; a live one does not.
-fn check_name_is_free(catalog: &Catalog, name: &str) -> Result<Option<TypeIndex>, ApiError> {
+fn check_name_is_free(catalog: &Catalog, name: &str) -> Result<Option<TypeIndex>, (TypeIndex, ApiError)> {
     let twins = catalog
         .tables()
         .filter(|(_, t)| t.custom && t.definition.name.eq_ignore_ascii_case(name));
     let (archived, live): (Vec<_>, Vec<_>) = twins.partition(|(_, t)| t.definition.archived_ms.is_some());
-    if !live.is_empty() {
+    if let Some((twin, _)) = live.first() {
         let message = format!("Object type with name '{name}' already exists.");
-        return Err(ApiError::new(409, message)
+        let refusal = ApiError::new(409, message)
             .category("OBJECT_ALREADY_EXISTS")
-            .context("name", &[name]));
+            .context("name", &[name]);
+        return Err((*twin, refusal));
     }
     Ok(archived.first().map(|(at, _)| *at))
 }

@@ -266,13 +266,9 @@ fn create_association(call: &Call<'_>, of: &str) -> Answer {
     let Some(described) = described else {
         return Err(ApiError::validation("The object types cannot be associated"));
     };
-    let inverse = catalog
-        .pairs
-        .direction(to, from)
-        .and_then(|direction| direction.types.first());
     Ok(Reply::json(
         201,
-        &definitions::association(&catalog, (from, to), described, inverse),
+        &definitions::association(&catalog, (from, to), described),
     ))
 }
 

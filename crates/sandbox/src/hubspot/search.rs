@@ -73,7 +73,7 @@ pub(super) fn search(call: &Call<'_>, catalog: &Catalog, at: TypeIndex) -> Answe
     }
     let request: Request = parse(call.body)?;
     let table = catalog.table(at);
-    let groups = compile(table, &request)?;
+    let groups = compile(table, &request, call.habits.behaviour.in_values_max)?;
     let (limit, offset) = window(&request)?;
     let mut hits = hits(table, call.now_ms, &groups, request.query.as_deref());
     if let Some(sort) = request.sorts.first() {
@@ -108,7 +108,7 @@ pub(super) fn search(call: &Call<'_>, catalog: &Catalog, at: TypeIndex) -> Answe
     Ok(Reply::raw(200, out))
 }
 
-fn compile(table: &Table, request: &Request) -> Result<Vec<Vec<Filter>>, ApiError> {
+fn compile(table: &Table, request: &Request, in_values_max: usize) -> Result<Vec<Vec<Filter>>, ApiError> {
     let mut drafts: Vec<&[FilterDraft]> = request
         .filter_groups
         .iter()
@@ -126,6 +126,14 @@ fn compile(table: &Table, request: &Request) -> Result<Vec<Vec<Filter>>, ApiErro
             "A search can have at most {GROUPS_MAX} filterGroups with at most {GROUP_FILTERS_MAX} filters each \
              and {FILTERS_MAX} filters in total"
         );
+        return Err(ApiError::validation(message));
+    }
+    let longest = drafts.iter().flat_map(|filters| *filters);
+    let longest = longest
+        .filter_map(|draft| Some(draft.values.as_ref()?.len()))
+        .max();
+    if longest.is_some_and(|values| values > in_values_max) {
+        let message = format!("A filter can have at most {in_values_max} values");
         return Err(ApiError::validation(message));
     }
     drafts

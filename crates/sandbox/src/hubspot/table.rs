@@ -3,6 +3,8 @@
 //! Records stand in the order of their ids, so that an id is found by bisection and a listing is a walk.
 //! What the search index has not seen yet is kept beside them: the versions that it still shows.
 
+mod saved;
+
 use super::{
     clock,
     dice::FastMap,
@@ -10,10 +12,16 @@ use super::{
     property::{Property, System},
     rows::Row,
 };
+pub(super) use saved::{SavedRecord, SavedTable};
 use std::{borrow::Cow, collections::VecDeque};
 
 /// A value on its way into a record: its column and its text, where empty clears.
 pub(super) type Change<'a> = (u16, Cow<'a, str>);
+
+/// How long the recycle bin holds a record.
+const RECYCLE_MS: i64 = 90 * clock::DAY_MS;
+/// When a record was archived that no recycle bin holds.
+const PURGED_MS: i64 = -RECYCLE_MS;
 
 /// One record.
 #[derive(Debug)]
@@ -28,6 +36,11 @@ pub(super) struct Record {
 impl Record {
     pub(super) fn archived(&self) -> bool {
         self.archived_ms != 0
+    }
+
+    /// Whether a read of the living, or of the recycle bin, shows it. The bin is emptied after ninety days.
+    pub(super) fn shows(&self, archived: bool, now_ms: i64) -> bool {
+        self.archived() == archived && (!archived || now_ms < self.archived_ms + RECYCLE_MS)
     }
 }
 
@@ -344,6 +357,15 @@ impl Table {
         }
         self.records[row as usize].archived_ms = now_ms.max(1);
         self.live -= 1;
+    }
+
+    /// Forgets what a record held, for good.
+    pub(super) fn purge(&mut self, row: u32, now_ms: i64) {
+        self.archive(row, now_ms, false);
+        let record = &mut self.records[row as usize];
+        record.archived_ms = PURGED_MS;
+        record.row = Row::default();
+        self.unindexed.retain(|change| change.row != row);
     }
 
     fn note(&mut self, row: u32, before: Option<(Row, i64)>, now_ms: i64, lag_ms: i64) {

@@ -1,7 +1,9 @@
 //! Which of HubSpot's API versions a path asks for, and what differs between them.
 
+use serde::{Deserialize, Serialize};
+
 /// The version in a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Version {
     V1,
     V2,
