@@ -68,11 +68,12 @@ pub(crate) fn decide(
         reason,
     };
     if row.batch.envelope.source == Source::Reconcile {
+        // What was found missing before stays as it is held: a person may have decided by now.
+        let key = (row.batch.envelope.sync_key(), row.id());
+        let is_held = shard.held.lock().contains_key(&key);
         let reason = "Salesforce shows it no more: it was purged, or a permission hides it".to_owned();
-        return Ok(Some((
-            ended(Outcome::Held, known).told(false),
-            Some(held(None, reason)),
-        )));
+        let held = (!is_held).then(|| held(None, reason));
+        return Ok(Some((ended(Outcome::Held, known).told(false), held)));
     }
     if let Some(grace) = row.target.grace {
         let until = lane.shard.hub.now_ms() + i64::try_from(grace.as_millis()).unwrap_or(i64::MAX / 2);
