@@ -187,16 +187,6 @@ impl Job {
         Ok(report)
     }
 
-    /// Whether links of this lookup may wait although both records are in HubSpot: parents that others write are seen
-    /// when they are looked for next. Those that Landbridge writes are announced, and nothing is left to wait for.
-    fn waits_for_a_look(&self, field: &str) -> bool {
-        let associations = &self.sync.definition.spec.associations;
-        let found = associations
-            .iter()
-            .find(|rule| rule.field.eq_ignore_ascii_case(field));
-        found.is_none_or(|rule| rule.match_property.is_some())
-    }
-
     /// Reads suspects once more, takes what stands into the report, and gives those that changed meanwhile.
     async fn look_again(
         &self,
@@ -225,7 +215,7 @@ impl Job {
             held: held.iter().map(|held| held.id).collect(),
             waiting: parked
                 .iter()
-                .filter(|link| self.waits_for_a_look(&link.field))
+                .filter(|link| judge::may_wait(&self.sync.definition.spec.associations, &link.field))
                 .map(|link| (link.child, link.field.as_str()))
                 .collect(),
         };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use landbridge_model::ask::ListedRecord;
-use landbridge_model::sync::DeleteRule;
+use landbridge_model::sync::{AssociationRule, DeleteRule};
 use landbridge_model::{HubSpotId, SalesforceId};
 use landbridge_wire::{Difference, DifferenceKind};
 
@@ -22,6 +22,15 @@ pub(super) struct Looks<'a> {
     pub held: BTreeSet<SalesforceId>,
     /// Parked links to parents that Landbridge does not write: child and field.
     pub waiting: BTreeSet<(SalesforceId, &'a str)>,
+}
+
+/// Whether links of this lookup may wait although both records are in HubSpot: parents that others write are seen when
+/// they are looked for next. Those that Landbridge writes are announced, and nothing is left to wait for.
+pub(super) fn may_wait(associations: &[AssociationRule], field: &str) -> bool {
+    let found = associations
+        .iter()
+        .find(|rule| rule.field.eq_ignore_ascii_case(field));
+    found.is_none_or(|rule| rule.match_property.is_some())
 }
 
 /// Takes one record into the report.
@@ -191,6 +200,23 @@ mod tests {
             judged(&[1, 2], vec![], &[], DeleteRule::DeleteRecord),
             (vec![], vec![])
         );
+    }
+
+    #[test]
+    fn only_links_to_parents_that_others_write_may_wait() {
+        let rule = |field: &str, matched: Option<&str>| AssociationRule {
+            field: field.to_owned(),
+            to: "companies".to_owned(),
+            match_property: matched.map(str::to_owned),
+            label: None,
+        };
+        let rules = [
+            rule("Account__c", Some("salesforceaccountid")),
+            rule("Depot__c", None),
+        ];
+        assert!(may_wait(&rules, "account__c"));
+        assert!(!may_wait(&rules, "Depot__c"), "a parent of ours is announced");
+        assert!(may_wait(&rules, "Gone__c"), "the sync no longer carries it");
     }
 
     #[test]

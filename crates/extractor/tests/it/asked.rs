@@ -9,7 +9,7 @@ use landbridge_model::{
 use landbridge_sandbox::SandboxConfig;
 use landbridge_wire::{ReportBody, Reread, RunPhase};
 
-use crate::rig::{Rig, key, tenant};
+use crate::rig::{self, Rig, key, tenant};
 
 fn org() -> SandboxConfig {
     SandboxConfig {
@@ -65,13 +65,11 @@ async fn records_are_read_again_on_request() {
     rig.reports_until("the absent record", failed).await;
     assert!(rig.ledger.of(&absent).is_empty(), "absence is no delete");
     let shard = rig.hub.shard_of(&tenant());
-    tokio::time::timeout(Duration::from_secs(20), async {
-        while !rig.hub.rereads(shard).await.unwrap().is_empty() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+    rig::until("fulfilled wishes to be forgotten", async || {
+        let waiting = rig.hub.rereads(shard).await.unwrap();
+        waiting.is_empty().then_some(())
     })
-    .await
-    .expect("fulfilled wishes are forgotten");
+    .await;
     extractor.stop().await;
 }
 

@@ -8,7 +8,7 @@ use landbridge_salesforce::records::Values;
 use landbridge_sandbox::SandboxConfig;
 
 use crate::ledger::Arrival;
-use crate::rig::{Rig, key, tenant};
+use crate::rig::{self, Rig, key, tenant};
 
 fn named(name: &str) -> Values {
     Values::from_iter([("Name".to_owned(), name.into())])
@@ -153,14 +153,7 @@ async fn trap_1_a_transaction_that_outlasts_the_overlap_is_waited_for() {
 pub(crate) async fn wait_for_begin(rig: &Rig) {
     let kv = rig.hub.bus().kv(landbridge_bus::Bucket::Checkpoints);
     let at = landbridge_bus::Key::new(["live", tenant().as_str(), key().name.as_str()]);
-    let begun = async {
-        while kv.get(&at).await.unwrap().is_none() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), begun)
-        .await
-        .expect("a position for the sync");
+    rig::until("a position for the sync", async || kv.get(&at).await.unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -73,6 +73,20 @@ pub(crate) struct Rig {
     mapper: Option<Running>,
 }
 
+/// Looks until there is what is wanted; what cannot tell of its changes has to be looked at. Panics after [`DEADLINE`].
+pub(crate) async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+    let looking = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let found = tokio::time::timeout(DEADLINE, looking).await;
+    found.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}
+
 pub(crate) fn tenant() -> TenantId {
     TenantId::new("acme").unwrap()
 }
@@ -155,34 +169,29 @@ impl Rig {
         self.mapper = Some(mapper);
     }
 
+    /// Messages in the lanes of changes.
+    async fn changes(&self) -> u64 {
+        self.hub.count(StreamName::Changes, &tenant()).await.unwrap()
+    }
+
     /// Waits until no change is on its way.
     pub(crate) async fn lanes_are_empty(&self) {
-        let emptying = async {
-            while self.hub.count(StreamName::Changes, &tenant()).await.unwrap() > 0 {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(DEADLINE, emptying)
-            .await
-            .expect("the lanes empty");
+        until("the lanes to be empty", async || {
+            (self.changes().await == 0).then_some(())
+        })
+        .await;
     }
 
     /// Where an import is, once its checkpoint says that rows are on the bus.
     pub(crate) async fn checkpoint_with_rows(&self, id: &ImportId) -> serde_json::Value {
         let kv = self.hub.bus().kv(landbridge_bus::Bucket::Checkpoints);
         let key = landbridge_bus::Key::new(["import", "acme", id.as_str()]);
-        let looking = async {
-            loop {
-                let stored: Option<(serde_json::Value, _)> = kv.get_json(&key).await.unwrap();
-                if let Some((checkpoint, _)) = stored
-                    && checkpoint["job"]["position"]["rows"].as_u64() > Some(0)
-                {
-                    return checkpoint;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(DEADLINE, looking).await.expect("rows")
+        until("a checkpoint with rows", async || {
+            let stored: Option<(serde_json::Value, _)> = kv.get_json(&key).await.unwrap();
+            let (checkpoint, _) = stored?;
+            (checkpoint["job"]["position"]["rows"].as_u64() > Some(0)).then_some(checkpoint)
+        })
+        .await
     }
 
     /// Changes the org's schema while it runs.
@@ -193,14 +202,10 @@ impl Rig {
     /// Waits until a lane of changes holds as many messages as it may.
     pub(crate) async fn lane_is_full(&self) {
         let full = u64::from(self.bus_config.lane_capacity);
-        let filling = async {
-            while self.hub.count(StreamName::Changes, &tenant()).await.unwrap() < full {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(DEADLINE, filling)
-            .await
-            .expect("the lane fills");
+        until("a full lane", async || {
+            (self.changes().await >= full).then_some(())
+        })
+        .await;
     }
 
     /// A client of the rehearsal org, as an integration of the customer's would have.
@@ -218,14 +223,10 @@ impl Rig {
         let org = self.org();
         let second = || async { org.org_now().await.unwrap().as_second() };
         let began = second().await;
-        let ticking = async {
-            while second().await == began {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(DEADLINE, ticking)
-            .await
-            .expect("the org's clock goes");
+        until("the org's next second", async || {
+            (second().await != began).then_some(())
+        })
+        .await;
     }
 
     /// Stores the sync of vehicles, resolved by asking the extractor.
