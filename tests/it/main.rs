@@ -8,6 +8,7 @@
     reason = "a failed test shows the end of its processes' logs"
 )]
 
+mod back_fill;
 mod bad_input;
 mod control_restart;
 mod deploy;

@@ -58,6 +58,7 @@ fn change_batch(first: u64) -> ChangeBatch {
             source: Source::Import,
             run: Some(RunId::new("imp-relay").expect("a token of letters and hyphens")),
             force: false,
+            only: None,
         },
         ids: rows.clone().map(|row| id("a01", row)).collect(),
         versions: rows.clone().map(version).collect(),

@@ -174,7 +174,7 @@ pub struct AppliedSync {
     #[serde(default)]
     pub provisioned: Vec<String>,
     /// Properties that are mapped anew or otherwise, when records may have been written before: those get them with
-    /// their next change, or by an import that writes over what is there.
+    /// their next change, or by an import that writes what was [touched](Writing::Touched).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub touched_properties: Vec<String>,
     /// Lookup fields that become other associations, when records may have been written before.
@@ -220,14 +220,27 @@ pub enum WrittenRecords {
 
 // ---- imports
 
+/// What an import writes of the records that it reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Writing {
+    /// What HubSpot does not have yet.
+    #[default]
+    Changes,
+    /// Everything, also what HubSpot already has.
+    Everything,
+    /// Only what edits touched since records were written, and only of records that were written: a back-fill.
+    Touched,
+}
+
 /// Start an import of each sync.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StartImports {
     /// Which syncs, parents first.
     pub syncs: Vec<SyncName>,
-    /// Write even what HubSpot already has.
+    /// What they write.
     #[serde(default)]
-    pub overwrite: bool,
+    pub writing: Writing,
     /// Who starts it.
     #[serde(default)]
     pub started_by: String,

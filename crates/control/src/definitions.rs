@@ -1,9 +1,9 @@
 //! Definitions: applied declaratively, resolved against both systems, turned on and off, removed.
 
+pub(crate) mod back_fill;
 mod resolve;
 pub(crate) mod revisions;
 mod tenants;
-mod touched;
 
 use std::time::Duration;
 
@@ -24,7 +24,6 @@ use crate::shard::{ControlShard, unavailable};
 pub(crate) use resolve::Preview;
 use resolve::Resolver;
 pub(crate) use tenants::{put_tenant, remove_tenant, test_connections};
-pub(crate) use touched::Touched;
 
 /// Counting large objects takes Salesforce a while.
 const COUNT: Duration = Duration::from_secs(120);
@@ -459,7 +458,7 @@ pub(crate) async fn remove_one(context: &ShardContext, key: &SyncKey) -> Result<
         .await?;
     }
     bus.kv(Bucket::Config).delete(&crate::removals::key(key)).await?;
-    let declined = crate::service::declined_key(key.tenant.as_str(), key.name.as_str());
+    let declined = back_fill::declined_key(key);
     bus.kv(Bucket::Config).delete(&declined).await?;
     let position = Key::new(["live", key.tenant.as_str(), key.name.as_str()]);
     Ok(bus.kv(Bucket::Checkpoints).delete(&position).await?)

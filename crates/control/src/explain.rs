@@ -318,6 +318,7 @@ mod tests {
                 source,
                 run: run.map(|run| RunId::new(run).unwrap()),
                 force: false,
+                only: None,
             },
             stage,
             at_ms,

@@ -137,6 +137,7 @@ async fn reread(
             source,
             run: None,
             force: source == Source::Repair,
+            only: None,
         };
         Some(Reread {
             envelope,

@@ -93,6 +93,7 @@ mod tests {
                 source: Source::Increment,
                 run: None,
                 force: false,
+                only: None,
             },
             child: id(1),
             field: field.to_owned(),

@@ -54,7 +54,6 @@ pub use alerts::{
     PutWebhook, Standing as StandingAlert, UnsentAlert, WebhookView,
 };
 pub use audit::{AuditEntry, AuditFilter};
-pub(crate) use back_fill::declined_key;
 pub use caller::{Caller, Grant, Reach, Role};
 pub use connecting::{Connecting, HUBSPOT_SCOPES, OAUTH_CALLBACK};
 pub use connections::{Connections, Keys, PutCredentials, PutSide};

@@ -217,7 +217,8 @@ impl Importer {
         let reader = self.shard.reader(client, plan.clone());
         let run = Some(RunId::from(&self.import.id));
         let mut outlet = Outlet::new(&self.shard, &reader.client, &plan, Source::Import, run);
-        outlet.envelope.force = self.import.overwrite;
+        outlet.envelope.force = self.force();
+        outlet.envelope.only = self.import.only.clone().map(Arc::new);
         let org_id = reader.client.org_id().await?;
         let stored = match stored {
             Some(stored) => Some(stored),
@@ -346,7 +347,8 @@ impl Importer {
                 purpose: Purpose::Apply,
                 source: Source::Import,
                 run: Some(RunId::from(&self.import.id)),
-                force: self.import.overwrite,
+                force: self.force(),
+                only: self.import.only.clone().map(Arc::new),
             },
             stage: StageKind::Extractor,
             at_ms: hub.now_ms(),
@@ -359,6 +361,11 @@ impl Importer {
             }),
         };
         Ok(hub.report(&report).await?)
+    }
+
+    /// A back-fill changes labels too, of which no memory of links knows.
+    fn force(&self) -> bool {
+        self.import.overwrite || self.import.only.is_some()
     }
 
     fn interruption(&self) -> Option<Interruption> {

@@ -52,6 +52,7 @@ impl Outlet {
             source,
             run,
             force: false,
+            only: None,
         };
         let context = &shard.context;
         let (hub, lease, metrics) = (context.hub.clone(), context.lease.clone(), shard.metrics.clone());

@@ -183,6 +183,7 @@ mod tests {
             source: Source::Reread,
             run: run.map(|run| run.parse().unwrap()),
             force: false,
+            only: None,
         };
         (
             Reread {

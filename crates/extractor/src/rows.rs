@@ -177,6 +177,7 @@ mod tests {
             source: Source::Increment,
             run: None,
             force: false,
+            only: None,
         }
     }
 

@@ -123,6 +123,19 @@ impl Client {
             .await
     }
 
+    /// Writes a batch that [`crate::records::UpsertBody`] made, but makes no record: an input whose record is not there is
+    /// refused with [`crate::Verdict::NotFound`].
+    pub async fn update_records(
+        &self,
+        share: Share,
+        object_type: &ObjectTypeId,
+        body: Bytes,
+    ) -> Result<Reply, Error> {
+        let path = self.version().objects(object_type, "/batch/update");
+        self.send(Call::post(path, body, Family::Write, share, Effect::Writes))
+            .await
+    }
+
     /// Archives records by id; 100 at most. Unknown ids are no error.
     pub async fn archive_records(
         &self,

@@ -40,6 +40,10 @@ pub(crate) fn decide(
     let complete = memory.is_complete(object_type)?;
     let known = memory.look(object_type, row.id(), complete)?;
     if row.is_upsert() {
+        let unwritten = matches!(known, Known::Absent | Known::Gone(_));
+        if row.only().is_some() && unwritten {
+            return Ok(Some((End::not_filled(), None)));
+        }
         let (outcome, present) = match judge(known, row.version(), row.fingerprint, row.force()) {
             Judgement::Look | Judgement::Write => return Ok(None),
             Judgement::Unchanged => (Outcome::Unchanged, known),

@@ -132,6 +132,8 @@ async fn remember(
     outcome: &RecordOutcome,
 ) -> Result<(), StageError> {
     match (&outcome.failure, outcome.outcome) {
+        // The reason stands in the place of a failure's message, as with the mapper's filter.
+        (_, Outcome::Filtered) => Ok(()),
         (Some(failure), _) => {
             shard.metrics.records_failed(failure.category, 1);
             fail(shard, context, batch, outcome, failure).await

@@ -13,7 +13,7 @@ use landbridge_model::{Failure, FailureCategory, HubSpotId, Outcome, SalesforceI
 use landbridge_stage::{CallResult, Metrics, ShardContext, Side, StageError};
 
 use crate::backoff::pause;
-use crate::known::{Judgement, Known, Present, judge};
+use crate::known::{Filling, Judgement, Known, Present, fill, judge};
 use crate::portal::{Portal, Tenant};
 use crate::refusal::{call_failure, may_be_lag, row_failure};
 use crate::row::{End, Fate, Row};
@@ -52,6 +52,9 @@ impl Airline {
         let mut fates: Vec<Option<Fate>> = vec![None; rows.len()];
         if let Err(error) = self.look(portal, rows, &mut fates).await? {
             return Ok(self.all_again(rows, &error).await);
+        }
+        for (row, fate) in rows.iter_mut().zip(&mut fates) {
+            self.fill(row, fate)?;
         }
         let flying: Vec<usize> = (0..rows.len()).filter(|&place| fates[place].is_none()).collect();
         self.write(portal, rows, &flying, &mut fates).await?;
@@ -113,6 +116,25 @@ impl Airline {
         Ok(Ok(()))
     }
 
+    /// Says what a back-fill writes of a row.
+    fn fill(&self, row: &mut Row, fate: &mut Option<Fate>) -> Result<(), StageError> {
+        row.over = None;
+        if row.only().is_none() || fate.is_some() {
+            return Ok(());
+        }
+        let memory = &self.tenant.memory;
+        let complete = memory.is_complete(&row.target.object_type)?;
+        match fill(
+            memory.look(&row.target.object_type, row.id(), complete)?,
+            row.version(),
+        ) {
+            Filling::Part(present) => row.over = Some(present),
+            Filling::Whole => {}
+            Filling::Nothing => *fate = Some(Fate::Ended(End::not_filled())),
+        }
+        Ok(())
+    }
+
     /// Which of these records HubSpot has: id and `landbridge_version`.
     pub(crate) async fn read(
         &self,
@@ -152,7 +174,10 @@ impl Airline {
         flying: &[usize],
         fates: &mut [Option<Fate>],
     ) -> Result<(), StageError> {
-        let mut groups = vec![flying.to_vec()];
+        // A part must not make a record; it needs a call of its own kind.
+        let (parts, wholes): (Vec<usize>, Vec<usize>) =
+            flying.iter().partition(|&&place| rows[place].over.is_some());
+        let mut groups = vec![parts, wholes];
         while let Some(group) = groups.pop() {
             if group.is_empty() {
                 continue;
@@ -228,18 +253,25 @@ impl Airline {
         for &place in group {
             let row = &mut rows[place];
             row.attempts += 1;
-            let version = row.version().to_string();
+            let applied = row.over.and_then(|over| over.version);
+            let version = applied.unwrap_or_else(|| row.version()).to_string();
             let own = &places[&row.message];
             let cells = row.batch.table.iter().enumerate();
+            let cells = cells.filter(|(_, (property, _))| row.sends(property));
             let values = cells.map(|(at, (_, column))| (own[at], column.get(row.index)));
             body.push(row.id().as_str(), values.chain([(0, Some(version.as_str()))]));
         }
-        let began = Instant::now();
-        let reply = portal
-            .client
-            .upsert_records(self.share, &target.object_type, body.finish())
-            .await;
-        self.count("batch-upsert", &reply, began);
+        let (began, client, body) = (Instant::now(), &portal.client, body.finish());
+        let (object_type, share) = (&target.object_type, self.share);
+        let reply = if rows[group[0]].over.is_some() {
+            let reply = client.update_records(share, object_type, body).await;
+            self.count("batch-update", &reply, began);
+            reply
+        } else {
+            let reply = client.upsert_records(share, object_type, body).await;
+            self.count("batch-upsert", &reply, began);
+            reply
+        };
         let reply = match reply {
             Ok(reply) => reply,
             Err(error) => return Ok(Sent::Refused(error)),
@@ -271,8 +303,8 @@ impl Airline {
                 ItemVerdict::Written { id, new } => {
                     let present = Present {
                         id,
-                        version: Some(row.version()),
-                        fingerprint: Some(row.fingerprint),
+                        version: row.over.map_or(Some(row.version()), |over| over.version),
+                        fingerprint: row.over.is_none().then_some(row.fingerprint),
                         told: true,
                     };
                     let complete = self.tenant.memory.is_complete(&row.target.object_type)?;
@@ -291,6 +323,14 @@ impl Airline {
                         Outcome::Updated
                     };
                     Fate::Ended(End::new(outcome, Some(id)).told(!known_to_resolver))
+                }
+                ItemVerdict::Refused {
+                    verdict: Verdict::NotFound,
+                    ..
+                } if row.over.is_some() => {
+                    // Somebody deleted it in HubSpot.
+                    remembered.push((row.id(), Known::Absent));
+                    Fate::Ended(End::not_filled())
                 }
                 ItemVerdict::Refused { verdict, message } => {
                     refused_row(row, &verdict, &message, correlation)

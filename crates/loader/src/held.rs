@@ -222,5 +222,6 @@ fn row_of(held: &HeldDelete, target: Arc<Target>) -> Row {
         attempts: 0,
         was_absent: false,
         in_doubt: false,
+        over: None,
     }
 }

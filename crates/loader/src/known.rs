@@ -90,6 +90,31 @@ pub(crate) fn judge(known: Known, version: Version, fingerprint: Fingerprint, fo
     }
 }
 
+/// What a back-fill does with a record that is there at the row's own stamp, or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Filling {
+    /// Its part is written, and what is applied stays of the version that it is.
+    Part(Present),
+    /// The row brings news: all of it is written.
+    Whole,
+    /// Landbridge never wrote the record, or has deleted it: there is nothing to fill.
+    Nothing,
+}
+
+/// Judges a row of a back-fill that is not superseded; for when HubSpot was asked of a record that nobody knew.
+///
+/// A part does not count as the row's version: another edit of the same second may be on its way with the rest of it.
+pub(crate) fn fill(known: Known, version: Version) -> Filling {
+    let Known::Present(present) = known else {
+        return Filling::Nothing;
+    };
+    match present.version {
+        Some(applied) if applied.stamp_ms == version.stamp_ms => Filling::Part(present),
+        Some(_) => Filling::Whole,
+        None => Filling::Nothing,
+    }
+}
+
 /// What to do with a delete whose record was looked up in HubSpot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DeleteJudgement {
@@ -321,6 +346,25 @@ mod tests {
         ] {
             let verdict = judge(known, Version::new(5, 0), print("a"), force);
             assert_eq!(verdict, expected, "{known:?} force {force}");
+        }
+    }
+
+    #[test]
+    fn a_back_fill_writes_its_part_of_what_was_written_before() {
+        let part = |read| match present(Some(5), read) {
+            Known::Present(present) => Filling::Part(present),
+            _ => unreachable!("it is made present"),
+        };
+        for (known, expected) in [
+            (Known::Nothing, Filling::Nothing),
+            (Known::Absent, Filling::Nothing),
+            (Known::Gone(Version::new(4, 0)), Filling::Nothing),
+            (present(None, None), Filling::Nothing),
+            (present(Some(5), Some("a")), part(Some("a"))),
+            (present(Some(5), None), part(None)),
+            (present(Some(4), Some("a")), Filling::Whole),
+        ] {
+            assert_eq!(fill(known, Version::new(5, 9)), expected, "{known:?}");
         }
     }
 

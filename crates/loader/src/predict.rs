@@ -327,6 +327,7 @@ mod tests {
                 source: Source::DryRun,
                 run: None,
                 force: false,
+                only: None,
             },
             ids: vec![SalesforceId::parse("a00000000000001").unwrap()],
             versions: vec![NOW],

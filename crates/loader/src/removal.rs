@@ -107,6 +107,7 @@ fn held(
             source: Source::Repair,
             run: None,
             force: false,
+            only: None,
         },
         id,
         version,

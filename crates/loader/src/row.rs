@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use landbridge_model::{
-    ChangeKind, Failure, HubSpotId, Identity, Outcome, RecordOutcome, SalesforceId, Version, WriteBatch,
+    ChangeKind, Failure, FailureCategory, HubSpotId, Identity, MappedPart, Outcome, RecordOutcome,
+    SalesforceId, Version, WriteBatch,
 };
 
-use crate::known::Fingerprint;
+use crate::known::{Fingerprint, Present};
 use crate::portal::RecordKey;
 use crate::target::Target;
 
@@ -26,6 +27,8 @@ pub(crate) struct Row {
     pub(crate) was_absent: bool,
     /// Whether a call's answer was lost.
     pub(crate) in_doubt: bool,
+    /// Set while a part of the row is written over what is there.
+    pub(crate) over: Option<Present>,
 }
 
 impl Row {
@@ -41,8 +44,20 @@ impl Row {
         self.batch.kinds[self.index] == ChangeKind::Upsert
     }
 
+    /// Whether equal values are written again. Not by a back-fill, which is forced for the sake of its links: a label that
+    /// was changed is in no memory, but an equal fingerprint says that this mapping wrote the row already.
     pub(crate) fn force(&self) -> bool {
-        self.batch.envelope.force
+        self.batch.envelope.force && self.only().is_none()
+    }
+
+    /// The part that a back-fill writes.
+    pub(crate) fn only(&self) -> Option<&MappedPart> {
+        self.batch.envelope.only.as_deref()
+    }
+
+    /// Whether a property is sent.
+    pub(crate) fn sends(&self, property: &str) -> bool {
+        self.over.is_none() || self.only().is_none_or(|part| part.has_property(property))
     }
 
     pub(crate) fn key(&self) -> RecordKey {
@@ -82,6 +97,15 @@ impl End {
             hubspot_id: None,
             failure: Some(failure),
             tell: false,
+        }
+    }
+
+    /// A back-fill leaves a record alone that Landbridge has not written.
+    pub(crate) fn not_filled() -> Self {
+        let reason = "a back-fill writes only records that were written before".to_owned();
+        Self {
+            failure: Some(Failure::new(FailureCategory::InvalidValue, reason)),
+            ..Self::new(Outcome::Filtered, None)
         }
     }
 

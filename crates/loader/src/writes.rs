@@ -187,6 +187,7 @@ impl WriteLane {
                 attempts: 0,
                 was_absent: false,
                 in_doubt: false,
+                over: None,
             };
             let (now, group) = (self.now(), group_of(&row));
             self.queue.push(Waiting {

@@ -296,6 +296,9 @@ fn assemble(
         ..batch.envelope.clone()
     };
     let mut links = select(lookups);
+    if let Some(part) = &envelope.only {
+        links.retain(|field| part.has_lookup(field));
+    }
     if envelope.purpose == Purpose::Apply {
         mapped.intents = intents(plan, &envelope, &ids, &versions, &kinds, links);
         links = Table::default();

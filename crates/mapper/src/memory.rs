@@ -97,6 +97,10 @@ pub(crate) fn remember(batch: &ChangeBatch, mapped: &Mapped, at_ms: i64) -> Cach
     let SyncKey { tenant, name } = batch.envelope.sync_key();
     let stem = prefix(&tenant, &name);
     let mut changes = CacheBatch::new();
+    if batch.envelope.only.is_some() {
+        // A part of a row is not its version: another edit of the same second must still pass with the rest.
+        return changes;
+    }
     let mut put = |id: &SalesforceId, version: Version, made: Made| {
         let mut key = stem.clone();
         key.extend(id.as_bytes());

@@ -1,5 +1,7 @@
 //! What travels between the stages.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::columns::Table;
@@ -104,6 +106,39 @@ impl Source {
     }
 }
 
+/// The part of a sync's mapping that a back-fill writes. The rest of a record stays as HubSpot has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct MappedPart {
+    /// HubSpot properties, in the definition's order.
+    #[serde(default)]
+    pub properties: Vec<String>,
+    /// Salesforce lookup fields.
+    #[serde(default)]
+    pub lookups: Vec<String>,
+}
+
+impl MappedPart {
+    /// Whether it holds nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.properties.is_empty() && self.lookups.is_empty()
+    }
+
+    /// Whether it writes this property.
+    #[must_use]
+    pub fn has_property(&self, name: &str) -> bool {
+        self.properties.iter().any(|property| property == name)
+    }
+
+    /// Whether it links by this field.
+    #[must_use]
+    pub fn has_lookup(&self, name: &str) -> bool {
+        self.lookups
+            .iter()
+            .any(|lookup| lookup.eq_ignore_ascii_case(name))
+    }
+}
+
 /// What every message between the stages says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
@@ -121,6 +156,8 @@ pub struct Envelope {
     pub run: Option<RunId>,
     /// Ignore fingerprints: `--overwrite` and repair. Versions, delete rule and safety limit still hold.
     pub force: bool,
+    /// Write this part only, and only of records that Landbridge wrote before: a back-fill. `None` is the whole mapping.
+    pub only: Option<Arc<MappedPart>>,
 }
 
 impl Envelope {

@@ -195,6 +195,17 @@ impl Table {
         }
     }
 
+    /// Keeps only some columns.
+    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        let (names, columns) = (std::mem::take(&mut self.names), std::mem::take(&mut self.columns));
+        for (name, column) in names.into_iter().zip(columns) {
+            if keep(&name) {
+                self.names.push(name);
+                self.columns.push(column);
+            }
+        }
+    }
+
     /// Bytes of text in one row: what a batch is bounded by.
     pub fn row_bytes(&self, row: usize) -> usize {
         self.columns

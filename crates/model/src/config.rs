@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::batch::Association;
+use crate::batch::{Association, MappedPart};
 use crate::hubspot::ObjectSchema;
 use crate::ids::{ImportId, Revision, RunId, SyncKey, SyncName, TenantId};
 use crate::salesforce::ObjectDescribe;
@@ -297,6 +297,9 @@ pub struct Import {
     /// Write even what HubSpot already has.
     #[serde(default)]
     pub overwrite: bool,
+    /// Write only this part of the mapping, and only of records that were written before: a back-fill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<MappedPart>,
     /// Who started it.
     #[serde(default)]
     pub started_by: String,

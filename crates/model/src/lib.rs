@@ -36,7 +36,7 @@ mod testing;
 
 pub use batch::{
     Association, ChangeBatch, ChangeKind, Envelope, Former, Identities, Identity, LinkIntents, LinkWrite,
-    LinkWrites, Purpose, Source, WriteBatch,
+    LinkWrites, MappedPart, Purpose, Source, WriteBatch,
 };
 pub use columns::{Table, TextColumn};
 pub use ids::{

@@ -204,14 +204,14 @@ pub(crate) fn wish_in(bytes: &[u8], places: &impl Places) -> Option<Wish> {
 fn cause_out(out: &mut Writer, cause: &Cause) {
     out.bytes(&cause.revision.0.to_be_bytes());
     out.byte(cause.source.number());
-    out.byte(u8::from(cause.force));
+    out.byte(u8::from(cause.force) | u8::from(cause.existing_only) << 1);
     out.bytes(cause.run.as_ref().map_or("", RunId::as_str).as_bytes());
 }
 
 fn cause_in(reader: &mut Reader<'_>) -> Option<Cause> {
     let revision = Revision(u32::from_be_bytes(reader.array()?));
     let source = Source::of_number(reader.byte()?)?;
-    let force = reader.byte()? != 0;
+    let flags = reader.byte()?;
     let run = match std::str::from_utf8(reader.0).ok()? {
         "" => None,
         run => Some(RunId::new(run).ok()?),
@@ -220,7 +220,8 @@ fn cause_in(reader: &mut Reader<'_>) -> Option<Cause> {
         revision,
         source,
         run,
-        force,
+        force: flags & 1 != 0,
+        existing_only: flags & 2 != 0,
     })
 }
 
@@ -291,6 +292,7 @@ mod tests {
                 source: Source::Repair,
                 run,
                 force: true,
+                existing_only: true,
             };
             let version = Version::new(1, 2);
             let wish = Wish {

@@ -124,6 +124,8 @@ pub(crate) struct Cause {
     pub(crate) source: Source,
     pub(crate) run: Option<RunId>,
     pub(crate) force: bool,
+    /// A back-fill: of a record that HubSpot does not have there is nothing to link, and nothing waits for it.
+    pub(crate) existing_only: bool,
 }
 
 impl Cause {
@@ -133,6 +135,7 @@ impl Cause {
             source: envelope.source,
             run: envelope.run.clone(),
             force: envelope.force,
+            existing_only: envelope.only.is_some(),
         }
     }
 
@@ -145,6 +148,8 @@ impl Cause {
             source: self.source,
             run: self.run.clone(),
             force: self.force,
+            // Which part it was matters to no one any more: the wish is of this one link.
+            only: self.existing_only.then(Arc::default),
         }
     }
 

@@ -141,6 +141,7 @@ mod tests {
             source,
             run: None,
             force: false,
+            existing_only: false,
         };
         LinkOrder {
             sync: SyncName::new("vehicles").unwrap(),

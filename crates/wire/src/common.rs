@@ -1,8 +1,10 @@
 //! Parts that several messages share.
 
+use std::sync::Arc;
+
 use landbridge_model::{
-    ChangeKind, Envelope, Failure, FailureCategory, Purpose, Revision, RunId, SalesforceId, Source, SyncName,
-    Table, TenantId, TextColumn, Version,
+    ChangeKind, Envelope, Failure, FailureCategory, MappedPart, Purpose, Revision, RunId, SalesforceId,
+    Source, SyncName, Table, TenantId, TextColumn, Version,
 };
 
 use crate::{WireError, v1};
@@ -41,6 +43,10 @@ pub(crate) fn envelope_out(envelope: &Envelope) -> v1::Envelope {
         source: source.into(),
         run: envelope.run.as_ref().map(RunId::to_string).unwrap_or_default(),
         force: envelope.force,
+        only: envelope.only.as_ref().map(|part| v1::MappedPart {
+            properties: part.properties.clone(),
+            lookups: part.lookups.clone(),
+        }),
     }
 }
 
@@ -74,6 +80,12 @@ pub(crate) fn envelope_in(envelope: Option<v1::Envelope>) -> Result<Envelope, Wi
         source,
         run,
         force: envelope.force,
+        only: envelope.only.map(|part| {
+            Arc::new(MappedPart {
+                properties: part.properties,
+                lookups: part.lookups,
+            })
+        }),
     })
 }
 

@@ -40,6 +40,7 @@ fn envelopes() -> impl Strategy<Value = Envelope> {
             },
             run: run.map(|run| RunId::new(&run).unwrap()),
             force,
+            only: None,
         })
 }
 
@@ -120,6 +121,7 @@ fn envelope() -> Envelope {
         source: Source::Import,
         run: Some(RunId::new("imp-1").unwrap()),
         force: false,
+        only: None,
     }
 }
 

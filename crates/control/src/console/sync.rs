@@ -116,6 +116,8 @@ pub fn diff(older: &str, newer: &str) -> Vec<DiffLine> {
 pub struct BackFill {
     /// The properties that the edit touched, and the lookups.
     pub properties: Vec<String>,
+    /// Whether the sync reads or writes another type of record now, so that records are written whole.
+    pub everything: bool,
     /// Records that would be read.
     pub records: Option<u64>,
     /// Calls to HubSpot at most.
@@ -264,7 +266,9 @@ fn offer(shell: &Shell, tenant: &TenantId, name: &SyncName, back_fill: &BackFill
             h2 #back-fill-title { "Fill the new mappings in existing records?" }
             p {
                 "The last edit touched " @for (place, property) in back_fill.properties.iter().enumerate() { @if place > 0 { ", " } code { (property) } }
-                ". Records that change from now on get it by themselves. The others can be filled now, by an import that reads every record again and writes all of its mapped properties: values that somebody changed in HubSpot meanwhile are written over."
+                ". Records that change from now on get it by themselves. The others can be filled now, by an import that reads every record again"
+                @if back_fill.everything { " and writes it whole, for the sync has another type of record now." }
+                @else { " and writes only these, of the records that HubSpot has from this sync. Other properties stay as they are in HubSpot." }
             }
             @if let (Some(records), Some(calls), Some(takes)) = (back_fill.records, back_fill.calls, back_fill.takes) {
                 p.quiet { (count(records)) " records, at most " (count(calls)) " calls to HubSpot, about " (duration(takes)) "." }

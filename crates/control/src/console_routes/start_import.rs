@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::visit::trouble;
 use super::{Answer, Form, Visit};
+use crate::ask::Writing;
 use crate::console::start_import::{Estimate, Importable, StartImport, page};
 use crate::console::{Content, Place, Trouble, paths};
 use crate::service::{ImportCount, Role, Service, ServiceError, TenantService};
@@ -44,6 +45,14 @@ impl Choice {
                 .filter_map(|name| SyncName::new(name).ok())
                 .collect(),
             overwrite: form.text("overwrite").is_some(),
+        }
+    }
+
+    fn writing(&self) -> Writing {
+        if self.overwrite {
+            Writing::Everything
+        } else {
+            Writing::Changes
         }
     }
 }
@@ -155,7 +164,7 @@ async fn start(visit: Visit, Path(tenant): Path<String>, form: Form) -> Answer {
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         return Ok(answer(&visit, &tenant, &choice, status, Some(wrong)).await);
     }
-    match tenant.start_imports(&choice.syncs, choice.overwrite).await {
+    match tenant.start_imports(&choice.syncs, choice.writing()).await {
         Ok(started) => {
             let path = match started.as_slice() {
                 [one] => paths::import(tenant.id(), &one.id),

@@ -15,12 +15,12 @@ use serde::Deserialize;
 use super::form::Form;
 use super::summary::{behind, moment, summaries};
 use super::visit::{Answer, Refusal, Visit, trouble};
-use crate::ask::{SyncLine, WrittenRecords};
+use crate::ask::{SyncLine, Writing, WrittenRecords};
 use crate::console::sync::{
     BackFill, DeleteSync, DiffLine, Reading, RevisionDiff, RevisionRow, SyncTab, delete_page, diff, page,
 };
 use crate::console::{Place, Trouble, fields, parts, paths};
-use crate::definitions::Touched;
+use crate::definitions::back_fill::Lacking;
 use crate::service::{Draft, Role, Service, ServiceError, StoredRevision, SyncView, TenantService};
 
 /// Revisions that are listed.
@@ -65,7 +65,7 @@ async fn show(visit: Visit, Path(place): Path<(String, String)>, Query(wanted): 
     let (drafts, revisions) = drafts
         .and_then(|drafts| Ok((drafts, revisions?)))
         .map_err(|error| visit.refuse(error))?;
-    let touched = tenant.back_fill(&sync, &revisions).await;
+    let touched = tenant.back_fill(&name, &revisions).await;
     let touched = touched.map_err(|error| visit.refuse(error))?;
     let (status, trouble) = match status {
         Ok(status) => (Some(status), None),
@@ -97,13 +97,19 @@ struct Known<'a> {
     drafts: &'a [Draft],
     revisions: &'a [StoredRevision],
     shown: Option<Revision>,
-    touched: Touched,
+    touched: Lacking,
 }
 
 /// The offer to fill what older records lack.
-fn back_fill(touched: Touched) -> Option<BackFill> {
+fn back_fill(touched: Lacking) -> Option<BackFill> {
     (!touched.is_empty()).then(|| BackFill {
-        properties: touched.properties.into_iter().chain(touched.lookups).collect(),
+        properties: touched
+            .part
+            .properties
+            .into_iter()
+            .chain(touched.part.lookups)
+            .collect(),
+        everything: touched.everything,
         records: None,
         calls: None,
         takes: None,
@@ -241,14 +247,17 @@ async fn fill(visit: Visit, Path(place): Path<(String, String)>, _form: Form) ->
     let (tenant, name, _) = sync_of(&visit, &place)?;
     visit.require(&tenant, Role::Operator, "start imports")?;
     let here = paths::sync(tenant.id(), &name);
-    match tenant.start_imports(std::slice::from_ref(&name), true).await {
+    match tenant
+        .start_imports(std::slice::from_ref(&name), Writing::Touched)
+        .await
+    {
         Ok(started) => {
             let to = started
                 .first()
                 .map_or(here, |import| paths::import(tenant.id(), &import.id));
             Ok(visit.done(
                 &to,
-                "Every record is read again, and all of its mapped properties are written.",
+                "Every record is read again, and what the edits touched is written.",
             ))
         }
         Err(error) => visit.not_done(&here, error),

@@ -24,8 +24,8 @@ mod preview;
 
 pub(crate) use preview::Preview;
 
+use super::back_fill::Lacking;
 use super::plan;
-use super::touched::Touched;
 use crate::ask::{AppliedSync, Change};
 use crate::shard::ControlShard;
 
@@ -126,7 +126,7 @@ impl<'a> Resolver<'a> {
         let ran = stored
             .as_deref()
             .filter(|sync| sync.status != SyncStatus::Draft || sync.resolved.is_some());
-        let touched = ran.map(|sync| Touched::between(&sync.definition, definition));
+        let touched = ran.map(|sync| Lacking::between(&sync.definition, definition));
         let touched = touched.filter(|_| problems.is_empty()).unwrap_or_default();
         Ok(AppliedSync {
             name: definition.metadata.name.clone(),
@@ -142,8 +142,8 @@ impl<'a> Resolver<'a> {
             problems,
             notes,
             provisioned: Vec::new(),
-            touched_properties: touched.properties,
-            touched_lookups: touched.lookups,
+            touched_properties: touched.part.properties,
+            touched_lookups: touched.part.lookups,
         })
     }
 

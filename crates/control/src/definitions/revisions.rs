@@ -52,6 +52,22 @@ pub(crate) async fn list(
     entries.iter().map(|entry| entry.json()).collect()
 }
 
+/// Those of a sync, oldest first; what runs is among them, even if its record is still to be written.
+pub(crate) async fn with_current(kv: &Kv, sync: &Sync, now_ms: i64) -> Result<Vec<StoredRevision>, KvError> {
+    let key = sync.key();
+    let mut kept = list(kv, &key.tenant, &key.name).await?;
+    if kept.iter().all(|kept| kept.revision != sync.revision) {
+        kept.push(StoredRevision {
+            revision: sync.revision,
+            definition: sync.definition.clone(),
+            by: None,
+            at_ms: now_ms,
+        });
+    }
+    kept.sort_by_key(|kept| kept.revision);
+    Ok(kept)
+}
+
 /// Forgets those of a sync.
 pub(crate) async fn forget(kv: &Kv, key: &SyncKey) -> Result<(), KvError> {
     remove(kv, under(&key.tenant, &key.name)).await

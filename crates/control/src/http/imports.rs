@@ -12,8 +12,8 @@ use utoipa_axum::routes;
 
 use super::extract::{Asked, Body, InTenant, Named, PageQuery};
 use super::problem::Problem;
-use crate::ask::StartedImport;
-use crate::service::{ImportCounts, Page, Service};
+use crate::ask::{StartedImport, Writing};
+use crate::service::{ImportCounts, Page, Service, ServiceError};
 
 pub(super) fn routes() -> OpenApiRouter<Service> {
     OpenApiRouter::new()
@@ -35,6 +35,23 @@ pub struct ImportRequest {
     /// Write even what HubSpot already has.
     #[serde(default)]
     pub overwrite: bool,
+    /// Write only what edits touched since records were written, and only of records that were written.
+    #[serde(default)]
+    pub back_fill: bool,
+}
+
+impl ImportRequest {
+    fn writing(&self) -> Result<Writing, Problem> {
+        match (self.overwrite, self.back_fill) {
+            (false, false) => Ok(Writing::Changes),
+            (true, false) => Ok(Writing::Everything),
+            (false, true) => Ok(Writing::Touched),
+            (true, true) => {
+                let what = "an import overwrites everything or back-fills what edits touched, not both";
+                Err(ServiceError::invalid(what).into())
+            }
+        }
+    }
 }
 
 /// Which syncs to count.
@@ -63,7 +80,7 @@ async fn start_imports(
     InTenant(tenant): InTenant,
     Body(request): Body<ImportRequest>,
 ) -> Result<(StatusCode, Json<Vec<StartedImport>>), Problem> {
-    let started = tenant.start_imports(&request.syncs, request.overwrite).await?;
+    let started = tenant.start_imports(&request.syncs, request.writing()?).await?;
     Ok((StatusCode::CREATED, Json(started)))
 }
 

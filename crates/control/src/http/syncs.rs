@@ -126,7 +126,7 @@ pub struct PutSync {
     #[serde(flatten)]
     pub sync: SyncView,
     /// Properties that are mapped anew or otherwise, when records may have been written before. Those get them with
-    /// their next change, or by an import with `overwrite`, which writes all mapped properties.
+    /// their next change, or by an import with `back_fill`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub touched_properties: Vec<String>,
     /// Lookup fields that become other associations, when records may have been written before.

@@ -13,6 +13,7 @@ fn import(wish: ImportWish) -> Import {
         revision: Revision(1),
         wish,
         overwrite: false,
+        only: None,
         started_by: String::new(),
         started_ms: 0,
         continues: None,

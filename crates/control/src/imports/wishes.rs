@@ -1,13 +1,15 @@
 //! What people want of imports: started, paused, resumed, cancelled. The extractor sees the wish in `lb_config` and obeys.
 
+use landbridge_bus::Bucket;
 use landbridge_model::config::{Import, ImportWish};
-use landbridge_model::{ImportId, RunId, TenantId};
+use landbridge_model::{ImportId, MappedPart, RunId, SyncName, TenantId};
 use landbridge_wire::{AskError, AskErrorCode, RunPhase};
 
 use crate::ask::{
-    CancelImport, Done, PauseImport, ResumeImport, StartImports, StartedImport, StartedImports,
+    CancelImport, Done, PauseImport, ResumeImport, StartImports, StartedImport, StartedImports, Writing,
 };
 use crate::definitions;
+use crate::definitions::back_fill::lacking_of;
 use crate::shard::{ControlShard, unavailable};
 
 /// For so long an import that stopped can be gone on with, in milliseconds: Salesforce keeps a job's rows for a week,
@@ -72,8 +74,12 @@ impl ControlShard {
                 problems: resolved,
             });
         }
+        let mut parts = Vec::new();
+        for sync in &resolved {
+            parts.push(self.written_part(tenant, &sync.name, ask.writing).await?);
+        }
         let mut imports = Vec::new();
-        for sync in resolved {
+        for (sync, (overwrite, only)) in resolved.into_iter().zip(parts) {
             let id = self.new_import_id()?;
             let import = Import {
                 id: id.clone(),
@@ -81,7 +87,8 @@ impl ControlShard {
                 sync: sync.name.clone(),
                 revision: sync.revision,
                 wish: ImportWish::Run,
-                overwrite: ask.overwrite,
+                overwrite,
+                only,
                 started_by: ask.started_by.clone(),
                 started_ms: self.context.hub.now_ms(),
                 continues: None,
@@ -93,6 +100,34 @@ impl ControlShard {
             imports,
             problems: Vec::new(),
         })
+    }
+
+    /// Whether an import of a sync writes over what is there, and the part that it writes.
+    async fn written_part(
+        &self,
+        tenant: &TenantId,
+        sync: &SyncName,
+        writing: Writing,
+    ) -> Result<(bool, Option<MappedPart>), AskError> {
+        match writing {
+            Writing::Changes => return Ok((false, None)),
+            Writing::Everything => return Ok((true, None)),
+            Writing::Touched => {}
+        }
+        let context = &self.context;
+        let stored = context.config.sync(tenant, sync);
+        let stored = stored.ok_or_else(|| invalid(format!("{tenant} has no sync {sync}")))?;
+        let kv = context.hub.bus().kv(Bucket::Config);
+        let lacking = lacking_of(&kv, &context.config, &stored, context.hub.now_ms())
+            .await
+            .map_err(|error| unavailable(error.into()))?;
+        if lacking.is_empty() {
+            return Err(invalid(format!(
+                "nothing of {sync} is to be filled: no edit touched a mapping since its records were written. To write \
+                 everything again, start an import that overwrites"
+            )));
+        }
+        Ok((lacking.everything, (!lacking.everything).then_some(lacking.part)))
     }
 
     /// `imp-<date>-<time>-<four letters or digits>`, in UTC.
@@ -236,6 +271,7 @@ mod tests {
             revision: Revision(1),
             wish,
             overwrite: false,
+            only: None,
             started_by: String::new(),
             started_ms: 0,
             continues: None,

@@ -31,6 +31,7 @@ fn report(stage: StageKind, source: Source, at_ms: i64, body: ReportBody) -> Rep
             source,
             run: (source == Source::Import).then(run),
             force: false,
+            only: None,
         },
         stage,
         at_ms,

@@ -16,7 +16,9 @@ use super::caller::Role;
 use super::error::ServiceError;
 use super::page::{Page, PageRequest, paginate};
 use super::{LONG_PATIENCE, PATIENCE, TenantService};
-use crate::ask::{CancelImport, CountMatching, PauseImport, ResumeImport, StartImports, StartedImport};
+use crate::ask::{
+    CancelImport, CountMatching, PauseImport, ResumeImport, StartImports, StartedImport, Writing,
+};
 
 /// How many records an import of one sync would read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -144,12 +146,12 @@ impl TenantService {
     pub async fn start_imports(
         &self,
         names: &[SyncName],
-        overwrite: bool,
+        writing: Writing,
     ) -> Result<Vec<StartedImport>, ServiceError> {
         self.require(Role::Operator)?;
         let question = StartImports {
             syncs: self.in_order(names)?,
-            overwrite,
+            writing,
             started_by: self.caller.who.clone(),
         };
         let started = self.ask_control(&question).await?;
@@ -163,7 +165,11 @@ impl TenantService {
             let told = format!(
                 "of {}{}",
                 import.sync,
-                if overwrite { ", overwriting" } else { "" }
+                match writing {
+                    Writing::Changes => "",
+                    Writing::Everything => ", overwriting",
+                    Writing::Touched => ", back-filling what edits touched",
+                }
             );
             self.audit("import.started", import.id.as_str(), Change::told(told))
                 .await?;

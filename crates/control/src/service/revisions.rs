@@ -75,18 +75,8 @@ pub struct Draft {
 impl TenantService {
     async fn stored_revisions(&self, sync: &SyncName) -> Result<Vec<StoredRevision>, ServiceError> {
         let stored = self.stored_sync(sync)?;
-        let mut kept = revisions::list(&self.service.inner.definitions, self.id(), sync).await?;
-        // What runs counts, even if its record is still to be written.
-        if kept.iter().all(|kept| kept.revision != stored.revision) {
-            kept.push(StoredRevision {
-                revision: stored.revision,
-                definition: stored.definition.clone(),
-                by: None,
-                at_ms: self.service.now_ms(),
-            });
-        }
-        kept.sort_by_key(|kept| kept.revision);
-        Ok(kept)
+        let kept = &self.service.inner.definitions;
+        Ok(revisions::with_current(kept, &stored, self.service.now_ms()).await?)
     }
 
     /// A sync's revisions with their definitions, oldest first.

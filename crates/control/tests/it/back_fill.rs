@@ -56,7 +56,7 @@ async fn what_an_edit_touches_is_told_and_filled_or_left() {
     visitor.get(PAGE).await.expect(200).says(&[
         "Back-fill this property",
         "<code>other</code>",
-        "writes all of its mapped properties",
+        "writes only these",
     ]);
     visitor
         .post_through(&format!("{PAGE}/back-fill/dismiss"), &[])
@@ -72,7 +72,12 @@ async fn what_an_edit_touches_is_told_and_filled_or_left() {
         .says(&["Back-fill this property", "<code>name</code>"]);
     let started = visitor.post(&format!("{PAGE}/back-fill"), &[]).await;
     let import = newest_import(&api, 5).await;
-    assert!(import.overwrite, "what HubSpot has is written over");
+    assert!(!import.overwrite, "other properties are left alone");
+    let part = import.only.clone().expect("a back-fill has a part");
+    assert_eq!(
+        (part.properties.as_slice(), part.lookups.as_slice()),
+        (&["name".to_owned()][..], &[][..])
+    );
     assert_eq!(started.leads_to(), format!("/tenants/acme/imports/{}", import.id));
     visitor
         .get(PAGE)

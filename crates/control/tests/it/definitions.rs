@@ -198,6 +198,7 @@ fn parked(sync: &str) -> ParkedLink {
         source: Source::Increment,
         run: None,
         force: false,
+        only: None,
     };
     ParkedLink {
         envelope,

@@ -1,7 +1,7 @@
 //! Imports over a real bus: counted from lanes and outcomes, through the loss of control and of its folder.
 
 use landbridge_bus::Filter;
-use landbridge_control::ask::{CancelImport, StartImports};
+use landbridge_control::ask::{CancelImport, StartImports, Writing};
 use landbridge_model::ask::{ImportStatus, ListImports};
 use landbridge_model::{
     ChangeBatch, ChangeKind, Envelope, ImportId, Lane, Outcome, Purpose, RecordOutcome, Revision, RunId,
@@ -16,7 +16,7 @@ impl Rig {
         self.apply(VEHICLES).await;
         let question = StartImports {
             syncs: vec![sync_name()],
-            overwrite: false,
+            writing: Writing::Changes,
             started_by: "test".into(),
         };
         let started = self.ask(&question).await.unwrap();
@@ -43,6 +43,7 @@ impl Rig {
                 source: Source::Import,
                 run: Some(run.clone()),
                 force: false,
+                only: None,
             },
             versions: vec![version(1); ids.len()],
             kinds: vec![ChangeKind::Upsert; ids.len()],

@@ -130,6 +130,7 @@ async fn failures_are_listed_retried_and_explained() {
             source: Source::Increment,
             run: None,
             force: false,
+            only: None,
         },
         id: id(1),
         version: version(10),

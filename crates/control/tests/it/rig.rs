@@ -221,6 +221,7 @@ impl Rig {
             source,
             run: run.cloned(),
             force: false,
+            only: None,
         }
     }
 

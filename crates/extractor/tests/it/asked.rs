@@ -37,6 +37,7 @@ async fn records_are_read_again_on_request() {
             source: Source::Reread,
             run: None,
             force: false,
+            only: None,
         };
         rig.hub
             .ask_reread(&Reread {

@@ -314,6 +314,7 @@ impl Rig {
             revision: Revision(1),
             wish,
             overwrite: false,
+            only: None,
             started_by: "test".into(),
             started_ms: self.hub.now_ms(),
             continues: continues.cloned(),

@@ -32,7 +32,8 @@ pub enum ImportCommand {
 Examples:
   landbridge import start vehicles
   landbridge import start depots vehicles --watch
-  landbridge import start vehicles --overwrite       writes also what HubSpot already has")]
+  landbridge import start vehicles --overwrite       writes also what HubSpot already has
+  landbridge import start vehicles --back-fill       fills what edits of the sync touched")]
 pub struct ImportStartArgs {
     /// Which syncs, parents first.
     #[arg(required = true)]
@@ -41,8 +42,11 @@ pub struct ImportStartArgs {
     #[command(flatten)]
     pub tenant: TenantArg,
     /// Write even what HubSpot already has.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "back_fill")]
     pub overwrite: bool,
+    /// Write only what edits touched since records were written, and only of records that were written.
+    #[arg(long)]
+    pub back_fill: bool,
     /// Watch until they end.
     #[arg(long)]
     pub watch: bool,

@@ -1,6 +1,6 @@
 //! `landbridge import`.
 
-use landbridge_control::ask::{CancelImport, PauseImport, ResumeImport, StartImports};
+use landbridge_control::ask::{CancelImport, PauseImport, ResumeImport, StartImports, Writing};
 use landbridge_model::ask::{ImportStatus, ListImports};
 
 use super::sync::problems;
@@ -26,7 +26,11 @@ async fn start(context: &Context, arguments: ImportStartArgs) -> anyhow::Result<
     let user = std::env::var("USER").unwrap_or_default();
     let question = StartImports {
         syncs: arguments.names,
-        overwrite: arguments.overwrite,
+        writing: match (arguments.overwrite, arguments.back_fill) {
+            (true, _) => Writing::Everything,
+            (false, true) => Writing::Touched,
+            (false, false) => Writing::Changes,
+        },
         started_by: user,
     };
     let started = context.ask_patiently(&tenant, &question, LONG_PATIENCE).await?;

@@ -7,7 +7,7 @@ use landbridge_control::ask::{
     Applied, AppliedSync, ApplySyncs, AskTenant, CancelDryRun, CancelImport, Done, DryRunPage, DryRunPart,
     DryRunRecords, DryRunState, EditSyncs, ListHeld, PauseImport, PutTenant, RemoveSyncs, RemoveTenant,
     Repair, ResumeImport, RetryFailures, SetSyncs, StartDryRun, StartImports, StartVerify, StartedImport,
-    StartedImports, TestConnections, VerifyState, WrittenRecords,
+    StartedImports, TestConnections, VerifyState, Writing, WrittenRecords,
 };
 use landbridge_control::http::{PredictedRecords, ProblemDocument};
 use landbridge_control::service::{Keys, page_cursor};
@@ -352,7 +352,11 @@ impl Remote {
     }
 
     async fn start_imports(&self, tenant: &str, asked: StartImports) -> Result<Value, CommandError> {
-        let body = json!({ "syncs": asked.syncs, "overwrite": asked.overwrite });
+        let body = json!({
+            "syncs": asked.syncs,
+            "overwrite": asked.writing == Writing::Everything,
+            "back_fill": asked.writing == Writing::Touched,
+        });
         let path = ["tenants", tenant, "imports"];
         let imports = self.call(Method::POST, &path, &[], Some(&body)).await?;
         as_json(&StartedImports {

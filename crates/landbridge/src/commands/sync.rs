@@ -199,8 +199,8 @@ fn notes(sync: &AppliedSync) -> String {
     let touched = [&sync.touched_properties[..], &sync.touched_lookups[..]].concat();
     let touched = (!touched.is_empty()).then(|| {
         format!(
-            "\n  touched: {}; records that were written before get them with their next change, or all at once, with \
-             every mapped property, by landbridge import start {} --overwrite",
+            "\n  touched: {}; records that were written before get them with their next change, or all at once by \
+             landbridge import start {} --back-fill",
             touched.join(", "),
             sync.name
         )

@@ -1,6 +1,6 @@
 //! Starting the imports and watching them to their end.
 
-use landbridge_control::ask::{StartImports, StartedImport};
+use landbridge_control::ask::{StartImports, StartedImport, Writing};
 use landbridge_model::ask::{ImportStatus, ListImports};
 
 use super::LOOK;
@@ -12,7 +12,7 @@ use super::world::World;
 pub async fn start(world: &World) -> anyhow::Result<Vec<StartedImport>> {
     let question = StartImports {
         syncs: world.sync_names(),
-        overwrite: false,
+        writing: Writing::Changes,
         started_by: "demo".to_owned(),
     };
     let started = world.control(&question).await?;

@@ -1,5 +1,6 @@
 //! The loader against a real bus and a rehearsal portal.
 
+mod back_fill;
 mod dry_runs;
 mod links;
 mod rig;

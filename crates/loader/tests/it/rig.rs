@@ -392,6 +392,7 @@ impl Rig {
             source: Source::Import,
             run: None,
             force: false,
+            only: None,
         }
     }
 

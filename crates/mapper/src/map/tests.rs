@@ -1,6 +1,8 @@
+use std::sync::Arc;
+
 use landbridge_model::config::Resolved;
 use landbridge_model::ids::{ObjectTypeId, Revision, RunId, SyncName, TenantId};
-use landbridge_model::{Association, Source as Cause, yaml};
+use landbridge_model::{Association, MappedPart, Source as Cause, yaml};
 use proptest::prelude::*;
 
 use super::*;
@@ -69,6 +71,7 @@ fn envelope(purpose: Purpose, revision: u32) -> Envelope {
         source: Cause::Import,
         run: Some(RunId::new("run").unwrap()),
         force: false,
+        only: None,
     }
 }
 
@@ -230,6 +233,26 @@ fn compare_carries_the_parents_and_remembers_nothing() {
 }
 
 /// The batch without one column.
+#[test]
+fn a_back_fill_carries_whole_rows_and_links_only_what_is_touched() {
+    for (lookups, linked) in [(vec!["depot__c".to_owned()], true), (Vec::new(), false)] {
+        let mut filling = batch(Purpose::Apply, &ROWS[..1]);
+        filling.envelope.only = Some(Arc::new(MappedPart {
+            properties: vec!["price".to_owned()],
+            lookups,
+        }));
+        let mapped = map(&plan_of("keep"), &filling, |_| None);
+        let names: Vec<&str> = mapped.writes[0].table.names().collect();
+        assert_eq!(
+            names,
+            ["name", "price", "stamp"],
+            "a row with news is written whole"
+        );
+        assert_eq!(mapped.writes[0].envelope.only, filling.envelope.only);
+        assert_eq!(mapped.intents.is_some(), linked);
+    }
+}
+
 fn without(mut batch: ChangeBatch, column: &str) -> ChangeBatch {
     let mut table = Table::default();
     for (name, cells) in batch.table.iter().filter(|(name, _)| *name != column) {

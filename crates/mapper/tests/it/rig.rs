@@ -243,6 +243,7 @@ pub(crate) fn batch(purpose: Purpose, revision: u32, rows: &[Row]) -> ChangeBatc
             source: Source::Import,
             run: Some(RunId::new("run").unwrap()),
             force: false,
+            only: None,
         },
         ids: rows.iter().map(|row| id(row.0)).collect(),
         versions: rows.iter().map(|row| Version::new(row.1 * 1000, 0)).collect(),

@@ -21,6 +21,13 @@ impl<V: View> Decision<'_, V> {
         let child = self.certain(&own);
         if child == Some(Whereabouts::Gone) {
             wish.stand = Stand::Nothing; // an archived record has no associations
+            if wish.cause.existing_only {
+                self.leave_alone(&slot, &mut wish);
+                if before.as_ref() != Some(&wish) {
+                    self.actions.push(Action::KnowWish(slot, wish));
+                }
+                return;
+            }
         }
         match wish.want.clone() {
             Want::Dropped => self.settle(&slot, &mut wish, false),
@@ -109,6 +116,15 @@ impl<V: View> Decision<'_, V> {
             .push(Action::Order(LinkOrder::new(slot, wish, child, None, former)));
         wish.stand = Stand::Nothing;
         true
+    }
+
+    /// A back-fill has nothing to link on a record that HubSpot does not have: nothing is parked and nobody waits. The wish
+    /// stays known, for the record may come yet by a change whose own, older intents this one has superseded.
+    fn leave_alone(&mut self, slot: &Slot, wish: &mut Wish) {
+        let want = std::mem::replace(&mut wish.want, Want::Dropped);
+        self.settle(slot, wish, false);
+        wish.want = want;
+        wish.waits = true;
     }
 
     /// The wish is met, or the loader is told to meet it (`ordered`) and will tell control.

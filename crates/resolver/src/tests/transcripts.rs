@@ -54,6 +54,7 @@ pub(super) fn cause(source: Source) -> Cause {
         source,
         run,
         force: false,
+        existing_only: false,
     }
 }
 
@@ -84,9 +85,9 @@ fn want(text: &str) -> Want {
 fn event(line: &str) -> Event {
     let words: Vec<&str> = line.split_whitespace().collect();
     match words.as_slice() {
-        [how @ ("intent" | "import" | "reread"), at, wanted, stamp] => {
+        [how @ ("intent" | "import" | "fill" | "reread"), at, wanted, stamp] => {
             let source = match *how {
-                "import" => Source::Import,
+                "import" | "fill" => Source::Import,
                 "reread" => Source::Reread,
                 _ => Source::Increment,
             };
@@ -95,7 +96,11 @@ fn event(line: &str) -> Event {
                 child: directory("v"),
                 want: want(wanted),
                 version: version(stamp),
-                cause: cause(source),
+                cause: Cause {
+                    force: *how == "fill",
+                    existing_only: *how == "fill",
+                    ..cause(source)
+                },
             }
         }
         ["identity", of, hubspot_id, stamp] => Event::Identity {
@@ -418,6 +423,38 @@ fn a_deleted_child_wants_nothing() {
             intent v1.depot d1 @2
             identity v1 gone @3
             identity d1 700 @4
+        "#]],
+    );
+}
+
+#[test]
+fn a_back_fill_links_anew_what_is_there_and_parks_nothing_for_what_is_not() {
+    check(
+        "identity v1 100 @1
+         identity d1 700 @1
+         intent v1.depot d1 @2
+         fill v1.depot d1 @2
+         fill v2.depot d1 @2
+         patience v2.depot
+         answer v2 missing
+         identity v2 101 @1",
+        expect![[r#"
+            identity v1 100 @1
+            identity d1 700 @1
+            intent v1.depot d1 @2
+                link v1.depot 100 -> 700
+            fill v1.depot d1 @2
+                link v1.depot 100 -> 700, look first
+            fill v2.depot d1 @2
+            patience v2.depot
+                park v2.depot -> d1 @2
+                tell v2.depot [i1] parked: waits for the record itself, a0v000000000002AAA: it is not in HubSpot yet
+                look up v2
+            answer v2 missing
+                tell v2.depot [i1] unlinked
+                unpark v2.depot
+            identity v2 101 @1
+                link v2.depot 101 -> 700
         "#]],
     );
 }

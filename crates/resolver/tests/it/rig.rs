@@ -250,6 +250,7 @@ impl Rig {
             source: Source::Increment,
             run: None,
             force: false,
+            only: None,
         }
     }
 

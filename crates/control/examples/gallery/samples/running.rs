@@ -59,6 +59,7 @@ pub(super) fn add(gallery: &mut Gallery) {
         }),
         back_fill: Some(BackFill {
             properties: vec!["fuel_type".to_owned()],
+            everything: false,
             records: Some(48_212),
             calls: Some(483),
             takes: Some(Duration::from_secs(26)),

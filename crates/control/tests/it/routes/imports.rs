@@ -51,6 +51,14 @@ async fn imports_are_counted_started_once_and_canceled() {
     assert_eq!(list["items"].as_array().unwrap().len(), 1, "it was started once");
     start("k2", &body).await.expect(201);
     start(&"k".repeat(200), &body).await.expect(422);
+    for wrong in [
+        json!({"syncs": ["vehicles"], "overwrite": true, "back_fill": true}),
+        // No edit touched anything.
+        json!({"syncs": ["vehicles"], "back_fill": true}),
+    ] {
+        let key = wrong.to_string().len().to_string();
+        assert_eq!(start(&key, &wrong).await.expect(422).kind(), "invalid");
+    }
 
     let import = first.json()[0]["id"].as_str().unwrap().to_owned();
     assert_eq!(

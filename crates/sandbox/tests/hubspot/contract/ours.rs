@@ -160,6 +160,13 @@ async fn records(client: &Client, vehicles: &ObjectTypeId) {
         .upsert_records(Share::Bulk, vehicles, body.finish())
         .await
         .expect("an answer");
+    let mut body = UpsertBody::new(&columns, "u");
+    body.push("a", [(1, Some("13"))]);
+    body.push("nobody", [(1, Some("13"))]);
+    client
+        .update_records(Share::Bulk, vehicles, body.finish())
+        .await
+        .expect("an answer");
     let share = Share::Live;
     client
         .list_records(share, vehicles, &["key"], None, false)
