@@ -1,8 +1,11 @@
 //! Failures: listed, tried again, repaired.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
 use futures::{StreamExt, TryStreamExt};
-use landbridge_model::ask::{FailureEntry, ListFailures};
-use landbridge_model::{Envelope, Purpose, SalesforceId, Source, SyncName, TenantId};
+use landbridge_model::ask::{FailureEntry, ListFailures, SendAgain};
+use landbridge_model::{Envelope, Purpose, SalesforceId, Source, StageKind, SyncName, TenantId};
 use landbridge_stage::ShardContext;
 use landbridge_wire::{AskError, AskErrorCode, FailedRecord, Reread};
 
@@ -11,6 +14,8 @@ use crate::shard::unavailable;
 
 /// Wishes stored at once: each has a subject of its own.
 const TOGETHER: usize = 64;
+/// How long the loader may take to note which rows are to be sent again.
+const SEND: Duration = Duration::from_secs(30);
 
 /// What was refused, newest first.
 pub(crate) async fn list(
@@ -46,7 +51,8 @@ fn entry(failed: FailedRecord) -> FailureEntry {
     }
 }
 
-/// Asks for refused records to be read again. What is refused again fails again, with the reason of that time.
+/// Has refused records tried again: what HubSpot refused is sent again as it was, anything else is read again. What is refused
+/// again fails again, with the reason of that time.
 pub(crate) async fn retry(
     context: &ShardContext,
     tenant: &TenantId,
@@ -62,20 +68,44 @@ pub(crate) async fn retry(
             .is_none_or(|category| category == failed.failure.category)
             && (ask.ids.is_empty() || ask.ids.contains(&failed.id))
     });
-    // A record may have failed links as well: it is read once.
-    let mut records: Vec<(SyncName, SalesforceId)> = wanted
-        .map(|failed| (failed.envelope.sync.clone(), failed.id))
-        .collect();
-    records.sort_unstable();
-    records.dedup();
-    reread(
-        context,
-        tenant,
-        &records,
-        Source::Reread,
-        "a person asked to retry its failure",
-    )
-    .await
+    // A record may have failed links as well: it is read, or sent, once.
+    let mut records: BTreeSet<(SyncName, SalesforceId)> = BTreeSet::new();
+    let mut writes: BTreeMap<SyncName, BTreeSet<SalesforceId>> = BTreeMap::new();
+    for failed in wanted {
+        let sync = failed.envelope.sync.clone();
+        if failed.write.is_some() {
+            writes.entry(sync.clone()).or_default().insert(failed.id);
+        }
+        records.insert((sync, failed.id));
+    }
+    // A link that failed is decided anew from the record itself.
+    for failed in failures.iter().filter(|failed| failed.link_field.is_some()) {
+        if let Some(ids) = writes.get_mut(&failed.envelope.sync) {
+            ids.remove(&failed.id);
+        }
+    }
+    let mut sent = 0;
+    for (sync, ids) in writes {
+        let ids = ids.into_iter().collect();
+        let question = SendAgain {
+            sync: sync.clone(),
+            ids,
+        };
+        let again = context
+            .hub
+            .ask(StageKind::Loader, tenant, &question, SEND)
+            .await?;
+        sent += again.ids.len() as u64;
+        for id in again.ids {
+            records.remove(&(sync.clone(), id));
+        }
+    }
+    let records: Vec<(SyncName, SalesforceId)> = records.into_iter().collect();
+    let reason = "a person asked to retry its failure";
+    let read = reread(context, tenant, &records, Source::Reread, reason).await?;
+    Ok(Retried {
+        records: sent + read.records,
+    })
 }
 
 /// Strikes a record's failures off the list.

@@ -5,7 +5,8 @@ use landbridge_hubspot::{Client, Error, Family, Share, Usage};
 use landbridge_model::ask::{
     AskStatus, CallBudget, CallCount, CreateObjectType, CreateProperty, DecideHeld, EstimateWriting, Explain,
     FindIdentities, FoundIdentities, GetLabels, GetSchema, HoldWritten, HubSpotTest, LimitUse, ListRecords,
-    ListSchemas, ListedRecord, Provision, Question, RecordPage, StageStatus, Story, StoryLine, TestHubSpot,
+    ListSchemas, ListedRecord, Provision, Question, RecordPage, SendAgain, StageStatus, Story, StoryLine,
+    TestHubSpot,
 };
 use landbridge_model::hubspot::ObjectSchema;
 use landbridge_model::sync::VERSION_PROPERTY;
@@ -19,6 +20,7 @@ use crate::known::Known;
 use crate::portal::{Portal, Tenant, ask_error};
 use crate::provision::{create_property, provision, schema};
 use crate::removal;
+use crate::retry;
 use crate::shard::LoaderShard;
 use crate::target::Target;
 
@@ -62,6 +64,11 @@ async fn answer_once(shard: &LoaderShard, ask: Ask) -> Result<String, AskError> 
             let question: DecideHeld = parse_ask(&ask)?;
             let decided = held::decide(shard, &ask.tenant, &question).await;
             return answer_with(&decided.map_err(internal)?);
+        }
+        SendAgain::SERVICE => {
+            let question: SendAgain = parse_ask(&ask)?;
+            let wanted = retry::want(shard, &ask.tenant, &question).await;
+            return answer_with(&wanted.map_err(internal)?);
         }
         TestHubSpot::SERVICE => tenant.forget_portal().await,
         _ => {}

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use landbridge_bus::LinkPart;
 use landbridge_model::{
-    Failure, Identities, Lane, ObjectTypeId, Outcome, RecordOutcome, StageKind, Version, WriteBatch,
+    ChangeKind, Failure, Identities, Lane, ObjectTypeId, Outcome, RecordOutcome, StageKind, Version,
+    WriteBatch,
 };
 use landbridge_stage::{Delivery, ShardContext, StageError};
 use landbridge_wire::{FailedRecord, HeldDelete, LinkMessage, Report, ReportBody};
@@ -125,7 +126,7 @@ async fn tell_resolver(
 }
 
 /// Keeps the memories of failures and of held deletes true to what just happened.
-async fn remember(
+pub(crate) async fn remember(
     shard: &LoaderShard,
     context: &ShardContext,
     batch: &WriteBatch,
@@ -141,6 +142,15 @@ async fn remember(
         (None, Outcome::Held | Outcome::Superseded) => Ok(()),
         (None, _) => cure(shard, context, batch, outcome).await,
     }
+}
+
+/// What is kept of a refused row, so that a retry needs no call to Salesforce. A part of a row cannot stand alone, and a
+/// delete carries nothing.
+fn sent_again_as_it_was(batch: &WriteBatch, outcome: &RecordOutcome) -> Option<WriteBatch> {
+    let is_it = |row: &usize| batch.ids[*row] == outcome.id && batch.versions[*row] == outcome.version;
+    let row = (0..batch.ids.len()).find(is_it)?;
+    let stands_alone = batch.kinds[row] == ChangeKind::Upsert && batch.envelope.only.is_none();
+    stands_alone.then(|| batch.select(&[row]))
 }
 
 async fn fail(
@@ -162,6 +172,8 @@ async fn fail(
         at_ms: context.hub.now_ms(),
         attempts,
         link_field: None,
+        write: sent_again_as_it_was(batch, outcome),
+        retry: false,
     };
     context.hub.remember_failure(&failed).await
 }

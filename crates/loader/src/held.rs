@@ -12,7 +12,6 @@ use landbridge_stage::{ShardContext, StageError};
 use landbridge_wire::{HeldDelete, Report, ReportBody};
 
 use crate::flight::Airline;
-use crate::known::Fingerprint;
 use crate::row::{End, Fate, Row};
 use crate::shard::LoaderShard;
 use crate::target::{Target, find};
@@ -35,6 +34,7 @@ pub(crate) async fn run(shard: Arc<LoaderShard>, context: ShardContext) -> Resul
         if sweeps.is_multiple_of(BUDGETS_EVERY) {
             put_budgets_down(&shard).await;
         }
+        crate::retry::run_due(&shard, &context).await?;
         if shard.held.lock().is_empty() {
             continue;
         }
@@ -173,7 +173,7 @@ async fn release(
     Ok(())
 }
 
-async fn tell(context: &ShardContext, row: &Row, end: &End) -> Result<(), StageError> {
+pub(crate) async fn tell(context: &ShardContext, row: &Row, end: &End) -> Result<(), StageError> {
     if let Some(identity) = end.identity(row) {
         let envelope = row.batch.envelope.clone();
         let lane = landbridge_model::Lane::Live;
@@ -213,15 +213,5 @@ fn row_of(held: &HeldDelete, target: Arc<Target>) -> Row {
         table: Table::default(),
         links: Table::default(),
     };
-    Row {
-        message: 0,
-        batch: Arc::new(batch),
-        target,
-        index: 0,
-        fingerprint: Fingerprint::of([]),
-        attempts: 0,
-        was_absent: false,
-        in_doubt: false,
-        over: None,
-    }
+    Row::alone(batch, target)
 }

@@ -32,6 +32,7 @@ mod provision;
 mod queue;
 mod refusal;
 mod removal;
+mod retry;
 mod row;
 mod scan;
 mod shard;

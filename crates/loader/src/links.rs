@@ -407,6 +407,8 @@ async fn remember(
         at_ms: hub.now_ms(),
         attempts,
         link_field: Some(link.field.clone()),
+        write: None,
+        retry: false,
     };
     hub.remember_failure(&failed).await
 }

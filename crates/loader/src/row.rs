@@ -8,6 +8,7 @@ use landbridge_model::{
     SalesforceId, Version, WriteBatch,
 };
 
+use crate::decide::fingerprint;
 use crate::known::{Fingerprint, Present};
 use crate::portal::RecordKey;
 use crate::target::Target;
@@ -32,6 +33,21 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// The one row of a batch that is no message: what is waited for lies in one of the memories.
+    pub(crate) fn alone(batch: WriteBatch, target: Arc<Target>) -> Self {
+        Self {
+            message: 0,
+            target,
+            index: 0,
+            fingerprint: fingerprint(&batch, 0),
+            batch: Arc::new(batch),
+            attempts: 0,
+            was_absent: false,
+            in_doubt: false,
+            over: None,
+        }
+    }
+
     pub(crate) fn id(&self) -> SalesforceId {
         self.batch.ids[self.index]
     }

@@ -22,6 +22,8 @@ pub struct LoaderShard {
     pub(crate) settings: LoaderSettings,
     pub(crate) failures: Failures,
     pub(crate) held: Mutex<HashMap<(SyncKey, SalesforceId), Version>>,
+    /// Failed records that a person wants sent again, each with the calls made for it since.
+    pub(crate) retries: Mutex<HashMap<(SyncKey, SalesforceId), u32>>,
     pub(crate) deletes: DeleteGuard,
     pub(crate) metrics: Metrics,
     pub(crate) context: ShardContext,
@@ -33,8 +35,12 @@ impl LoaderShard {
     /// Reads the memories that the shard's answers depend on.
     pub(crate) async fn open(settings: LoaderSettings, context: ShardContext) -> Result<Self, StageError> {
         let failures = Failures::default();
+        let mut retries = HashMap::new();
         for failed in context.hub.failures_of_shard(context.shard).await? {
             let sync = failed.envelope.sync_key();
+            if failed.retry {
+                retries.insert((sync.clone(), failed.id), 0);
+            }
             failures.add(sync, failed.id, failed.link_field.as_deref(), failed.version);
         }
         let held = context.hub.held_of_shard(context.shard).await?;
@@ -46,6 +52,7 @@ impl LoaderShard {
             settings,
             failures,
             held: Mutex::new(held),
+            retries: Mutex::new(retries),
             deletes: DeleteGuard::default(),
             metrics: Metrics::new(StageKind::Loader),
             cache: context.cache.clone(),

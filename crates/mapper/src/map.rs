@@ -331,15 +331,7 @@ fn parted(writes: WriteBatch) -> Vec<WriteBatch> {
         bytes += row_bytes;
         parts.last_mut().expect("there is always a part").push(row);
     }
-    let part = |rows: Vec<usize>| WriteBatch {
-        envelope: writes.envelope.clone(),
-        ids: rows.iter().map(|&row| writes.ids[row]).collect(),
-        versions: rows.iter().map(|&row| writes.versions[row]).collect(),
-        kinds: rows.iter().map(|&row| writes.kinds[row]).collect(),
-        table: writes.table.select(&rows),
-        links: writes.links.select(&rows),
-    };
-    parts.into_iter().map(part).collect()
+    parts.iter().map(|rows| writes.select(rows)).collect()
 }
 
 /// The intents of rows that travel. A record that goes away links nothing and waits for nothing.

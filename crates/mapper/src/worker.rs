@@ -346,6 +346,8 @@ impl MapperShard {
                 at_ms: hub.now_ms(),
                 attempts: now.attempts,
                 link_field: None,
+                write: None,
+                retry: false,
             });
         }
         futures::stream::iter(stored)

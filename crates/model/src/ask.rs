@@ -416,6 +416,23 @@ pub struct Decided {
     pub count: u64,
 }
 
+/// Send again what HubSpot refused, as it was: nothing is asked of Salesforce.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SendAgain {
+    /// Of which sync.
+    pub sync: SyncName,
+    /// Which records.
+    pub ids: Vec<SalesforceId>,
+}
+question!(SendAgain, "send-again", SentAgain);
+
+/// What will be sent again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentAgain {
+    /// These records. The others must be read again: an older revision mapped them, or they failed elsewhere.
+    pub ids: Vec<SalesforceId>,
+}
+
 /// What is to become of held deletes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]

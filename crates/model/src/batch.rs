@@ -227,6 +227,21 @@ pub struct WriteBatch {
     pub links: Table,
 }
 
+impl WriteBatch {
+    /// Some of its rows as a batch of their own.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        Self {
+            envelope: self.envelope.clone(),
+            ids: rows.iter().map(|&row| self.ids[row]).collect(),
+            versions: rows.iter().map(|&row| self.versions[row]).collect(),
+            kinds: rows.iter().map(|&row| self.kinds[row]).collect(),
+            table: self.table.select(rows),
+            links: self.links.select(rows),
+        }
+    }
+}
+
 /// Mapper to resolver: the parents that lookups name. Columns named by lookup field, cells are Salesforce ids, null is
 /// a cleared lookup.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -103,6 +103,8 @@ pub(crate) fn failures(
             at_ms,
             attempts: 1,
             link_field: Some(slot.field.to_string()),
+            write: None,
+            retry: false,
         })
     };
     failed.filter_map(record).collect()

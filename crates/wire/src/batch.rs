@@ -33,28 +33,34 @@ impl Wire for ChangeBatch {
 
 impl Wire for WriteBatch {
     fn encode(&self) -> Vec<u8> {
-        v1::WriteBatch {
-            envelope: Some(envelope_out(&self.envelope)),
-            rows: Some(rows_out(&self.ids, &self.versions, &self.kinds)),
-            columns: table_out(&self.table),
-            links: table_out(&self.links),
-        }
-        .encode_to_vec()
+        write_batch_out(self).encode_to_vec()
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, WireError> {
-        let message: v1::WriteBatch = decode("write batch", bytes)?;
-        let envelope = envelope_in(message.envelope)?;
-        let rows = rows_in(message.rows)?;
-        let table = table_in(message.columns, rows.ids.len())?;
-        let links = table_in(message.links, rows.ids.len())?;
-        Ok(Self {
-            envelope,
-            ids: rows.ids,
-            versions: rows.versions,
-            kinds: rows.kinds,
-            table,
-            links,
-        })
+        write_batch_in(decode("write batch", bytes)?)
     }
+}
+
+pub(crate) fn write_batch_out(batch: &WriteBatch) -> v1::WriteBatch {
+    v1::WriteBatch {
+        envelope: Some(envelope_out(&batch.envelope)),
+        rows: Some(rows_out(&batch.ids, &batch.versions, &batch.kinds)),
+        columns: table_out(&batch.table),
+        links: table_out(&batch.links),
+    }
+}
+
+pub(crate) fn write_batch_in(message: v1::WriteBatch) -> Result<WriteBatch, WireError> {
+    let envelope = envelope_in(message.envelope)?;
+    let rows = rows_in(message.rows)?;
+    let table = table_in(message.columns, rows.ids.len())?;
+    let links = table_in(message.links, rows.ids.len())?;
+    Ok(WriteBatch {
+        envelope,
+        ids: rows.ids,
+        versions: rows.versions,
+        kinds: rows.kinds,
+        table,
+        links,
+    })
 }

@@ -1,8 +1,9 @@
 //! The messages of the memories: failed, reread, held, parked.
 
-use landbridge_model::{Envelope, Failure, SalesforceId, StageKind, Version};
+use landbridge_model::{Envelope, Failure, SalesforceId, StageKind, Version, WriteBatch};
 use prost::Message as _;
 
+use crate::batch::{write_batch_in, write_batch_out};
 use crate::common::{
     decode, envelope_in, envelope_out, failure_in, failure_out, invalid, optional, parse_id,
 };
@@ -27,6 +28,10 @@ pub struct FailedRecord {
     pub attempts: u32,
     /// The lookup field, when it is a link that failed.
     pub link_field: Option<String>,
+    /// The one row that HubSpot refused, when it can be sent again as it was.
+    pub write: Option<WriteBatch>,
+    /// Whether a person wants it sent again.
+    pub retry: bool,
 }
 
 impl Wire for FailedRecord {
@@ -41,6 +46,8 @@ impl Wire for FailedRecord {
             at_ms: self.at_ms,
             attempts: self.attempts,
             link_field: self.link_field.clone().unwrap_or_default(),
+            write: self.write.as_ref().map(write_batch_out),
+            retry: self.retry,
         }
         .encode_to_vec()
     }
@@ -62,6 +69,8 @@ impl Wire for FailedRecord {
             at_ms: failed.at_ms,
             attempts: failed.attempts,
             link_field: optional(failed.link_field),
+            write: failed.write.map(write_batch_in).transpose()?,
+            retry: failed.retry,
         })
     }
 }

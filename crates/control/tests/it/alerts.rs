@@ -170,6 +170,8 @@ async fn refuse_a_record(api: &Api) {
         at_ms: 1,
         attempts: 1,
         link_field: None,
+        write: None,
+        retry: false,
     };
     api.rig.hub.remember_failure(&failed).await.unwrap();
 }

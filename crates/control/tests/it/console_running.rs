@@ -188,6 +188,8 @@ async fn refuse(api: &Api, number: u32, run: Option<&RunId>) {
         at_ms: i64::from(number),
         attempts: 2,
         link_field: None,
+        write: None,
+        retry: false,
     };
     api.rig.hub.remember_failure(&failed).await.unwrap();
 }

@@ -314,6 +314,8 @@ async fn a_syncs_tab_shows_its_account_and_revisions() {
         at_ms: 0,
         attempts: 1,
         link_field: None,
+        write: None,
+        retry: false,
     };
     api.rig.hub.remember_failure(&failed).await.unwrap();
     soon("that both are counted", async {

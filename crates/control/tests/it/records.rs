@@ -139,6 +139,8 @@ async fn failures_are_listed_retried_and_explained() {
         at_ms: 10_000,
         attempts: 1,
         link_field: None,
+        write: None,
+        retry: false,
     };
     rig.hub.remember_failure(&failed).await.unwrap();
     let outcome = RecordOutcome {

@@ -3,6 +3,7 @@
 mod back_fill;
 mod dry_runs;
 mod links;
+mod retry;
 mod rig;
 mod types;
 mod writes;

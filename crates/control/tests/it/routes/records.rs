@@ -26,6 +26,8 @@ async fn with_failures() -> (Api, Proof) {
             at_ms: i64::from(number),
             attempts: 1,
             link_field: None,
+            write: None,
+            retry: false,
         };
         api.rig.hub.remember_failure(&failed).await.unwrap();
     }

@@ -1,0 +1,219 @@
+//! Failed writes that a person wants tried again: sent as they were, without a call to Salesforce.
+//!
+//! The wish lies beside the failure in `LB_FAILED`, so that it outlives this worker. It ends with the row: cured, refused anew,
+//! or superseded.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use futures::{StreamExt, TryStreamExt};
+use landbridge_hubspot::Share;
+use landbridge_hubspot::records::BATCH_INPUTS_MAX;
+use landbridge_model::ask::{SendAgain, SentAgain};
+use landbridge_model::{Outcome, SalesforceId, Source, SyncKey, TenantId, WriteBatch};
+use landbridge_stage::{ShardContext, StageError};
+use landbridge_wire::{FailedRecord, Reread};
+
+use crate::finish::remember;
+use crate::flight::Airline;
+use crate::held::tell;
+use crate::known::{Judgement, judge};
+use crate::row::{End, Fate, Row};
+use crate::shard::LoaderShard;
+use crate::target::{Target, find};
+
+/// Wishes stored at once: each has a subject of its own.
+const TOGETHER: usize = 64;
+
+/// Notes the wish on those failures that hold their row, mapped by the revision that runs.
+pub(crate) async fn want(
+    shard: &LoaderShard,
+    tenant: &TenantId,
+    question: &SendAgain,
+) -> Result<SentAgain, StageError> {
+    let context = &shard.context;
+    let Some(sync) = context.config.sync(tenant, &question.sync) else {
+        return Ok(SentAgain::default());
+    };
+    let failures = context.hub.failures(tenant, Some(&question.sync)).await?;
+    let wanted: HashSet<SalesforceId> = question.ids.iter().copied().collect();
+    let noted = failures.into_iter().filter(|failed| {
+        let mapped_by = failed.write.as_ref().map(|write| write.envelope.revision);
+        mapped_by == Some(sync.revision) && wanted.contains(&failed.id)
+    });
+    let noted = noted.map(|failed| FailedRecord {
+        retry: true,
+        ..failed
+    });
+    let ids = futures::stream::iter(noted)
+        .map(|failed| async move { context.hub.remember_failure(&failed).await.map(|()| failed.id) })
+        .buffer_unordered(TOGETHER)
+        .try_collect::<Vec<SalesforceId>>()
+        .await?;
+    let keys = ids.iter().map(|id| ((sync.key(), *id), 0));
+    shard.retries.lock().extend(keys);
+    Ok(SentAgain { ids })
+}
+
+/// Sends what is wanted, in calls of one sync.
+pub(crate) async fn run_due(shard: &Arc<LoaderShard>, context: &ShardContext) -> Result<(), StageError> {
+    let wanted = shard.retries.lock().clone();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let mut by_sync: BTreeMap<SyncKey, Vec<FailedRecord>> = BTreeMap::new();
+    for failed in context.hub.failures_of_shard(context.shard).await? {
+        if failed.retry && failed.link_field.is_none() {
+            by_sync
+                .entry(failed.envelope.sync_key())
+                .or_default()
+                .push(failed);
+        }
+    }
+    // What is wanted no more was cured, dismissed or refused by another way meanwhile.
+    let left = by_sync.iter().flat_map(|(sync, failures)| {
+        let keys = failures.iter().map(|failed| (sync.clone(), failed.id));
+        keys.collect::<Vec<_>>()
+    });
+    let left: HashSet<(SyncKey, SalesforceId)> = left.collect();
+    shard
+        .retries
+        .lock()
+        .retain(|key, _| left.contains(key) || !wanted.contains_key(key));
+    for (sync, failures) in by_sync {
+        let Some(target) = find(context, &sync.tenant, &sync.name).await.map(Arc::new) else {
+            continue;
+        };
+        let mut failures = failures.into_iter().peekable();
+        while failures.peek().is_some() {
+            let part: Vec<FailedRecord> = failures.by_ref().take(BATCH_INPUTS_MAX).collect();
+            send(shard, context, &sync, &target, part).await?;
+        }
+    }
+    Ok(())
+}
+
+/// One call's worth. What cannot end now stays wanted.
+async fn send(
+    shard: &Arc<LoaderShard>,
+    context: &ShardContext,
+    sync: &SyncKey,
+    target: &Arc<Target>,
+    failures: Vec<FailedRecord>,
+) -> Result<(), StageError> {
+    let tenant = shard.tenant(&sync.tenant);
+    let Ok(portal) = tenant.portal(context).await else {
+        return Ok(());
+    };
+    let revision = context
+        .config
+        .sync(&sync.tenant, &sync.name)
+        .map(|sync| sync.revision);
+    let mut rows = Vec::new();
+    for failed in failures {
+        let calls = shard.retries.lock().get(&(sync.clone(), failed.id)).copied();
+        match row_of(&failed, target, calls.unwrap_or(0)) {
+            Some(row) if Some(row.batch.envelope.revision) == revision => {
+                if !tenant.is_busy(&row.key()) {
+                    rows.push(row);
+                }
+            }
+            // The sync was edited since the wish: another mapping may want other fields.
+            _ => read_again(shard, context, failed).await?,
+        }
+    }
+    let mut flying = Vec::new();
+    for row in rows {
+        match judged(&tenant, &row)? {
+            Some(end) => finish(shard, context, &row, &end).await?,
+            None => flying.push(row),
+        }
+    }
+    if flying.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<_> = flying.iter().map(Row::key).collect();
+    tenant.begin(keys.clone());
+    let airline = Airline {
+        context: context.clone(),
+        tenant: tenant.clone(),
+        share: Share::Bulk,
+        metrics: shard.metrics.clone(),
+    };
+    let fates = airline.upsert(&portal, &mut flying).await;
+    tenant.end(&keys);
+    for (row, fate) in flying.iter().zip(fates?) {
+        match fate {
+            Fate::Ended(end) => finish(shard, context, row, &end).await?,
+            Fate::Again(_) => {
+                let key = (sync.clone(), row.id());
+                shard.retries.lock().insert(key, row.attempts);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The refused row, which belongs to no run any more: the run that it failed in has ended with its failure.
+fn row_of(failed: &FailedRecord, target: &Arc<Target>, attempts: u32) -> Option<Row> {
+    let mut batch: WriteBatch = failed.write.clone()?;
+    batch.envelope.run = None;
+    batch.envelope.source = Source::Reread;
+    Some(Row {
+        attempts,
+        ..Row::alone(batch, target.clone())
+    })
+}
+
+/// What can be said of a row without a call.
+fn judged(tenant: &crate::portal::Tenant, row: &Row) -> Result<Option<End>, StageError> {
+    let object_type = &row.target.object_type;
+    let complete = tenant.memory.is_complete(object_type)?;
+    let known = tenant.memory.look(object_type, row.id(), complete)?;
+    Ok(match judge(known, row.version(), row.fingerprint, row.force()) {
+        Judgement::Look | Judgement::Write => None,
+        Judgement::Unchanged => Some(End::new(Outcome::Unchanged, None)),
+        Judgement::Superseded => Some(End::new(Outcome::Superseded, None)),
+    })
+}
+
+/// Remembers and tells how it ended; the wish goes with it.
+async fn finish(shard: &LoaderShard, context: &ShardContext, row: &Row, end: &End) -> Result<(), StageError> {
+    let sync = row.batch.envelope.sync_key();
+    if end.outcome == Outcome::Superseded {
+        // A newer version was applied: this failure is nobody's any more.
+        shard.failures.remove(&sync, row.id(), None, row.version());
+        context
+            .hub
+            .forget_failure(&sync.tenant, &sync.name, row.id(), None)
+            .await?;
+    } else {
+        remember(shard, context, &row.batch, &end.report(row)).await?;
+    }
+    tell(context, row, end).await?;
+    shard.retries.lock().remove(&(sync, row.id()));
+    Ok(())
+}
+
+async fn read_again(
+    shard: &LoaderShard,
+    context: &ShardContext,
+    failed: FailedRecord,
+) -> Result<(), StageError> {
+    let key = (failed.envelope.sync_key(), failed.id);
+    let mut envelope = failed.envelope.clone();
+    (envelope.run, envelope.source, envelope.only) = (None, Source::Reread, None);
+    let wish = Reread {
+        envelope,
+        id: failed.id,
+        reason: "a person asked to retry its failure".to_owned(),
+    };
+    context.hub.ask_reread(&wish).await?;
+    let failed = FailedRecord {
+        retry: false,
+        ..failed
+    };
+    context.hub.remember_failure(&failed).await?;
+    shard.retries.lock().remove(&key);
+    Ok(())
+}
