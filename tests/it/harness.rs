@@ -179,6 +179,12 @@ impl Sandbox {
         self.call("POST", &url, &self.salesforce_token, Some(body));
     }
 
+    /// What the org tells of itself that no real one does.
+    pub fn org_state(&self, what: &str) -> Value {
+        let url = format!("{}/__sandbox/{what}", self.text("/salesforce/instance_url"));
+        self.call("GET", &url, &self.salesforce_token, None)
+    }
+
     /// A call to the portal.
     pub fn hubspot(&self, method: &str, path: &str, body: Option<Value>) -> Value {
         let url = format!("{}{path}", self.text("/hubspot/base_url"));

@@ -20,6 +20,7 @@ mod harness;
 mod lifecycle;
 mod main_job;
 mod org_folder;
+mod poisoned;
 mod portal;
 mod purged;
 mod remote;

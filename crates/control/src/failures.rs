@@ -150,7 +150,8 @@ pub(crate) async fn repair(
     .await
 }
 
-async fn reread(
+/// Asks for records to be read again.
+pub(crate) async fn reread(
     context: &ShardContext,
     tenant: &TenantId,
     records: &[(SyncName, SalesforceId)],

@@ -17,6 +17,7 @@ mod alerts;
 pub mod ask;
 pub mod console;
 pub mod console_routes;
+mod cures;
 mod definitions;
 mod dry_run;
 mod explain;

@@ -11,6 +11,7 @@ use landbridge_wire::{AskError, AskErrorCode, Report, Wire};
 use tokio::sync::watch;
 
 use crate::alerts::AlertPace;
+use crate::cures::Looked;
 use crate::dry_run::DryRuns;
 use crate::ledger::{Ledger, StoredTenant};
 use crate::removals::Removals;
@@ -39,6 +40,8 @@ pub struct ControlShard {
     pub(crate) dry_runs: Mutex<DryRuns>,
     /// Syncs that are being removed with what they wrote.
     pub(crate) removals: Mutex<Removals>,
+    /// Syncs whose failures were looked through for what their revision may have cured.
+    pub(crate) cures: Mutex<Looked>,
 }
 
 impl std::fmt::Debug for ControlShard {
@@ -72,6 +75,7 @@ impl ControlShard {
             verifies: Mutex::default(),
             dry_runs: Mutex::default(),
             removals: Mutex::default(),
+            cures: Mutex::default(),
         })
     }
 

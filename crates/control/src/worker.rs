@@ -140,6 +140,9 @@ impl Worker for Control {
                 if let Err(error) = shard.look_after_imports().await {
                     tracing::warn!(shard = %context.shard, error = %error.chain(), "imports could not be looked after");
                 }
+                if let Err(error) = shard.look_after_cures().await {
+                    tracing::warn!(shard = %context.shard, error = %error.chain(), "failures could not be looked through; they are soon again");
+                }
                 if let Err(error) = shard.look_after_removals().await {
                     tracing::warn!(shard = %context.shard, error = %error.chain(), "removals could not be gone on with; they are soon again");
                 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use landbridge_bus::LinkPart;
 use landbridge_model::{
-    ChangeKind, Failure, Identities, Lane, ObjectTypeId, Outcome, RecordOutcome, StageKind, Version,
+    ChangeKind, Failure, Identities, Lane, ObjectTypeId, Outcome, RecordOutcome, Source, StageKind, Version,
     WriteBatch,
 };
 use landbridge_stage::{Delivery, ShardContext, StageError};
-use landbridge_wire::{FailedRecord, HeldDelete, LinkMessage, Report, ReportBody};
+use landbridge_wire::{FailedRecord, HeldDelete, LinkMessage, Report, ReportBody, Reread};
 
 use crate::row::End;
 use crate::shard::LoaderShard;
@@ -175,7 +175,24 @@ async fn fail(
         write: sent_again_as_it_was(batch, outcome),
         retry: false,
     };
-    context.hub.remember_failure(&failed).await
+    context.hub.remember_failure(&failed).await?;
+    // The sync was edited while the row was on its way: the edit may be the cure.
+    let runs = context.config.sync(&batch.envelope.tenant, &batch.envelope.sync);
+    if runs.is_some_and(|sync| batch.envelope.revision < sync.revision) {
+        context.hub.ask_reread(&read_again(&failed)).await?;
+    }
+    Ok(())
+}
+
+/// The wish that a refused record be read again, as a whole and in no run.
+pub(crate) fn read_again(failed: &FailedRecord) -> Reread {
+    let mut envelope = failed.envelope.clone();
+    (envelope.run, envelope.source, envelope.only) = (None, Source::Reread, None);
+    Reread {
+        envelope,
+        id: failed.id,
+        reason: "it was refused under an older revision of the sync".to_owned(),
+    }
 }
 
 /// A success of an equal or newer version ends a failure, and a held delete of an older one.

@@ -12,9 +12,9 @@ use landbridge_hubspot::records::BATCH_INPUTS_MAX;
 use landbridge_model::ask::{SendAgain, SentAgain};
 use landbridge_model::{Outcome, SalesforceId, Source, SyncKey, TenantId, WriteBatch};
 use landbridge_stage::{ShardContext, StageError};
-use landbridge_wire::{FailedRecord, Reread};
+use landbridge_wire::FailedRecord;
 
-use crate::finish::remember;
+use crate::finish::{read_again, remember};
 use crate::flight::Airline;
 use crate::held::tell;
 use crate::known::{Judgement, judge};
@@ -119,7 +119,7 @@ async fn send(
                 }
             }
             // The sync was edited since the wish: another mapping may want other fields.
-            _ => read_again(shard, context, failed).await?,
+            _ => give_up(shard, context, failed).await?,
         }
     }
     let mut flying = Vec::new();
@@ -195,20 +195,14 @@ async fn finish(shard: &LoaderShard, context: &ShardContext, row: &Row, end: &En
     Ok(())
 }
 
-async fn read_again(
+/// Has the record read again instead.
+async fn give_up(
     shard: &LoaderShard,
     context: &ShardContext,
     failed: FailedRecord,
 ) -> Result<(), StageError> {
     let key = (failed.envelope.sync_key(), failed.id);
-    let mut envelope = failed.envelope.clone();
-    (envelope.run, envelope.source, envelope.only) = (None, Source::Reread, None);
-    let wish = Reread {
-        envelope,
-        id: failed.id,
-        reason: "a person asked to retry its failure".to_owned(),
-    };
-    context.hub.ask_reread(&wish).await?;
+    context.hub.ask_reread(&read_again(&failed)).await?;
     let failed = FailedRecord {
         retry: false,
         ..failed
