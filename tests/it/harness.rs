@@ -346,6 +346,7 @@ impl Installation {
         for (name, value) in [
             ("LANDBRIDGE_BUS__LEASE_TTL", "6s"),
             ("LANDBRIDGE_PROCESS__CALL_TIMEOUT", "3s"),
+            ("LANDBRIDGE_CONTROL__ALERT_TIMEOUT", "3s"),
             ("LANDBRIDGE_EXTRACTOR__POLL_INTERVAL", "500ms"),
             ("LANDBRIDGE_EXTRACTOR__LAG", "1s"),
             (

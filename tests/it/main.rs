@@ -19,6 +19,7 @@ mod fleet;
 mod harness;
 mod lifecycle;
 mod main_job;
+mod mass_delete;
 mod org_folder;
 mod poisoned;
 mod portal;

@@ -40,7 +40,7 @@ pub struct Settings {
     /// How long what was wrong must be well before its end is told.
     #[serde(with = "humantime_serde")]
     pub alert_settle: Duration,
-    /// How long sending one message may take; shorter than half of a lease.
+    /// How long sending one message may take; shorter than two thirds of `bus.lease_ttl`.
     #[serde(with = "humantime_serde")]
     pub alert_timeout: Duration,
     /// The address under which browsers reach it, such as `https://landbridge.acme.example`. With `https` the session's

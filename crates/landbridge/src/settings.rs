@@ -261,13 +261,18 @@ impl Settings {
     }
 
     fn check(&self) -> Result<(), SettingsError> {
-        if self.process.call_timeout + self.bus.lease_ttl / 3 >= self.bus.lease_ttl {
-            return Err(SettingsError::Contradiction(format!(
-                "process.call_timeout ({}) must be shorter than two thirds of bus.lease_ttl ({}): a call must end \
-                 before the lease under which it was sent can",
-                humantime_text(self.process.call_timeout),
-                humantime_text(self.bus.lease_ttl),
-            )));
+        for (name, longest) in [
+            ("process.call_timeout", self.process.call_timeout),
+            ("control.alert_timeout", self.control.alert_timeout),
+        ] {
+            if longest + self.bus.lease_ttl / 3 >= self.bus.lease_ttl {
+                return Err(SettingsError::Contradiction(format!(
+                    "{name} ({}) must be shorter than two thirds of bus.lease_ttl ({}): a call must end before the \
+                     lease under which it was sent can, and none is sent that could not",
+                    humantime_text(longest),
+                    humantime_text(self.bus.lease_ttl),
+                )));
+            }
         }
         if !(1..=500).contains(&self.extractor.batch_rows) {
             return Err(SettingsError::Contradiction(
@@ -366,5 +371,9 @@ mod tests {
         assert!(settings.check().is_ok());
         settings.process.call_timeout = settings.bus.lease_ttl;
         assert!(settings.check().unwrap_err().to_string().contains("lease_ttl"));
+        // No alert would ever be sent.
+        let mut settings = Settings::default();
+        settings.control.alert_timeout = settings.bus.lease_ttl;
+        assert!(settings.check().unwrap_err().to_string().contains("alert_timeout"));
     }
 }
