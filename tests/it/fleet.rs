@@ -53,18 +53,29 @@ pub fn count(import: &Value, outcomes: &[&str]) -> u64 {
 
 /// Waits until nothing is on its way any more: lanes empty, no link parked, nothing to read again.
 pub fn wait_until_quiet(installation: &Installation) {
-    let status = wait_for("everything to arrive", || {
-        let status = installation.cli(&["status"]);
-        let tenant = status.as_array()?.first()?.clone();
-        let queued: u64 = tenant["backlog"]
-            .as_array()?
-            .iter()
-            .filter_map(|lane| lane["messages"].as_u64())
-            .sum();
-        let quiet = queued == 0 && tenant["parked"] == 0 && tenant["rereads"] == 0;
-        quiet.then_some(tenant)
-    });
-    assert_eq!(status["failures"], 0, "{status}");
+    let deadline = std::time::Instant::now() + PATIENCE;
+    let mut status = Value::Null;
+    while !is_quiet(&status) {
+        if std::time::Instant::now() > deadline {
+            panic!(
+                "waited in vain for everything to arrive: {}\n{status}",
+                installation.cli(&["failures", "list"])
+            );
+        }
+        status = installation.cli(&["status"])[0].clone();
+    }
+    if status["failures"] != 0 {
+        panic!("{}\n{status}", installation.cli(&["failures", "list"]));
+    }
+}
+
+/// Whether nothing of a tenant is on its way.
+fn is_quiet(status: &Value) -> bool {
+    let Some(backlog) = status["backlog"].as_array() else {
+        return false;
+    };
+    let queued: u64 = backlog.iter().filter_map(|lane| lane["messages"].as_u64()).sum();
+    queued == 0 && status["parked"] == 0 && status["rereads"] == 0
 }
 
 /// Waits until `verify` finds no difference, as it must once the live edits have arrived.

@@ -185,6 +185,17 @@ impl Sandbox {
         self.call("GET", &url, &self.salesforce_token, None)
     }
 
+    /// Ends what goes wrong on either side.
+    pub fn clear_faults(&self) {
+        for (base, token) in [
+            ("/salesforce/instance_url", self.salesforce_token.as_str()),
+            ("/hubspot/base_url", self.text("/hubspot/token")),
+        ] {
+            let url = format!("{}/__sandbox/faults", self.text(base));
+            self.call("DELETE", &url, token, None);
+        }
+    }
+
     /// A call to the portal.
     pub fn hubspot(&self, method: &str, path: &str, body: Option<Value>) -> Value {
         let url = format!("{}{path}", self.text("/hubspot/base_url"));

@@ -27,3 +27,4 @@ mod purged;
 mod remote;
 mod removal;
 mod signing_in;
+mod under_fire;

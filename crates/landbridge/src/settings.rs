@@ -374,6 +374,12 @@ mod tests {
         // No alert would ever be sent.
         let mut settings = Settings::default();
         settings.control.alert_timeout = settings.bus.lease_ttl;
-        assert!(settings.check().unwrap_err().to_string().contains("alert_timeout"));
+        assert!(
+            settings
+                .check()
+                .unwrap_err()
+                .to_string()
+                .contains("alert_timeout")
+        );
     }
 }

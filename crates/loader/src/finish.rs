@@ -209,6 +209,21 @@ async fn cure(
             .forget_failure(&sync.tenant, &sync.name, outcome.id, None)
             .await?;
     }
+    if outcome.outcome == Outcome::Deleted {
+        // Nothing is left that could be linked.
+        for (field, _) in shard.failures.of_record(&sync, outcome.id) {
+            if shard
+                .failures
+                .remove(&sync, outcome.id, field.as_deref(), outcome.version)
+            {
+                let forgotten =
+                    context
+                        .hub
+                        .forget_failure(&sync.tenant, &sync.name, outcome.id, field.as_deref());
+                forgotten.await?;
+            }
+        }
+    }
     let key = (sync, outcome.id);
     let newer = |held: &Version| !outcome.version.is_superseded_by(*held);
     let released = shard.held.lock().get(&key).is_some_and(newer);

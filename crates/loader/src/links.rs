@@ -15,6 +15,7 @@ use landbridge_wire::{FailedRecord, Report, ReportBody, Wire};
 use tracing::Instrument;
 
 pub(crate) mod calls;
+mod overtaken;
 
 use crate::flight::Airline;
 use crate::pairs::{Wish, must_wait, plan};
@@ -74,6 +75,7 @@ pub(crate) async fn run(shard: Arc<LoaderShard>, mut lane: LaneContext) -> Resul
             };
             worker.portal = portal;
         }
+        worker.excuse_overtaken().await?;
         tell(&shard, &lane, messages, jobs).await?;
     }
     Ok(())
@@ -271,6 +273,19 @@ impl LinkWorker<'_> {
             job.end = Some(failed.map_or(Ok(done), Err));
         }
         Ok(Some(later))
+    }
+
+    /// What was refused because its ends changed meanwhile is no failure.
+    async fn excuse_overtaken(&mut self) -> Result<(), StageError> {
+        for job in self.jobs.iter_mut() {
+            if matches!(job.end, Some(Err(_)))
+                && overtaken::is_overtaken(&self.airline, &self.portal, job).await?
+            {
+                tracing::debug!(child = %job.link.child, field = job.link.field, "an order for a link was overtaken");
+                job.end = Some(Ok(LinkOutcome::Unlinked));
+            }
+        }
+        Ok(())
     }
 
     async fn make_calls(
