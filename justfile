@@ -61,6 +61,8 @@ browser *arguments:
 clients *scripts:
     ./tests/clients/check {{scripts}}
 
-# Nothing missed, for long: seeded edits against late commits, failing reads, ending sessions and dying extractors.
-soak edits='3000' seed='11':
+# Nothing missed, for long: seeded edits against late commits, failing reads, ending sessions and dying extractors. Then all of
+# Landbridge under fire: both sides fail and workers are killed, 25 edits a round.
+soak edits='3000' rounds='60' seed='11':
     LANDBRIDGE_SOAK_EDITS={{edits}} LANDBRIDGE_SOAK_SEED={{seed}} cargo test -p landbridge-extractor --test it nothing_is_missed -- --nocapture
+    LANDBRIDGE_FIRE_ROUNDS={{rounds}} LANDBRIDGE_FIRE_SEED={{seed}} cargo test -p landbridge --test it under_fire -- --nocapture
