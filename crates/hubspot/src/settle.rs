@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_without_its_value_is_found_by_its_trace() {
+    fn trap_21_a_value_that_comes_back_otherwise_is_found_by_its_trace() {
         check(
             r#"{"results":[{"id":"2","new":true,"objectWriteTraceId":"b-1","properties":{}}]}"#,
             expect![[r#"

@@ -290,7 +290,7 @@ impl Airline {
     /// Takes an answer's verdicts on single rows.
     async fn land(
         &self,
-        rows: &[Row],
+        rows: &mut [Row],
         group: &[usize],
         verdicts: Vec<ItemVerdict>,
         correlation: Option<&str>,
@@ -298,7 +298,9 @@ impl Airline {
     ) -> Result<(), StageError> {
         let mut remembered = Vec::with_capacity(group.len());
         for (&place, verdict) in group.iter().zip(verdicts) {
-            let row = &rows[place];
+            let row = &mut rows[place];
+            // What no answer mentions may have been written.
+            row.in_doubt |= verdict == ItemVerdict::Unaccounted;
             let fate = match verdict {
                 ItemVerdict::Written { id, new } => {
                     let present = Present {

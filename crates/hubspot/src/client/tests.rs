@@ -93,6 +93,53 @@ async fn a_batch_goes_out_as_documented_and_comes_back_settled() {
 }
 
 #[tokio::test]
+async fn trap_6_any_success_is_a_success_whatever_its_number() {
+    let answer: Answerer = |_, call| {
+        let status = [
+            StatusCode::OK,
+            StatusCode::CREATED,
+            StatusCode::ACCEPTED,
+            StatusCode::MULTI_STATUS,
+        ][call];
+        let body = r#"{"results":[{"fromObjectTypeId":"2-1","fromObjectId":1,"toObjectTypeId":"2-2","toObjectId":2}]}"#;
+        (status, body).into_response()
+    };
+    let (client, calls) = client(answer, token()).await;
+    let pair = crate::associations::Pair {
+        from: HubSpotId(1),
+        to: HubSpotId(2),
+    };
+    for _ in 0..4 {
+        let answer = client
+            .associate_plainly(Share::Links, &cars(), &cars(), &[pair])
+            .await;
+        assert_eq!(answer.unwrap().done, [pair]);
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), 4);
+}
+
+#[tokio::test]
+async fn trap_22_a_search_by_several_values_sends_them_as_a_list() {
+    let echo = Router::new().fallback(|body: String| async move {
+        let filter =
+            &serde_json::from_str::<serde_json::Value>(&body).unwrap()["filterGroups"][0]["filters"][0];
+        assert_eq!(filter["operator"], "IN");
+        assert_eq!(filter["values"], serde_json::json!(["a", "b"]));
+        assert_eq!(filter.get("value"), None);
+        (StatusCode::OK, r#"{"total":0,"results":[]}"#)
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, echo).await });
+    let _already = rustls::crypto::ring::default_provider().install_default();
+    let client = Client::new(Settings::new(url.parse().unwrap(), token())).unwrap();
+    client
+        .search_in(Share::Lookups, &cars(), "sf", &["a", "b"], &["sf"])
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
 async fn pages_of_html_and_empty_bodies_survive() {
     let answer: Answerer = |request, _| match request.uri().path() {
         "/crm/objects/2026-09/2-345/batch/archive" => StatusCode::NO_CONTENT.into_response(),
@@ -244,7 +291,7 @@ async fn a_code_becomes_a_refresh_token_that_is_kept_before_it_is_used() {
 }
 
 #[tokio::test]
-async fn associations_are_read_page_by_page() {
+async fn trap_7_associations_are_read_page_by_page() {
     let answer: Answerer = |_, call| {
         let body = match call {
             0 => {

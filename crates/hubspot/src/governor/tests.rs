@@ -248,7 +248,7 @@ fn every_share_moves_when_live_alone_could_fill_the_limit() {
 }
 
 #[test]
-fn a_second_client_costs_what_it_takes_and_no_storm() {
+fn trap_18_a_second_client_costs_what_it_takes_and_no_storm() {
     let mut core = Core::new(GovernorConfig::default(), 0);
     let mut server = server(190);
     let every = Duration::from_secs(10) / 95;

@@ -100,7 +100,7 @@ fn statuses_and_words_become_verdicts() {
 }
 
 #[test]
-fn limits_are_told_apart_in_all_three_shapes() {
+fn trap_8_limits_are_told_apart_in_all_three_shapes() {
     for (body, expected) in [
         (
             r#"{"message":"You have reached your ten_secondly_rolling limit.","errorType":"RATE_LIMIT","policyName":"TEN_SECONDLY_ROLLING"}"#,

@@ -33,7 +33,7 @@ fn of_prices(mut batch: WriteBatch) -> WriteBatch {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_part_is_written_and_only_over_what_was_written_before() {
+async fn trap_3_a_part_is_written_only_over_what_is_there() {
     let mut rig = Rig::ready(Behaviour::default()).await;
     let before = rig.cars(&[(1, 1_000, "one", None), (2, 1_000, "two", None)]);
     assert_eq!(

@@ -5,5 +5,6 @@ mod dry_runs;
 mod links;
 mod retry;
 mod rig;
+mod traps;
 mod types;
 mod writes;

@@ -24,7 +24,9 @@ use landbridge_model::{
     Revision, RunId, SalesforceId, Source, StageKind, SyncName, Table, TenantId, Version, WriteBatch,
 };
 use landbridge_sandbox::Limits;
+use landbridge_sandbox::fault::{Fault, FaultSpec, Faults};
 use landbridge_sandbox::hubspot::{Behaviour, Habits, Lags, Portal, PortalConfig};
+use landbridge_sandbox::server::dress;
 use landbridge_sandbox::stats::Stats;
 use landbridge_stage::{
     Caches, ConfigView, Hub, LaneSettings, OwnedShards, SecretOpener, Side, WorkerRuntime, run,
@@ -46,6 +48,7 @@ pub(crate) struct Rig {
     pub(crate) portal: Portal,
     pub(crate) stats: Arc<Stats>,
     pub(crate) mischief: Arc<Mischief>,
+    pub(crate) faults: Arc<Faults>,
     pub(crate) client: landbridge_hubspot::Client,
     pub(crate) tenant: TenantId,
     folder: tempfile::TempDir,
@@ -89,7 +92,7 @@ impl Mischief {
 }
 
 /// Serves a portal with mischief in between; gives its address.
-async fn serve(portal: Portal, mischief: Arc<Mischief>) -> String {
+async fn serve(portal: Portal, mischief: Arc<Mischief>, faults: Arc<Faults>, stats: Arc<Stats>) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let answer = move |request: Request| {
@@ -110,7 +113,7 @@ async fn serve(portal: Portal, mischief: Arc<Mischief>) -> String {
             answer
         }
     };
-    let router = axum::Router::new().fallback(answer);
+    let router = dress(axum::Router::new().fallback(answer), faults, stats);
     tokio::spawn(async move { axum::serve(listener, router).await });
     url
 }
@@ -148,7 +151,8 @@ impl Rig {
         };
         let portal = Portal::with_config(portal_config, stats.clone());
         let mischief = Arc::new(Mischief::default());
-        let url = serve(portal.clone(), mischief.clone()).await;
+        let faults = Arc::new(Faults::new(landbridge_sandbox::hubspot::fault_body));
+        let url = serve(portal.clone(), mischief.clone(), faults.clone(), stats.clone()).await;
         let token = portal.credentials().token;
         let secret = landbridge_hubspot::Secret::new(token.clone());
         let credentials = landbridge_hubspot::Credentials::Token(secret);
@@ -172,6 +176,7 @@ impl Rig {
             portal,
             stats,
             mischief,
+            faults,
             tenant,
             folder,
             worker: None,
@@ -493,6 +498,20 @@ impl Rig {
             _ => None,
         });
         compared.unwrap()
+    }
+
+    /// Lets so many calls of a place go wrong; with `effect`, after the portal did its part.
+    pub(crate) fn fault(&self, place: &str, what: Fault, times: u32, effect: bool) {
+        self.faults.add(vec![FaultSpec {
+            place: place.to_owned(),
+            what,
+            times: Some(times),
+            after: 0,
+            for_ms: None,
+            effect,
+            body: None,
+            headers: BTreeMap::new(),
+        }]);
     }
 
     /// Calls that the portal has counted, by family.

@@ -128,7 +128,7 @@ fn checkboxes() {
 }
 
 #[test]
-fn dates_and_times() {
+fn trap_16_dates_are_days_and_times_are_instants() {
     check(FieldType::Date, PropertyType::Date, "2026-01-31", "2026-01-31");
     check(FieldType::Date, PropertyType::Date, "2026-02-31", REFUSED);
     check(FieldType::Date, PropertyType::Date, "", "clears");
