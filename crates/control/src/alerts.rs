@@ -7,6 +7,7 @@ pub(crate) mod facts;
 pub(crate) mod judge;
 pub(crate) mod mail;
 pub(crate) mod outbox;
+pub(crate) mod resealing;
 pub(crate) mod settings;
 mod webhook;
 
@@ -16,7 +17,7 @@ use futures::StreamExt as _;
 use landbridge_bus::{Bucket, Key, KvError};
 use landbridge_model::ask::{TestHubSpot, TestSalesforce};
 use landbridge_model::{StageKind, TenantId};
-use landbridge_stage::{Side, StageError};
+use landbridge_stage::{Side, StageError, StoredSecret};
 use landbridge_wire::{AskError, AskErrorCode};
 
 use crate::ask::TriedChannel;
@@ -133,11 +134,17 @@ impl ControlShard {
     ) -> Option<CredentialFacts> {
         let bucket = self.context.hub.bus().kv(Bucket::Secrets);
         let place = Key::new([tenant.as_str(), side.as_str()]);
-        let entered = bucket.get(&place).await.ok()??;
-        let entered_ms = entered.time.as_millisecond();
+        let stored = bucket.get(&place).await.ok()??;
+        let stored_ms = stored.time.as_millisecond();
+        // What was sealed again since is as old as when it was entered.
+        let entered_ms = stored
+            .json::<StoredSecret>()
+            .ok()?
+            .entered_ms
+            .unwrap_or(stored_ms);
         let now_ms = self.context.hub.now_ms();
         let known = state.sign_ins.iter().position(|one| one.side == side.as_str());
-        let is_fresh = |one: &SignIn| one.at_ms > entered_ms && now_ms - one.at_ms < SIGN_IN_EVERY_MS;
+        let is_fresh = |one: &SignIn| one.at_ms > stored_ms && now_ms - one.at_ms < SIGN_IN_EVERY_MS;
         let refused = match known
             .map(|place| &state.sign_ins[place])
             .filter(|one| is_fresh(one))
@@ -158,10 +165,7 @@ impl ControlShard {
         };
         Some(CredentialFacts {
             side: side.as_str(),
-            name: match side {
-                Side::Salesforce => "Salesforce",
-                Side::HubSpot => "HubSpot",
-            },
+            name: side.name(),
             refused,
             age_days: u32::try_from((now_ms - entered_ms) / DAY_MS).ok(),
         })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use landbridge_model::StageKind;
-use landbridge_model::ask::{DecideHeld, Explain, ListFailures, ListImports, Question};
+use landbridge_model::ask::{DecideHeld, Explain, ListFailures, ListImports, Question, Reseal};
 use landbridge_stage::{ShardContext, StageError, Worker, answer_with, parse_ask};
 use landbridge_wire::{Ask, AskError, AskErrorCode};
 use serde::{Deserialize, Serialize};
@@ -145,10 +145,15 @@ impl Worker for Control {
                 }
             }
         };
+        // Alerts are sent once their secrets are looked after.
+        let alerts = async {
+            shard.seal_alerts_to_current_key().await;
+            shard.look_after_alerts().await;
+        };
         tokio::select! {
             ended = shard.follow() => ended,
             () = look_after => Ok(()),
-            () = shard.look_after_alerts() => Ok(()),
+            () = alerts => Ok(()),
         }
     }
 
@@ -190,6 +195,7 @@ impl Worker for Control {
             StartDryRun::SERVICE => answer_with(&shard.start_dry_run(tenant, parse_ask(&ask)?).await?),
             DryRunState::SERVICE => answer_with(&shard.dry_run_state(tenant, &parse_ask(&ask)?)?),
             TestAlerts::SERVICE => answer_with(&shard.test_alerts(tenant).await?),
+            Reseal::SERVICE => answer_with(&shard.reseal_alerts(tenant).await?),
             ListDryRuns::SERVICE => answer_with(&shard.list_dry_runs(tenant)),
             DryRunPage::SERVICE => answer_with(&shard.dry_run_page(tenant, &parse_ask(&ask)?)?),
             CancelDryRun::SERVICE => answer_with(&shard.cancel_dry_run(tenant, &parse_ask(&ask)?).await?),

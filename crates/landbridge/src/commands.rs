@@ -7,6 +7,7 @@ mod explain;
 mod failures;
 mod held;
 mod import;
+mod keys;
 mod noted;
 mod remote;
 mod secret;
@@ -180,6 +181,7 @@ pub async fn run(
             status::run(&connect(global, settings).await?, &arguments).await?
         }
         OperatorCommand::Alerts(command) => alerts::run(&connect(global, settings).await?, command).await?,
+        OperatorCommand::Keys(command) => keys::run(&connect(global, settings).await?, command).await?,
         OperatorCommand::User(command) => {
             let password = match &command {
                 UserCommand::Add(arguments) => access::password_for(arguments)?,

@@ -480,6 +480,25 @@ pub struct HeldPage {
     pub after: Option<String>,
 }
 
+// ---- of every stage that holds a key
+
+/// Seal this tenant's secrets to the current key of whoever is asked, whichever of its earlier keys they are sealed to.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Reseal {}
+question!(Reseal, "reseal", Vec<SealedSecret>);
+
+/// How a secret is sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SealedSecret {
+    /// What it is and whose, in words.
+    pub what: String,
+    /// The public key it is sealed to, base64.
+    pub to: String,
+    /// Why it cannot be opened, and what to do; none when it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}
+
 // ---- of control
 
 /// Where do this tenant's imports stand?
