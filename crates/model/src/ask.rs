@@ -28,8 +28,10 @@ macro_rules! question {
     };
 }
 
+mod condition;
 mod estimate;
 
+pub use condition::{Condition, ConditionKind};
 pub use estimate::{Estimate, EstimateReading, EstimateWriting, EstimatedCalls, EstimatedLinks};
 
 // ---- of the extractor
@@ -155,6 +157,9 @@ pub struct StageStatus {
     pub parked: u64,
     /// What people should know, such as "daily limit reached, resumes at …".
     pub notes: Vec<String>,
+    /// The same, with its kinds.
+    #[serde(default)]
+    pub conditions: Vec<Condition>,
     /// For extractor and loader: the account's daily calls, once an answer has told them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<CallBudget>,
