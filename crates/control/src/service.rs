@@ -3,7 +3,7 @@
 //! * **S1** Whether a caller may is decided here, once, before anything is asked or written.
 //! * **S2** A tenant that a caller may not see does not exist for that caller, in the very same words as one that does
 //!   not exist for anybody.
-//! * **S3** Every change is in the audit log before its answer is given.
+//! * **S3** Every change is in the audit log before it is begun, and again, with what came of it, before its answer is given.
 //! * **S4** Passwords, tokens and sessions are stored as hashes only; credentials only sealed.
 //!
 //! [`Service`] is cheap to clone. What belongs to a tenant hangs on [`TenantService`], which [`Service::tenant`] gives
@@ -54,7 +54,7 @@ pub use alerts::{
     AlertBounds, AlertKind, AlertSettings, AlertsView, Channel, MailSecurity, MailView, PutAlerts, PutMail,
     PutWebhook, Standing as StandingAlert, UnsentAlert, WebhookView,
 };
-pub use audit::{AuditEntry, AuditFilter};
+pub use audit::{AuditEntry, AuditFilter, AuditState};
 pub(crate) use back_fill::declined_key;
 pub use caller::{Caller, Grant, Reach, Role};
 pub use connecting::{Connecting, HUBSPOT_SCOPES, OAUTH_CALLBACK};
@@ -224,10 +224,15 @@ impl TenantService {
         self.ask(StageKind::Control, question, LONG_PATIENCE).await
     }
 
-    /// Writes into the audit log.
-    async fn audit(&self, action: &str, subject: &str, change: audit::Change) -> Result<(), ServiceError> {
+    /// Does something in this tenant with its traces in the audit log; see [`Service::audited`].
+    async fn audited<T>(
+        &self,
+        action: &str,
+        subject: &str,
+        effect: impl Future<Output = Result<(T, audit::Trace), ServiceError>>,
+    ) -> Result<T, ServiceError> {
         self.service
-            .write_audit(&self.caller, Some(self.id()), action, subject, change)
+            .audited(&self.caller, Some(self.id()), action, subject, effect)
             .await
     }
 }

@@ -62,12 +62,12 @@ impl TenantService {
         let revision = self.stored_sync(sync)?.revision;
         let bucket = self.service.hub().bus().kv(Bucket::Config);
         let key = declined_key(self.id().as_str(), sync.as_str());
-        bucket.put_json(&key, &revision).await?;
-        let told = Change::told(format!(
-            "records written before revision {} stay as they are",
-            revision.0
-        ));
-        self.audit("sync.back-fill-declined", sync.as_str(), told).await
+        self.audited("sync.back-fill-declined", sync.as_str(), async {
+            bucket.put_json(&key, &revision).await?;
+            let told = format!("records written before revision {} stay as they are", revision.0);
+            Ok(((), Change::told(told).into()))
+        })
+        .await
     }
 }
 

@@ -142,16 +142,12 @@ impl Service {
             expires_ms: now_ms.saturating_add(ms(settings.session_max)),
         };
         let value = serde_json::to_vec(&stored)?;
-        self.inner
-            .access
-            .create_for(
-                &key(&session),
-                value,
-                settings.session_idle.min(settings.session_max),
-            )
-            .await?;
-        self.write_audit(&caller, None, "session.begun", &caller.who, Change::done())
-            .await?;
+        let life = settings.session_idle.min(settings.session_max);
+        self.audited(&caller, None, "session.begun", &caller.who, async {
+            self.inner.access.create_for(&key(&session), value, life).await?;
+            Ok(((), Change::done().into()))
+        })
+        .await?;
         Ok(SignedIn {
             csrf_token: secret::derive(&session, CSRF),
             session,
@@ -218,9 +214,11 @@ impl Service {
 
     /// Ends a session.
     pub async fn sign_out(&self, caller: &Caller, session: &str) -> Result<(), ServiceError> {
-        self.inner.access.delete(&key(session)).await?;
-        self.write_audit(caller, None, "session.ended", &caller.who, Change::done())
-            .await
+        self.audited(caller, None, "session.ended", &caller.who, async {
+            self.inner.access.delete(&key(session)).await?;
+            Ok(((), Change::done().into()))
+        })
+        .await
     }
 }
 
