@@ -9,8 +9,10 @@ pub(crate) mod mail;
 pub(crate) mod outbox;
 pub(crate) mod resealing;
 pub(crate) mod settings;
+mod trust;
 mod webhook;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -48,6 +50,8 @@ pub(crate) struct AlertPace {
     pub(crate) timeout: Duration,
     /// Where browsers reach the console.
     pub(crate) console: Option<String>,
+    /// A file with certificates that are trusted besides the system's own.
+    pub(crate) ca: Option<PathBuf>,
 }
 
 impl ControlShard {
@@ -240,12 +244,13 @@ impl ControlShard {
         let patience = self.alert_pace.timeout;
         let console = self.alert_pace.console.as_ref();
         let link = console.map(|console| format!("{console}/tenants/{tenant}/health"));
+        let roots = trust::extra_roots(self.alert_pace.ca.as_deref()).await?;
         match (channel, &settings.webhook, &settings.mail) {
             (Channel::Webhook, Some(webhook), _) => {
                 let secret = self.open_secret(&webhook.secret)?;
                 let body = webhook::body(tenant, told, link.as_deref(), is_test);
                 let signature = webhook::signature(&secret, &body, self.context.hub.now_ms());
-                webhook::post(&webhook.url, &told.id, body, signature, patience).await
+                webhook::post(&webhook.url, &told.id, body, signature, patience, &roots).await
             }
             (Channel::Mail, _, Some(mail)) => {
                 let password = mail.password.as_ref().map(|sealed| self.open_secret(sealed));
@@ -253,7 +258,7 @@ impl ControlShard {
                     .transpose()?
                     .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
                 let message = mail::message(mail, tenant, told, link.as_deref(), is_test)?;
-                mail::send(mail, password, message, patience).await
+                mail::send(mail, password, message, patience, &roots).await
             }
             _ => Err(format!("there is no {} any more", channel.as_str())),
         }

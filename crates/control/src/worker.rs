@@ -1,6 +1,7 @@
 //! Control as a worker: it owns shards like the others, follows the outcomes and answers questions.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +44,9 @@ pub struct Settings {
     /// How long sending one message may take; shorter than half of a lease.
     #[serde(with = "humantime_serde")]
     pub alert_timeout: Duration,
+    /// A file with certificates (PEM) that mail servers and receivers of webhooks may be signed by besides the system's
+    /// own.
+    pub alert_ca: Option<PathBuf>,
     /// The address under which browsers reach it, such as `https://landbridge.acme.example`. With `https` the session's
     /// cookie is sent over TLS only.
     pub public_url: Option<String>,
@@ -95,6 +99,7 @@ impl Default for Settings {
             alert_every: Duration::from_secs(30),
             alert_settle: Duration::from_secs(120),
             alert_timeout: Duration::from_secs(10),
+            alert_ca: None,
             public_url: None,
             behind_proxy: false,
             session_idle: Duration::from_secs(8 * 3_600),
@@ -127,6 +132,7 @@ impl Worker for Control {
             settle: self.settings.alert_settle,
             timeout: self.settings.alert_timeout,
             console: self.settings.public_address().ok(),
+            ca: self.settings.alert_ca.clone(),
         };
         ControlShard::open(context, self.settings.object_type_patience, alert_pace).map(Arc::new)
     }
