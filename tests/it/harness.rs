@@ -392,6 +392,11 @@ impl Installation {
         self.processes.push(process);
     }
 
+    /// Whether a process was started, and not taken out again.
+    pub fn runs(&self, name: &str) -> bool {
+        self.processes.iter().any(|process| process.name == name)
+    }
+
     /// Takes a process out, to end it.
     pub fn take(&mut self, name: &str) -> Process {
         let at = self

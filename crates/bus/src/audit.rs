@@ -14,7 +14,7 @@ use tracing::warn;
 use crate::bus::Bus;
 use crate::config::BusConfig;
 use crate::error::{Error, Verdict};
-use crate::memory::raw_page;
+use crate::memory::{RawStored, raw_page};
 
 /// The stream.
 const STREAM: &str = "LB_AUDIT";
@@ -112,10 +112,7 @@ impl AuditLog {
         limit: usize,
     ) -> Result<AuditPage, Error> {
         let (first, last) = self.bounds().await?;
-        let pattern = match tenant {
-            Some(_) => subject(tenant),
-            None => format!("{ROOT}.*"),
-        };
+        let pattern = pattern(tenant);
         let mut end = before.unwrap_or(last + 1).min(last + 1);
         let mut window = WINDOW;
         let mut records: Vec<AuditRecord> = Vec::new();
@@ -137,6 +134,32 @@ impl AuditLog {
         })
     }
 
+    /// The entries from a place on, the newest first: those that were appended within `within` of the first of them.
+    pub async fn following(
+        &self,
+        tenant: Option<&TenantId>,
+        place: u64,
+        within: Duration,
+    ) -> Result<Vec<AuditRecord>, Error> {
+        let pattern = pattern(tenant);
+        let mut found: Vec<AuditRecord> = Vec::new();
+        let mut next = Some(place);
+        while let Some(from) = next {
+            let page = raw_page(self.bus.api(), STREAM, &pattern, from).await?;
+            next = page.next;
+            for stored in page.messages {
+                let first = found.first().map_or(stored.time, |first| first.time);
+                if stored.time.duration_since(first).unsigned_abs() > within {
+                    next = None;
+                    break;
+                }
+                found.push(record(stored));
+            }
+        }
+        found.reverse();
+        Ok(found)
+    }
+
     /// The entries of a pattern with sequences from `start` up to but without `end`, oldest first.
     async fn between(&self, pattern: &str, start: u64, end: u64) -> Result<Vec<AuditRecord>, Error> {
         let mut found = Vec::new();
@@ -148,12 +171,7 @@ impl AuditLog {
                 if stored.sequence >= end {
                     return Ok(found);
                 }
-                found.push(AuditRecord {
-                    sequence: stored.sequence,
-                    time: stored.time,
-                    tenant: tenant_of(&stored.subject),
-                    payload: stored.payload,
-                });
+                found.push(record(stored));
             }
         }
         Ok(found)
@@ -181,6 +199,22 @@ impl AuditLog {
 
 fn subject(tenant: Option<&TenantId>) -> String {
     format!("{ROOT}.{}", tenant.map_or(NOBODY, TenantId::as_str))
+}
+
+fn pattern(tenant: Option<&TenantId>) -> String {
+    match tenant {
+        Some(_) => subject(tenant),
+        None => format!("{ROOT}.*"),
+    }
+}
+
+fn record(stored: RawStored) -> AuditRecord {
+    AuditRecord {
+        sequence: stored.sequence,
+        time: stored.time,
+        tenant: tenant_of(&stored.subject),
+        payload: stored.payload,
+    }
 }
 
 fn tenant_of(subject: &str) -> Option<TenantId> {

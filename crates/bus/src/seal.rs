@@ -33,8 +33,17 @@ pub enum SealError {
     /// Not a key.
     #[error("{0} holds no key (32 bytes in base64)")]
     NotAKey(String),
-    /// Sealed to another key, or damaged.
-    #[error("the secret was sealed to another key, or is damaged: enter it again")]
+    /// Sealed to a key that is not here.
+    #[error(
+        "it is sealed to the key {to}, which is not among the keys here: enter it again, or name the folder that holds \
+         the key in earlier_keys_dirs"
+    )]
+    NotOurs {
+        /// The public key it was sealed to.
+        to: String,
+    },
+    /// Damaged.
+    #[error("it is damaged: enter it again")]
     CannotOpen,
     /// Sealing itself failed.
     #[error("the secret cannot be sealed")]
@@ -119,13 +128,8 @@ impl KeyPair {
             path: path.to_owned(),
             source,
         };
-        match std::fs::read_to_string(path) {
-            Ok(text) => {
-                let bytes = key_bytes(&text).ok_or_else(|| SealError::NotAKey(path.display().to_string()))?;
-                return Ok(Self(crypto_box::SecretKey::from(bytes)));
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(error)),
+        if let Some(pair) = Self::load(path)? {
+            return Ok(pair);
         }
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
@@ -146,6 +150,21 @@ impl KeyPair {
         }
     }
 
+    /// From a file; `None` if there is none.
+    pub fn load(path: &Path) -> Result<Option<Self>, SealError> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => {
+                let bytes = key_bytes(&text).ok_or_else(|| SealError::NotAKey(path.display().to_string()))?;
+                Ok(Some(Self(crypto_box::SecretKey::from(bytes))))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(SealError::File {
+                path: path.to_owned(),
+                source,
+            }),
+        }
+    }
+
     /// The public half.
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.public_key())
@@ -153,8 +172,55 @@ impl KeyPair {
 
     /// Opens what was sealed to this pair.
     pub fn open(&self, sealed: &Sealed) -> Result<Vec<u8>, SealError> {
+        if sealed.to != self.public().text() {
+            return Err(SealError::NotOurs {
+                to: sealed.to.clone(),
+            });
+        }
         let bytes = BASE64.decode(&sealed.sealed).map_err(|_| SealError::CannotOpen)?;
         self.0.unseal(&bytes).map_err(|_| SealError::CannotOpen)
+    }
+}
+
+/// The keys of a stage: the current one, which others seal to, and earlier ones, which still open what was sealed to them.
+#[derive(Clone, Debug)]
+pub struct KeyRing {
+    current: KeyPair,
+    earlier: Vec<KeyPair>,
+}
+
+impl KeyRing {
+    /// A current pair with those that it takes over from.
+    pub fn new(current: KeyPair, earlier: Vec<KeyPair>) -> Self {
+        Self { current, earlier }
+    }
+
+    /// Whom to seal to.
+    pub fn public(&self) -> PublicKey {
+        self.current.public()
+    }
+
+    /// Whether something is sealed to the current key.
+    pub fn is_current(&self, to: &str) -> bool {
+        self.current.public().text() == to
+    }
+
+    /// Opens what is sealed to any of the keys.
+    pub fn open(&self, sealed: &Sealed) -> Result<Vec<u8>, SealError> {
+        let pairs = std::iter::once(&self.current).chain(&self.earlier);
+        let mut found = pairs.filter(|pair| pair.public().text() == sealed.to);
+        let pair = found.next().ok_or_else(|| SealError::NotOurs {
+            to: sealed.to.clone(),
+        })?;
+        pair.open(sealed)
+    }
+
+    /// The same secret sealed to the current key; `None` when it is already.
+    pub fn reseal(&self, sealed: &Sealed) -> Result<Option<Sealed>, SealError> {
+        if self.is_current(&sealed.to) {
+            return Ok(None);
+        }
+        self.public().seal(&self.open(sealed)?).map(Some)
     }
 }
 
@@ -193,8 +259,30 @@ mod tests {
         let (addressee, other) = (KeyPair::generate(), KeyPair::generate());
         let sealed = addressee.public().seal(b"token").unwrap();
         assert_eq!(addressee.open(&sealed).unwrap(), b"token");
-        assert!(matches!(other.open(&sealed), Err(SealError::CannotOpen)));
+        assert!(matches!(other.open(&sealed), Err(SealError::NotOurs { .. })));
+        let damaged = Sealed {
+            sealed: other.public().seal(b"token").unwrap().sealed,
+            ..sealed.clone()
+        };
+        assert!(matches!(addressee.open(&damaged), Err(SealError::CannotOpen)));
         assert_ne!(sealed, addressee.public().seal(b"token").unwrap());
+    }
+
+    #[test]
+    fn a_ring_opens_with_any_of_its_keys_and_seals_to_the_current_one_alone() {
+        let (current, earlier, lost) = (KeyPair::generate(), KeyPair::generate(), KeyPair::generate());
+        let ring = KeyRing::new(current.clone(), vec![KeyPair::generate(), earlier.clone()]);
+        assert_eq!(ring.public(), current.public());
+        let old = earlier.public().seal(b"token").unwrap();
+        assert_eq!(ring.open(&old).unwrap(), b"token");
+        let new = ring.reseal(&old).unwrap().unwrap();
+        assert_eq!(current.open(&new).unwrap(), b"token");
+        assert_eq!(ring.reseal(&new).unwrap(), None);
+        let gone = lost.public().seal(b"token").unwrap();
+        match ring.reseal(&gone) {
+            Err(SealError::NotOurs { to }) => assert_eq!(to, lost.public().text()),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

@@ -7,16 +7,19 @@ pub(crate) mod facts;
 pub(crate) mod judge;
 pub(crate) mod mail;
 pub(crate) mod outbox;
+pub(crate) mod resealing;
 pub(crate) mod settings;
+mod trust;
 mod webhook;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use landbridge_bus::{Bucket, Key, KvError};
 use landbridge_model::ask::{TestHubSpot, TestSalesforce};
 use landbridge_model::{StageKind, TenantId};
-use landbridge_stage::{Side, StageError};
+use landbridge_stage::{Side, StageError, StoredSecret};
 use landbridge_wire::{AskError, AskErrorCode};
 
 use crate::ask::TriedChannel;
@@ -47,6 +50,8 @@ pub(crate) struct AlertPace {
     pub(crate) timeout: Duration,
     /// Where browsers reach the console.
     pub(crate) console: Option<String>,
+    /// A file with certificates that are trusted besides the system's own.
+    pub(crate) ca: Option<PathBuf>,
 }
 
 impl ControlShard {
@@ -133,11 +138,17 @@ impl ControlShard {
     ) -> Option<CredentialFacts> {
         let bucket = self.context.hub.bus().kv(Bucket::Secrets);
         let place = Key::new([tenant.as_str(), side.as_str()]);
-        let entered = bucket.get(&place).await.ok()??;
-        let entered_ms = entered.time.as_millisecond();
+        let stored = bucket.get(&place).await.ok()??;
+        let stored_ms = stored.time.as_millisecond();
+        // What was sealed again since is as old as when it was entered.
+        let entered_ms = stored
+            .json::<StoredSecret>()
+            .ok()?
+            .entered_ms
+            .unwrap_or(stored_ms);
         let now_ms = self.context.hub.now_ms();
         let known = state.sign_ins.iter().position(|one| one.side == side.as_str());
-        let is_fresh = |one: &SignIn| one.at_ms > entered_ms && now_ms - one.at_ms < SIGN_IN_EVERY_MS;
+        let is_fresh = |one: &SignIn| one.at_ms > stored_ms && now_ms - one.at_ms < SIGN_IN_EVERY_MS;
         let refused = match known
             .map(|place| &state.sign_ins[place])
             .filter(|one| is_fresh(one))
@@ -158,10 +169,7 @@ impl ControlShard {
         };
         Some(CredentialFacts {
             side: side.as_str(),
-            name: match side {
-                Side::Salesforce => "Salesforce",
-                Side::HubSpot => "HubSpot",
-            },
+            name: side.name(),
             refused,
             age_days: u32::try_from((now_ms - entered_ms) / DAY_MS).ok(),
         })
@@ -236,12 +244,13 @@ impl ControlShard {
         let patience = self.alert_pace.timeout;
         let console = self.alert_pace.console.as_ref();
         let link = console.map(|console| format!("{console}/tenants/{tenant}/health"));
+        let roots = trust::extra_roots(self.alert_pace.ca.as_deref()).await?;
         match (channel, &settings.webhook, &settings.mail) {
             (Channel::Webhook, Some(webhook), _) => {
                 let secret = self.open_secret(&webhook.secret)?;
                 let body = webhook::body(tenant, told, link.as_deref(), is_test);
                 let signature = webhook::signature(&secret, &body, self.context.hub.now_ms());
-                webhook::post(&webhook.url, &told.id, body, signature, patience).await
+                webhook::post(&webhook.url, &told.id, body, signature, patience, &roots).await
             }
             (Channel::Mail, _, Some(mail)) => {
                 let password = mail.password.as_ref().map(|sealed| self.open_secret(sealed));
@@ -249,7 +258,7 @@ impl ControlShard {
                     .transpose()?
                     .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
                 let message = mail::message(mail, tenant, told, link.as_deref(), is_test)?;
-                mail::send(mail, password, message, patience).await
+                mail::send(mail, password, message, patience, &roots).await
             }
             _ => Err(format!("there is no {} any more", channel.as_str())),
         }

@@ -4,7 +4,7 @@
 
 use landbridge_bus::seal::Sealed;
 use landbridge_model::ask::{
-    CallBudget, CallCount, HubSpotTest, ImportStatus, LiveStatus, Question, SalesforceTest,
+    CallBudget, CallCount, Condition, HubSpotTest, ImportStatus, LiveStatus, Question, SalesforceTest,
 };
 use landbridge_model::config::{SyncStatus, Tenant};
 use landbridge_model::sync::SyncDefinition;
@@ -512,6 +512,17 @@ pub struct TenantStatus {
     pub hubspot_budget: Option<CallBudget>,
     /// What people should know.
     pub notes: Vec<String>,
+    /// The same, with its kinds: how the tenant stands is judged by these, and by no text.
+    #[serde(default)]
+    pub conditions: Vec<Condition>,
+}
+
+impl TenantStatus {
+    /// Adds what people should know.
+    pub fn tell(&mut self, condition: Condition) {
+        self.notes.push(condition.text.clone());
+        self.conditions.push(condition);
+    }
 }
 
 /// One sync in a status.

@@ -6,6 +6,7 @@
 //!   loading the page again repeats nothing.
 
 mod alerts;
+mod attention;
 mod audit;
 mod connected;
 mod connections;

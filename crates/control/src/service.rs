@@ -3,7 +3,7 @@
 //! * **S1** Whether a caller may is decided here, once, before anything is asked or written.
 //! * **S2** A tenant that a caller may not see does not exist for that caller, in the very same words as one that does
 //!   not exist for anybody.
-//! * **S3** Every change is in the audit log before its answer is given.
+//! * **S3** Every change is in the audit log before it is begun, and again, with what came of it, before its answer is given.
 //! * **S4** Passwords, tokens and sessions are stored as hashes only; credentials only sealed.
 //!
 //! [`Service`] is cheap to clone. What belongs to a tenant hangs on [`TenantService`], which [`Service::tenant`] gives
@@ -20,6 +20,7 @@ mod dry_runs;
 mod error;
 mod health;
 mod imports;
+mod keys;
 mod look;
 mod page;
 mod password;
@@ -53,13 +54,14 @@ pub use alerts::{
     AlertBounds, AlertKind, AlertSettings, AlertsView, Channel, MailSecurity, MailView, PutAlerts, PutMail,
     PutWebhook, Standing as StandingAlert, UnsentAlert, WebhookView,
 };
-pub use audit::{AuditEntry, AuditFilter};
+pub use audit::{AuditEntry, AuditFilter, AuditState};
 pub use caller::{Caller, Grant, Reach, Role};
 pub use connecting::{Connecting, HUBSPOT_SCOPES, OAUTH_CALLBACK};
 pub use connections::{Connections, Keys, PutCredentials, PutSide};
 pub use error::ServiceError;
 pub use health::Overview;
 pub use imports::{ImportCount, ImportCounts};
+pub use keys::{OtherSecret, StageKeys};
 pub use look::Look;
 pub use page::{Page, PageRequest, cursor as page_cursor, paginate};
 pub use proposals::{Associated, LeftOut, Proposed, Reviewed, TypeProposal};
@@ -221,10 +223,15 @@ impl TenantService {
         self.ask(StageKind::Control, question, LONG_PATIENCE).await
     }
 
-    /// Writes into the audit log.
-    async fn audit(&self, action: &str, subject: &str, change: audit::Change) -> Result<(), ServiceError> {
+    /// Does something in this tenant with its traces in the audit log; see [`Service::audited`].
+    async fn audited<T>(
+        &self,
+        action: &str,
+        subject: &str,
+        effect: impl Future<Output = Result<(T, audit::Trace), ServiceError>>,
+    ) -> Result<T, ServiceError> {
         self.service
-            .write_audit(&self.caller, Some(self.id()), action, subject, change)
+            .audited(&self.caller, Some(self.id()), action, subject, effect)
             .await
     }
 }

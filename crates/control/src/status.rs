@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use landbridge_bus::{Filter, Queue, StreamName, Subject};
-use landbridge_model::ask::{AskStatus, StageStatus};
+use landbridge_model::ask::{AskStatus, Condition, ConditionKind, StageStatus};
 use landbridge_model::config::{ImportWish, SyncStatus};
 use landbridge_model::{Lane, LinkOutcome, Outcome, RunId, StageKind, TenantId};
 use landbridge_stage::StageError;
@@ -43,8 +43,14 @@ impl ControlShard {
             (StageKind::Loader, &loader),
         ] {
             match answer {
-                Ok(answer) => status.notes.extend(answer.notes.iter().cloned()),
-                Err(error) => status.notes.push(format!("the {stage} cannot be asked: {error}")),
+                Ok(answer) => answer
+                    .all_conditions()
+                    .into_iter()
+                    .for_each(|told| status.tell(told)),
+                Err(error) => status.tell(Condition::new(
+                    ConditionKind::Silent,
+                    format!("the {stage} cannot be asked: {error}"),
+                )),
             }
         }
         let extractor = extractor.unwrap_or_default();

@@ -1,11 +1,12 @@
 //! Control as a worker: it owns shards like the others, follows the outcomes and answers questions.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use landbridge_model::StageKind;
-use landbridge_model::ask::{DecideHeld, Explain, ListFailures, ListImports, Question};
+use landbridge_model::ask::{DecideHeld, Explain, ListFailures, ListImports, Question, Reseal};
 use landbridge_stage::{ShardContext, StageError, Worker, answer_with, parse_ask};
 use landbridge_wire::{Ask, AskError, AskErrorCode};
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,9 @@ pub struct Settings {
     /// How long sending one message may take; shorter than two thirds of `bus.lease_ttl`.
     #[serde(with = "humantime_serde")]
     pub alert_timeout: Duration,
+    /// A file with certificates (PEM) that mail servers and receivers of webhooks may be signed by besides the system's
+    /// own.
+    pub alert_ca: Option<PathBuf>,
     /// The address under which browsers reach it, such as `https://landbridge.acme.example`. With `https` the session's
     /// cookie is sent over TLS only.
     pub public_url: Option<String>,
@@ -95,6 +99,7 @@ impl Default for Settings {
             alert_every: Duration::from_secs(30),
             alert_settle: Duration::from_secs(120),
             alert_timeout: Duration::from_secs(10),
+            alert_ca: None,
             public_url: None,
             behind_proxy: false,
             session_idle: Duration::from_secs(8 * 3_600),
@@ -127,6 +132,7 @@ impl Worker for Control {
             settle: self.settings.alert_settle,
             timeout: self.settings.alert_timeout,
             console: self.settings.public_address().ok(),
+            ca: self.settings.alert_ca.clone(),
         };
         ControlShard::open(context, self.settings.object_type_patience, alert_pace).map(Arc::new)
     }
@@ -148,10 +154,15 @@ impl Worker for Control {
                 }
             }
         };
+        // Alerts are sent once their secrets are looked after.
+        let alerts = async {
+            shard.seal_alerts_to_current_key().await;
+            shard.look_after_alerts().await;
+        };
         tokio::select! {
             ended = shard.follow() => ended,
             () = look_after => Ok(()),
-            () = shard.look_after_alerts() => Ok(()),
+            () = alerts => Ok(()),
         }
     }
 
@@ -193,6 +204,7 @@ impl Worker for Control {
             StartDryRun::SERVICE => answer_with(&shard.start_dry_run(tenant, parse_ask(&ask)?).await?),
             DryRunState::SERVICE => answer_with(&shard.dry_run_state(tenant, &parse_ask(&ask)?)?),
             TestAlerts::SERVICE => answer_with(&shard.test_alerts(tenant).await?),
+            Reseal::SERVICE => answer_with(&shard.reseal_alerts(tenant).await?),
             ListDryRuns::SERVICE => answer_with(&shard.list_dry_runs(tenant)),
             DryRunPage::SERVICE => answer_with(&shard.dry_run_page(tenant, &parse_ask(&ask)?)?),
             CancelDryRun::SERVICE => answer_with(&shard.cancel_dry_run(tenant, &parse_ask(&ask)?).await?),

@@ -17,8 +17,8 @@ pub use alerts::{AlertsCommand, AlertsSetArgs, BoundArg};
 pub use imports::{ImportCommand, ImportListArgs, ImportOneArgs, ImportStartArgs, ImportWatchArgs};
 pub use operator::{
     ConnectionCommand, ExplainArgs, FailuresCommand, FailuresListArgs, FailuresRetryArgs, FailuresShowArgs,
-    HeldCommand, HeldDecideArgs, HeldListArgs, OperatorCommand, RecordsArg, StatusArgs, SyncCommand,
-    SyncDryRunArgs, SyncExportArgs, SyncFilesArgs, SyncListArgs, SyncNamesArgs, SyncRemoveArgs,
+    HeldCommand, HeldDecideArgs, HeldListArgs, KeysCommand, OperatorCommand, RecordsArg, StatusArgs,
+    SyncCommand, SyncDryRunArgs, SyncExportArgs, SyncFilesArgs, SyncListArgs, SyncNamesArgs, SyncRemoveArgs,
     TenantAddArgs, TenantArg, TenantCommand, TenantRemoveArgs, VerifyArgs,
 };
 

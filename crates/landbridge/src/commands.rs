@@ -7,6 +7,7 @@ mod explain;
 mod failures;
 mod held;
 mod import;
+mod keys;
 mod noted;
 mod remote;
 mod secret;
@@ -79,11 +80,14 @@ impl Context {
     ) -> Result<Q::Answer, CommandError> {
         match &self.installation {
             Installation::Bus { hub, service, .. } => {
-                let answer = hub.ask(StageKind::Control, tenant, question, patience).await?;
-                if let Some((action, subject)) = noted::of(tenant, question) {
-                    service.note(&local(), tenant, &action, &subject).await?;
+                let asked = hub.ask(StageKind::Control, tenant, question, patience);
+                match noted::of(tenant, question) {
+                    Some((action, subject)) => {
+                        let named = (action.as_str(), subject.as_str());
+                        Ok(service.noted(&local(), tenant, named, asked).await?)
+                    }
+                    None => Ok(asked.await?),
                 }
-                Ok(answer)
             }
             Installation::Server(remote) => remote.ask(tenant, question).await,
         }
@@ -180,6 +184,7 @@ pub async fn run(
             status::run(&connect(global, settings).await?, &arguments).await?
         }
         OperatorCommand::Alerts(command) => alerts::run(&connect(global, settings).await?, command).await?,
+        OperatorCommand::Keys(command) => keys::run(&connect(global, settings).await?, command).await?,
         OperatorCommand::User(command) => {
             let password = match &command {
                 UserCommand::Add(arguments) => access::password_for(arguments)?,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use landbridge_bus::seal::{self, KeyPair};
+use landbridge_bus::seal::{self, KeyPair, KeyRing, SealError};
 use landbridge_bus::{Bus, WorkerId};
 use landbridge_model::StageKind;
 use landbridge_stage::{
@@ -124,7 +124,7 @@ impl Process {
     }
 
     async fn spawn<W: Worker>(&mut self, worker: W) -> anyhow::Result<watch::Receiver<OwnedShards>> {
-        let key = self.key_pair(W::KIND).await?;
+        let keys = self.keys(W::KIND).await?;
         let caches = Caches::open(
             &self.settings.cache_dir(W::KIND),
             self.settings.process.cache_bytes,
@@ -136,7 +136,7 @@ impl Process {
             config: self.config.clone(),
             caches,
             worker: WorkerId::generate(),
-            secrets: SecretOpener::new(self.hub.bus().clone(), key),
+            secrets: SecretOpener::with_keys(self.hub.bus().clone(), keys),
             call_timeout: self.settings.process.call_timeout,
             drain_timeout: self.settings.process.drain_timeout,
             lanes: self.settings.process.lanes(),
@@ -153,22 +153,28 @@ impl Process {
 
     /// Only the two stages that sign in hold keys, and control for what alerts are signed with. Without a key of its own
     /// control still does everything else.
-    async fn key_pair(&self, stage: StageKind) -> anyhow::Result<Option<KeyPair>> {
+    async fn keys(&self, stage: StageKind) -> anyhow::Result<Option<KeyRing>> {
         let loaded = match stage {
-            StageKind::Extractor | StageKind::Loader | StageKind::Control => {
-                KeyPair::load_or_create(&self.settings.key_file(stage))
-            }
+            StageKind::Extractor | StageKind::Loader | StageKind::Control => self.load_keys(stage),
             StageKind::Mapper | StageKind::Resolver => return Ok(None),
         };
-        let pair = match loaded {
+        let keys = match loaded {
             Err(error) if stage == StageKind::Control => {
                 tracing::warn!(%error, "control has no key: alerts with secrets cannot be sent");
                 return Ok(None);
             }
             loaded => loaded?,
         };
-        seal::publish_key(self.hub.bus(), stage, &pair.public()).await?;
-        Ok(Some(pair))
+        seal::publish_key(self.hub.bus(), stage, &keys.public()).await?;
+        Ok(Some(keys))
+    }
+
+    fn load_keys(&self, stage: StageKind) -> Result<KeyRing, SealError> {
+        let current = KeyPair::load_or_create(&self.settings.key_file(stage))?;
+        let files = self.settings.earlier_key_files(stage);
+        let earlier = files.iter().map(|file| KeyPair::load(file));
+        let earlier: Vec<Option<KeyPair>> = earlier.collect::<Result<_, _>>()?;
+        Ok(KeyRing::new(current, earlier.into_iter().flatten().collect()))
     }
 
     /// Serves health and metrics where the settings say so.

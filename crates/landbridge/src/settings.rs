@@ -26,6 +26,9 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// Where the private keys of extractor, loader and control are kept; `<state_dir>/keys` when left out.
     pub keys_dir: Option<PathBuf>,
+    /// Folders like `keys_dir` with earlier private keys: they still open what was sealed to them, and that is sealed to
+    /// the current key. While processes of one kind change their key one by one, each names the others' there.
+    pub earlier_keys_dirs: Vec<PathBuf>,
     /// Where `/healthz`, `/readyz` and `/metrics` are served; not at all when left out.
     pub health: Option<SocketAddr>,
     /// Logs.
@@ -49,6 +52,7 @@ impl Default for Settings {
         Self {
             state_dir: default_state_dir(),
             keys_dir: None,
+            earlier_keys_dirs: Vec::new(),
             health: None,
             log: LogSettings::default(),
             bus: BusConfig::default(),
@@ -279,6 +283,12 @@ impl Settings {
                 "extractor.batch_rows must be 1 to 500".to_owned(),
             ));
         }
+        if let Some(missing) = self.earlier_keys_dirs.iter().find(|folder| !folder.is_dir()) {
+            return Err(SettingsError::Contradiction(format!(
+                "earlier_keys_dirs names {}, which is no folder here",
+                missing.display()
+            )));
+        }
         if self.bus.shards == 0 {
             return Err(SettingsError::Contradiction(
                 "bus.shards must be at least 1".to_owned(),
@@ -322,12 +332,22 @@ impl Settings {
             .keys_dir
             .clone()
             .unwrap_or_else(|| self.state_dir.join("keys"));
-        folder.join(format!("{stage}.key"))
+        folder.join(key_file_name(stage))
+    }
+
+    /// The files that may hold a stage's earlier private keys.
+    pub fn earlier_key_files(&self, stage: StageKind) -> Vec<PathBuf> {
+        let folders = self.earlier_keys_dirs.iter();
+        folders.map(|folder| folder.join(key_file_name(stage))).collect()
     }
 }
 
+fn key_file_name(stage: StageKind) -> String {
+    format!("{stage}.key")
+}
+
 /// Variables without a section.
-const FLAT: [&str; 2] = ["keys_dir", "health"];
+const FLAT: [&str; 3] = ["keys_dir", "earlier_keys_dirs", "health"];
 
 fn humantime_text(duration: Duration) -> String {
     format!("{} s", duration.as_secs_f32())
@@ -363,6 +383,18 @@ mod tests {
                 "{section} is documented and is no setting"
             );
         }
+    }
+
+    #[test]
+    fn a_folder_of_earlier_keys_must_be_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = Settings {
+            earlier_keys_dirs: vec![folder.path().to_owned()],
+            ..Settings::default()
+        };
+        assert!(settings.check().is_ok());
+        settings.earlier_keys_dirs.push(folder.path().join("mistyped"));
+        assert!(settings.check().unwrap_err().to_string().contains("mistyped"));
     }
 
     #[test]

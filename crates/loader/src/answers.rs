@@ -3,10 +3,10 @@
 use landbridge_hubspot::records::BATCH_INPUTS_MAX;
 use landbridge_hubspot::{Client, Error, Family, Share, Usage};
 use landbridge_model::ask::{
-    AskStatus, CallBudget, CallCount, CreateObjectType, CreateProperty, DecideHeld, EstimateWriting, Explain,
-    FindIdentities, FoundIdentities, GetLabels, GetSchema, HoldWritten, HubSpotTest, LimitUse, ListRecords,
-    ListSchemas, ListedRecord, Provision, Question, RecordPage, SendAgain, StageStatus, Story, StoryLine,
-    TestHubSpot,
+    AskStatus, CallBudget, CallCount, Condition, ConditionKind, CreateObjectType, CreateProperty, DecideHeld,
+    EstimateWriting, Explain, FindIdentities, FoundIdentities, GetLabels, GetSchema, HoldWritten,
+    HubSpotTest, LimitUse, ListRecords, ListSchemas, ListedRecord, Provision, Question, RecordPage,
+    SendAgain, StageStatus, Story, StoryLine, TestHubSpot,
 };
 use landbridge_model::hubspot::ObjectSchema;
 use landbridge_model::sync::VERSION_PROPERTY;
@@ -254,10 +254,7 @@ async fn list(client: &Client, question: &ListRecords) -> Result<RecordPage, Err
 
 /// Calls since this worker first opened the portal, and what people should know.
 async fn status(tenant: &Tenant) -> StageStatus {
-    let mut status = StageStatus {
-        notes: tenant.notes(),
-        ..StageStatus::default()
-    };
+    let mut status = StageStatus::told(tenant.conditions());
     if let Some(portal) = tenant.opened().await {
         let usage: Usage = portal.client.usage();
         status.calls = Family::ALL
@@ -270,10 +267,8 @@ async fn status(tenant: &Tenant) -> StageStatus {
             .collect();
         status.budget = usage.daily_limit.map(|limit| daily_budget(limit, &usage));
         if let Some(rest) = usage.paused {
-            status.notes.push(format!(
-                "HubSpot asked us to wait; going on in {} s",
-                rest.as_secs() + 1
-            ));
+            let text = format!("HubSpot asked us to wait; going on in {} s", rest.as_secs() + 1);
+            status.tell(Condition::new(ConditionKind::Limited, text));
         }
     }
     status

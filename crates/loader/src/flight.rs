@@ -8,6 +8,7 @@ use landbridge_hubspot::narrow::{Narrowing, Next};
 use landbridge_hubspot::records::UpsertBody;
 use landbridge_hubspot::settle::{ItemVerdict, settle};
 use landbridge_hubspot::{Error, Share, Verdict};
+use landbridge_model::ask::{Condition, ConditionKind};
 use landbridge_model::sync::VERSION_PROPERTY;
 use landbridge_model::{Failure, FailureCategory, HubSpotId, Outcome, SalesforceId, Version};
 use landbridge_stage::{CallResult, Metrics, ShardContext, Side, StageError};
@@ -399,7 +400,8 @@ impl Airline {
     /// Tells people of a refused credential, and looks for a new one the next time.
     pub(crate) async fn note_credentials(&self, error: &Error) {
         if matches!(error.verdict, Verdict::Auth | Verdict::Scopes { .. }) {
-            self.tenant.note("credentials", Some(error.to_string()));
+            let told = Condition::new(ConditionKind::Credentials, error.to_string());
+            self.tenant.note("credentials", Some(told));
             self.tenant.forget_portal().await;
         } else if let Verdict::RateLimited {
             policy: landbridge_hubspot::verdict::LimitPolicy::Daily,
@@ -410,7 +412,8 @@ impl Airline {
                 "HubSpot's calls of the day are used up; going on in {} min",
                 wait.as_secs() / 60
             );
-            self.tenant.note("budget", Some(text));
+            let told = Condition::new(ConditionKind::Limited, text);
+            self.tenant.note("budget", Some(told));
         }
     }
 }

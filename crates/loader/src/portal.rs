@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use landbridge_hubspot::account::AccountDetails;
 use landbridge_hubspot::{Client, Error, Governor, GovernorConfig, Verdict};
+use landbridge_model::ask::{Condition, ConditionKind};
 use landbridge_model::config::{HubSpotConnection, HubSpotCredentials};
 use landbridge_model::{ObjectTypeId, SalesforceId, TenantId};
 use landbridge_stage::{ShardContext, Side, StageError};
@@ -52,7 +53,7 @@ pub(crate) struct Tenant {
     busy: Mutex<HashSet<RecordKey>>,
     pub(crate) released: Notify,
     /// What people should know, newest last, by topic.
-    notes: Mutex<HashMap<&'static str, String>>,
+    conditions: Mutex<HashMap<&'static str, Condition>>,
     /// Types of which a listing runs in the background.
     pub(crate) listing: Mutex<HashSet<ObjectTypeId>>,
 }
@@ -68,7 +69,7 @@ impl Tenant {
             call_timeout,
             busy: Mutex::default(),
             released: Notify::new(),
-            notes: Mutex::default(),
+            conditions: Mutex::default(),
             listing: Mutex::default(),
         }
     }
@@ -92,23 +93,23 @@ impl Tenant {
     }
 
     /// Tells people; `None` when it is over.
-    pub(crate) fn note(&self, topic: &'static str, text: Option<String>) {
-        let mut notes = self.notes.lock();
-        match text {
-            Some(text) => {
-                if notes.get(topic) != Some(&text) {
-                    tracing::warn!(tenant = %self.id, "{text}");
+    pub(crate) fn note(&self, topic: &'static str, condition: Option<Condition>) {
+        let mut conditions = self.conditions.lock();
+        match condition {
+            Some(condition) => {
+                if conditions.get(topic) != Some(&condition) {
+                    tracing::warn!(tenant = %self.id, "{}", condition.text);
                 }
-                notes.insert(topic, text);
+                conditions.insert(topic, condition);
             }
             None => {
-                notes.remove(topic);
+                conditions.remove(topic);
             }
         }
     }
 
-    pub(crate) fn notes(&self) -> Vec<String> {
-        self.notes.lock().values().cloned().collect()
+    pub(crate) fn conditions(&self) -> Vec<Condition> {
+        self.conditions.lock().values().cloned().collect()
     }
 
     /// The portal if it is open already.
@@ -222,23 +223,40 @@ impl Tenant {
             changed.mark_unchanged();
             let tenant = context.config.tenant(&self.id);
             let suspended = tenant.as_ref().and_then(|tenant| tenant.suspended.clone());
-            match (tenant, suspended) {
-                (Some(_), Some(reason)) => self.note("portal", Some(format!("suspended: {reason}"))),
-                (None, _) => self.note("portal", Some("the tenant is not known here yet".to_owned())),
+            let (kind, text) = match (tenant, suspended) {
+                (Some(_), Some(reason)) => (ConditionKind::StandsStill, format!("suspended: {reason}")),
+                (None, _) => (
+                    ConditionKind::UnderWay,
+                    "the tenant is not known here yet".to_owned(),
+                ),
                 (Some(_), None) => match self.portal(context).await {
                     Ok(portal) => {
                         self.note("portal", None);
                         return Some(portal);
                     }
-                    Err(error) => self.note("portal", Some(format!("HubSpot cannot be used: {error}"))),
+                    Err(error) => (closed_by(error.code), format!("HubSpot cannot be used: {error}")),
                 },
-            }
+            };
+            self.note("portal", Some(Condition::new(kind, text)));
             tokio::select! {
                 () = context.stop.cancelled() => return None,
                 () = tokio::time::sleep(REOPEN) => {}
                 _ = changed.changed() => {}
             }
         }
+    }
+}
+
+/// What keeps a portal closed that could not be opened.
+fn closed_by(code: AskErrorCode) -> ConditionKind {
+    match code {
+        AskErrorCode::Unauthorized | AskErrorCode::Forbidden => ConditionKind::Credentials,
+        AskErrorCode::Limited => ConditionKind::Limited,
+        AskErrorCode::Invalid
+        | AskErrorCode::NotFound
+        | AskErrorCode::Unavailable
+        | AskErrorCode::Conflict
+        | AskErrorCode::Internal => ConditionKind::Unusable,
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt, TryStreamExt};
 use landbridge_bus::LinkPart;
-use landbridge_model::ask::{AskStatus, Explain, Question, StageStatus};
+use landbridge_model::ask::{AskStatus, Condition, ConditionKind, Explain, Question, StageStatus};
 use landbridge_model::{
     ChangeBatch, Envelope, Failure, FailureCategory, Outcome, PredictedRecord, Purpose, RecordOutcome,
     SalesforceId, Source, StageKind, SyncName, TenantId, Version,
@@ -113,10 +113,11 @@ impl Worker for Mapper {
                 let question: Explain = parse_ask(&ask)?;
                 answer_with(&story::tell(&shard, &ask.tenant, &question.id)?)
             }
-            AskStatus::SERVICE => answer_with(&StageStatus {
-                notes: shard.plans.troubles(&ask.tenant),
-                ..StageStatus::default()
-            }),
+            AskStatus::SERVICE => {
+                let troubles = shard.plans.troubles(&ask.tenant).into_iter();
+                let told = troubles.map(|text| Condition::new(ConditionKind::Definition, text));
+                answer_with(&StageStatus::told(told))
+            }
             other => Err(AskError::new(
                 AskErrorCode::Invalid,
                 format!("the mapper answers no question called {other}"),

@@ -28,8 +28,10 @@ macro_rules! question {
     };
 }
 
+mod condition;
 mod estimate;
 
+pub use condition::{Condition, ConditionKind};
 pub use estimate::{Estimate, EstimateReading, EstimateWriting, EstimatedCalls, EstimatedLinks};
 
 // ---- of the extractor
@@ -155,6 +157,9 @@ pub struct StageStatus {
     pub parked: u64,
     /// What people should know, such as "daily limit reached, resumes at …".
     pub notes: Vec<String>,
+    /// The same, with its kinds.
+    #[serde(default)]
+    pub conditions: Vec<Condition>,
     /// For extractor and loader: the account's daily calls, once an answer has told them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<CallBudget>,
@@ -495,6 +500,25 @@ pub struct HeldPage {
     pub waiting: u64,
     /// Where to go on; none at the end.
     pub after: Option<String>,
+}
+
+// ---- of every stage that holds a key
+
+/// Seal this tenant's secrets to the current key of whoever is asked, whichever of its earlier keys they are sealed to.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Reseal {}
+question!(Reseal, "reseal", Vec<SealedSecret>);
+
+/// How a secret is sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SealedSecret {
+    /// What it is and whose, in words.
+    pub what: String,
+    /// The public key it is sealed to, base64.
+    pub to: String,
+    /// Why it cannot be opened, and what to do; none when it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 // ---- of control

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use landbridge_bus::StreamName;
-use landbridge_model::ask::{AskStatus, Explain, Question as _, StageStatus};
+use landbridge_model::ask::{AskStatus, Condition, ConditionKind, Explain, Question as _, StageStatus};
 use landbridge_model::{Identities, Lane, LinkIntents, Purpose, StageKind, TenantId};
 use landbridge_stage::telemetry::Metrics;
 use landbridge_stage::{Delivery, LaneContext, ShardContext, StageError, Worker, answer_with, parse_ask};
@@ -280,12 +280,14 @@ async fn status(shard: &ResolverShard, tenant: &TenantId) -> Result<StageStatus,
         (asks.waiting(), asks.under_way())
     };
     let asked = waiting + under_way;
-    let note = (asked > 0).then(|| format!("asking the loader for {asked} records"));
+    let asking = (asked > 0).then(|| {
+        let text = format!("asking the loader for {asked} records");
+        Condition::new(ConditionKind::UnderWay, text)
+    });
     Ok(StageStatus {
         in_hand,
         parked,
-        notes: note.into_iter().collect(),
-        ..StageStatus::default()
+        ..StageStatus::told(asking)
     })
 }
 

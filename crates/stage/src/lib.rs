@@ -34,6 +34,6 @@ pub use health::{Health, PartReadiness, Readiness, health_routes, serve_health};
 pub use hub::Hub;
 pub use lanes::{Delivery, LaneContext, LaneInbox, LaneSettings};
 pub use ownership::{OwnedShards, run};
-pub use secrets::{SecretOpener, Side};
+pub use secrets::{SecretOpener, Side, StoredSecret};
 pub use telemetry::{CallResult, Metrics, Telemetry, TelemetryOptions};
 pub use worker::{LeaseClock, ShardContext, Worker, WorkerRuntime};

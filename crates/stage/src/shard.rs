@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use landbridge_bus::{Question, Queue};
-use landbridge_model::StageKind;
+use landbridge_bus::{Bucket, KeyFilter, Question, Queue};
+use landbridge_model::ask::{Question as _, Reseal};
+use landbridge_model::{StageKind, TenantId};
 use landbridge_wire::{Answer, Ask, AskError, AskErrorCode, Wire};
 use tokio::task::JoinSet;
 
-use crate::config_view::ConfigView;
+use crate::ask::answer_with;
 use crate::error::StageError;
 use crate::lanes::pump;
+use crate::secrets::Side;
 use crate::worker::{ShardContext, Worker, WorkerRuntime};
 
 /// Serves until the shard is given up and everything in hand is finished, or something fails.
@@ -25,6 +27,9 @@ pub(crate) async fn serve<W: Worker>(
     {
         let (worker, state, context) = (worker.clone(), state.clone(), context.clone());
         tasks.spawn(async move { worker.background(state, context).await });
+    }
+    if let Some(side) = Side::of(W::KIND).filter(|_| context.secrets.holds_keys()) {
+        tasks.spawn(seal_to_current_key(side, context.clone()));
     }
     if let Some(queue) = Queue::read_by(W::KIND) {
         for lane in queue.lanes() {
@@ -63,6 +68,47 @@ pub(crate) async fn serve<W: Worker>(
     }
 }
 
+/// How long to wait before secrets are looked at again that could not be.
+const RESEAL_AGAIN: Duration = Duration::from_secs(10);
+
+/// Seals the shard's credentials to the current key, once: what comes later is sealed to it, or is when it is opened.
+async fn seal_to_current_key(side: Side, context: ShardContext) -> Result<(), StageError> {
+    let resealed = async {
+        while let Err(error) = reseal_shard(side, &context).await {
+            tracing::warn!(shard = %context.shard, error = %error.chain(), "credentials could not be looked at; they are soon again");
+            tokio::time::sleep(RESEAL_AGAIN).await;
+        }
+    };
+    context.stop.run_until_cancelled(resealed).await;
+    context.stop.cancelled().await;
+    Ok(())
+}
+
+async fn reseal_shard(side: Side, context: &ShardContext) -> Result<(), StageError> {
+    context.secrets.announce(side.stage()).await?;
+    let stored = context
+        .hub
+        .bus()
+        .kv(Bucket::Secrets)
+        .list(&KeyFilter::All)
+        .await?;
+    for entry in stored {
+        let tokens = entry.key.tokens();
+        let [tenant, of] = tokens.as_slice() else { continue };
+        let Ok(tenant) = TenantId::new(tenant) else {
+            continue;
+        };
+        if of != side.as_str() || context.hub.shard_of(&tenant) != context.shard {
+            continue;
+        }
+        let sealed = context.secrets.reseal(&tenant, side).await?;
+        if let Some(trouble) = sealed.and_then(|sealed| sealed.trouble) {
+            tracing::error!(%tenant, "{trouble}");
+        }
+    }
+    Ok(())
+}
+
 async fn answer_questions<W: Worker>(
     worker: Arc<W>,
     state: Arc<W::Shard>,
@@ -83,7 +129,7 @@ async fn answer_questions<W: Worker>(
             ));
         };
         let (worker, state) = (worker.clone(), state.clone());
-        answers.spawn(answer_one(worker, state, context.config.clone(), question));
+        answers.spawn(answer_one(worker, state, context.clone(), question));
     }
 }
 
@@ -91,17 +137,29 @@ async fn answer_questions<W: Worker>(
 const TENANT_WAIT: Duration = Duration::from_secs(5);
 
 /// A question that nobody waits for any more is dropped where it stands.
-async fn answer_one<W: Worker>(worker: Arc<W>, state: Arc<W::Shard>, config: ConfigView, question: Question) {
+async fn answer_one<W: Worker>(
+    worker: Arc<W>,
+    state: Arc<W::Shard>,
+    context: ShardContext,
+    question: Question,
+) {
     let deadline = question.deadline;
     let answering = async {
         let ask = Ask::decode(&question.payload)
             .map_err(|error| AskError::new(AskErrorCode::Invalid, error.to_string()))?;
         if W::KIND != StageKind::Control {
-            let known = config.wait_for(|view| view.tenant(&ask.tenant));
+            let known = context.config.wait_for(|view| view.tenant(&ask.tenant));
             // Still unknown: the worker says so in its own words.
             let _late = tokio::time::timeout(TENANT_WAIT, known).await;
         }
-        worker.answer(state, ask).await
+        match Side::of(W::KIND) {
+            Some(side) if ask.service == Reseal::SERVICE => {
+                let sealed = context.secrets.reseal(&ask.tenant, side).await;
+                let sealed = sealed.map_err(|error| AskError::new(AskErrorCode::Internal, error.chain()))?;
+                answer_with(&sealed.into_iter().collect::<Vec<_>>())
+            }
+            _ => worker.answer(state, ask).await,
+        }
     };
     let Ok(result) = tokio::time::timeout_at(deadline, answering).await else {
         return;

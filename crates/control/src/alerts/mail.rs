@@ -5,11 +5,13 @@ use std::time::Duration;
 use landbridge_model::TenantId;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters, TlsParametersBuilder};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+use rustls_pki_types::CertificateDer;
 
 use super::judge::{Told, Turn};
 use super::settings::{MailSecurity, StoredMail};
+use super::trust::distrust;
 
 /// An address, or what is wrong with it.
 pub(crate) fn mailbox(text: &str) -> Result<Mailbox, String> {
@@ -55,9 +57,16 @@ pub(super) async fn send(
     password: Option<String>,
     message: Message,
     patience: Duration,
+    roots: &[CertificateDer<'static>],
 ) -> Result<(), String> {
     let parameters = || {
-        TlsParameters::new(stored.host.clone())
+        let trust = |builder: TlsParametersBuilder, root: &CertificateDer<'static>| {
+            Certificate::from_der(root.to_vec()).map(|root| builder.add_root_certificate(root))
+        };
+        roots
+            .iter()
+            .try_fold(TlsParameters::builder(stored.host.clone()), trust)
+            .and_then(TlsParametersBuilder::build)
             .map_err(|error| format!("TLS to {} cannot be set up: {error}", stored.host))
     };
     let tls = match stored.security {
@@ -75,7 +84,10 @@ pub(super) async fn send(
     let sent = tokio::time::timeout(patience, transport.build().send(message)).await;
     match sent {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(format!("the mail server does not take it: {error}")),
+        Ok(Err(error)) => Err(match distrust(&error) {
+            Some(why) => format!("nothing was sent to the mail server: {why}"),
+            None => format!("the mail server does not take it: {error}"),
+        }),
         Err(_) => Err("the mail server does not answer in time".to_owned()),
     }
 }

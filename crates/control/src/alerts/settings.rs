@@ -2,7 +2,7 @@
 //! people, the other by whoever owns the tenant's shard.
 
 use landbridge_bus::seal::Sealed;
-use landbridge_bus::{Bucket, Bus, Key, Kv, KvError};
+use landbridge_bus::{Bucket, Bus, Key, KeyFilter, Kv, KvError};
 use landbridge_model::TenantId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -161,6 +161,22 @@ impl AlertStore {
 
     pub(crate) async fn settings(&self, tenant: &TenantId) -> Result<Kept<StoredAlerts>, KvError> {
         self.read(&Self::settings_key(tenant)).await
+    }
+
+    /// The settings of all tenants that have some.
+    pub(crate) async fn all(&self) -> Result<Vec<(TenantId, StoredAlerts)>, KvError> {
+        let mut all = Vec::new();
+        for entry in self.kv.list(&KeyFilter::Under(Key::new(["alerts"]))).await? {
+            if let Some(tenant) = entry
+                .key
+                .tokens()
+                .get(1)
+                .and_then(|token| TenantId::new(token).ok())
+            {
+                all.push((tenant, entry.json()?));
+            }
+        }
+        Ok(all)
     }
 
     pub(crate) async fn put_settings(

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use hmac::{Hmac, Mac as _};
 use landbridge_model::TenantId;
+use rustls_pki_types::CertificateDer;
 use serde::Serialize;
 use sha2::Sha256;
 
 use super::judge::{AlertKind, Told};
+use super::trust::distrust;
 
 /// The header with the signature: `t=<milliseconds since 1970>,v1=<hex>`, where the hex is the HMAC-SHA256 of the time, a
 /// dot and the body.
@@ -61,8 +63,14 @@ pub(super) async fn post(
     body: String,
     signature: String,
     patience: Duration,
+    roots: &[CertificateDer<'static>],
 ) -> Result<(), String> {
+    let roots = roots.iter().map(|root| reqwest::Certificate::from_der(root));
+    let roots: Result<Vec<_>, _> = roots.collect();
+    let roots =
+        roots.map_err(|error| format!("a certificate of control.alert_ca cannot be used: {error}"))?;
     let client = reqwest::Client::builder()
+        .tls_certs_merge(roots)
         .timeout(patience)
         .redirect(reqwest::redirect::Policy::none())
         .build()
@@ -75,7 +83,10 @@ pub(super) async fn post(
         .body(body);
     let response = request.send().await.map_err(|error| {
         let error = error.without_url();
-        format!("the receiver cannot be reached: {error}")
+        match distrust(&error) {
+            Some(why) => format!("nothing was sent to the receiver: {why}"),
+            None => format!("the receiver cannot be reached: {error}"),
+        }
     })?;
     let status = response.status();
     if status.is_success() {

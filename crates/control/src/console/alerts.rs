@@ -7,8 +7,8 @@ use landbridge_model::{Problem, TenantId};
 use maud::{Markup, html};
 
 use super::parts::{
-    self, Choice, Control, Icon, Table, ago, anchor, cell, duration, error_summary, icon, one_or_many,
-    select, submit, text_input,
+    self, Choice, Control, Icon, Table, ago, cell, duration, error_summary, icon, one_or_many, problems_of,
+    select, submit, text_input, to_control,
 };
 use super::{Content, Role, Shell, fields, paths};
 
@@ -101,7 +101,7 @@ pub fn page(shell: &Shell, tenant: &TenantId, content: &Content<Alerts>) -> Mark
 fn inner(shell: &Shell, tenant: &TenantId, view: &Alerts) -> Markup {
     let form = &view.form;
     html! {
-        (error_summary(&form.problems, |problem| (!problem.place.is_empty()).then(|| format!("#{}", anchor(&problem.place)))))
+        (error_summary(&form.problems, to_control))
         (standing(shell, view))
         @if shell.may(Role::Admin) {
             (settings(shell, tenant, form))
@@ -163,12 +163,7 @@ impl Inputs<'_> {
         value: &'c str,
         kind: &str,
     ) -> Markup {
-        let wrong: Vec<&Problem> = self
-            .0
-            .problems
-            .iter()
-            .filter(|problem| problem.place == name)
-            .collect();
+        let wrong = problems_of(&self.0.problems, name);
         let control = Control {
             name,
             label,
@@ -186,12 +181,7 @@ impl Inputs<'_> {
 
     fn security(&self) -> Markup {
         let name = "mail.security";
-        let wrong: Vec<&Problem> = self
-            .0
-            .problems
-            .iter()
-            .filter(|problem| problem.place == name)
-            .collect();
+        let wrong = problems_of(&self.0.problems, name);
         let choice = |value: &str, label: &str| Choice {
             value: value.to_owned(),
             label: label.to_owned(),

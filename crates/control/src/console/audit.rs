@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use landbridge_model::TenantId;
 use maud::{Markup, html};
 
-use super::parts::{self, Choice, Icon, Paging, Table, cell, empty, moment, pager, search_form};
+use super::parts::{self, Choice, Icon, Paging, Table, cell, empty, icon, moment, pager, search_form};
 use super::sync::DiffLine;
 use super::{Content, Shell, paths};
+use crate::service::AuditState;
 
 /// What the page shows.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct AuditRow {
     pub action: String,
     /// What was done, as a sentence.
     pub what: String,
+    /// Whether it is known that it was done.
+    pub state: AuditState,
     /// For a changed definition: the lines that changed.
     pub diff: Vec<DiffLine>,
 }
@@ -103,6 +106,11 @@ fn table(is_wide: bool, view: &Audit) -> Markup {
         cells.push(cell(html! {
             div.stack.tight {
                 p { (row.what) } code.quiet { (row.action) }
+                @match row.state {
+                    AuditState::Done => {},
+                    AuditState::Asked => p.quiet { (icon(Icon::Attention)) " This was asked for. It is under way, or was cut off: look whether it is done." },
+                    AuditState::Unclear => p.quiet { (icon(Icon::Attention)) " This was asked for and ended with an error. Look whether it is done." },
+                }
                 @if !row.diff.is_empty() { details { summary { "What changed" } (super::sync::diff_lines(&row.diff)) } }
             }
         }));

@@ -3,7 +3,9 @@
 use landbridge_model::TenantId;
 use maud::{Markup, html};
 
-use super::parts::{self, Control, Icon, anchor, error_summary, icon, submit, text_area, text_input};
+use super::parts::{
+    self, Control, Icon, error_summary, icon, problems_of, submit, text_area, text_input, to_control,
+};
 use super::{Content, Shell, fields, paths};
 use landbridge_model::Problem;
 
@@ -170,7 +172,7 @@ fn inner(shell: &Shell, view: &ConnectionForm) -> Markup {
                 }
             }
         }
-        (error_summary(&view.problems, address))
+        (error_summary(&view.problems, to_control))
         @match &view.continue_at {
             Some(page) => (continue_at(view, page)),
             None => (form(shell, view, &path)),
@@ -218,12 +220,7 @@ struct Inputs<'a>(&'a ConnectionForm);
 impl Inputs<'_> {
     /// What is not secret; `required` whether or not anything is stored.
     fn text(&self, name: &str, label: &str, hint: &str, value: &str, kind: &str, required: bool) -> Markup {
-        let wrong: Vec<&Problem> = self
-            .0
-            .problems
-            .iter()
-            .filter(|problem| problem.place == name)
-            .collect();
+        let wrong = problems_of(&self.0.problems, name);
         let control = Control {
             name,
             label,
@@ -255,12 +252,7 @@ impl Inputs<'_> {
         hint: &str,
         input: impl Fn(Control<'_>) -> Markup,
     ) -> Markup {
-        let wrong: Vec<&Problem> = self
-            .0
-            .problems
-            .iter()
-            .filter(|problem| problem.place == name)
-            .collect();
+        let wrong = problems_of(&self.0.problems, name);
         input(Control {
             name,
             label,
@@ -347,11 +339,6 @@ fn scopes() -> Markup {
     }
 }
 
-/// A link to the control that a problem is about, if it is about one.
-fn address(problem: &Problem) -> Option<String> {
-    (!problem.place.is_empty()).then(|| format!("#{}", anchor(&problem.place)))
-}
-
 /// What the form of a new tenant shows.
 #[derive(Clone, Debug, Default)]
 pub struct NewTenant {
@@ -367,16 +354,11 @@ pub struct NewTenant {
 
 /// The form of a new tenant; its credentials follow.
 pub fn new_tenant(shell: &Shell, view: &NewTenant) -> Markup {
-    let wrong = |name: &str| -> Vec<&Problem> {
-        view.problems
-            .iter()
-            .filter(|problem| problem.place == name)
-            .collect()
-    };
+    let wrong = |name: &str| problems_of(&view.problems, name);
     let (name, salesforce, hubspot) = (wrong("tenant"), wrong("salesforce"), wrong("hubspot"));
     let body = html! {
         div.page-head { div { h1 { "Add a tenant" } p.quiet { "A tenant is one Salesforce org paired with one HubSpot portal. You enter the credentials of both next." } } }
-        (error_summary(&view.problems, address))
+        (error_summary(&view.problems, to_control))
         (shell.form(paths::NEW_TENANT, "form", html! {
             (text_input(Control { name: "tenant", label: "Name", hint: "Lower-case letters, digits, hyphens and underscores. It cannot be changed later.",
                 value: &view.name, required: true, problems: &name, ..Control::default() }, "text", "off"))

@@ -15,6 +15,6 @@ pub use control::{
 pub use show::{
     Health, Icon, Meter, Use, badge, health_badge, icon, meter, progress, status_badge, two_names, use_of,
 };
-pub use state::{empty, error_summary, failed, loaded, problems_at, trouble};
+pub use state::{empty, error_summary, failed, loaded, problems_at, problems_of, to_control, trouble};
 pub use table::{Cell, Column, Paging, Table, cell, number, pager, search_form};
 pub use words::{ago, bytes_as_text, count, decimal, duration, moment, of_limit, one_or_many, percent, who};

@@ -295,10 +295,7 @@ fn tenants(view: &People) -> Vec<Choice> {
 }
 
 fn wrong<'a>(view: &'a People, place: &str) -> Vec<&'a Problem> {
-    view.problems
-        .iter()
-        .filter(|problem| problem.place == place)
-        .collect()
+    parts::problems_of(&view.problems, place)
 }
 
 fn grant(shell: &Shell, view: &People, users: &[User]) -> Markup {

@@ -388,12 +388,7 @@ pub struct DuplicateSync {
 
 /// Asks what a copy shall carry: rules, associations, mappings and filter are taken over, the pair of objects is another.
 pub fn duplicate_page(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &DuplicateSync) -> Markup {
-    let wrong = |place: &str| -> Vec<&Problem> {
-        view.problems
-            .iter()
-            .filter(|problem| problem.place == place)
-            .collect()
-    };
+    let wrong = |place: &str| -> Vec<&Problem> { parts::problems_of(&view.problems, place) };
     let (own, object, object_type) = (wrong("name"), wrong("object"), wrong("objectType"));
     let body = html! {
         div.page-head {

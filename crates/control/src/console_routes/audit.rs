@@ -147,6 +147,7 @@ fn row(entry: &AuditEntry) -> Option<AuditRow> {
         tenant: entry.tenant.clone(),
         action: entry.action.clone(),
         what: sentence(entry),
+        state: entry.state,
         diff: difference(entry.before.as_ref(), entry.after.as_ref()),
     })
 }
@@ -155,6 +156,7 @@ fn row(entry: &AuditEntry) -> Option<AuditRow> {
 fn sentence(entry: &AuditEntry) -> String {
     let subject = &entry.subject;
     let done = match entry.action.as_str() {
+        "sync.applied" => format!("Applied definitions, {subject}"),
         "sync.created" => format!("Made the sync {subject}"),
         "sync.changed" => format!("Changed the sync {subject}"),
         "sync.removed" => format!("Deleted the sync {subject}"),
@@ -208,6 +210,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::service::AuditState;
 
     fn entry(action: &str, subject: &str, detail: Option<&str>) -> AuditEntry {
         AuditEntry {
@@ -220,6 +223,7 @@ mod tests {
             detail: detail.map(str::to_owned),
             before: None,
             after: None,
+            state: AuditState::Done,
         }
     }
 

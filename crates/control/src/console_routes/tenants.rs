@@ -9,11 +9,12 @@ use axum::routing::get;
 use landbridge_model::{Problem, TenantId};
 use serde::Deserialize;
 
+use super::attention::attention;
 use super::form::Form;
 use super::visit::{self, Answer, Refusal, Visit};
 use crate::ask::TenantStatus;
 use crate::console::connections::{NewTenant, Side, new_tenant};
-use crate::console::parts::{Health, Paging, one_or_many};
+use crate::console::parts::{Health, Paging};
 use crate::console::tenants::{TenantRow, Tenants, page};
 use crate::console::{Place, fields, paths};
 use crate::service::{PutHubSpot, PutSalesforce, PutTenantBody, Service, Standing, check_address};
@@ -82,29 +83,11 @@ fn judged(standing: &Standing, suspended: Option<&str>) -> (Health, String) {
     match &standing.status {
         None => (Health::Unknown, "Its workers are being asked.".to_owned()),
         Some(Err(trouble)) => (Health::Unknown, format!("It cannot be asked: {trouble}")),
-        Some(Ok(status)) => of_status(status),
+        Some(Ok(status)) => match attention(status) {
+            Some(worst) => (Health::Attention, worst),
+            None => (Health::Good, String::new()),
+        },
     }
-}
-
-fn of_status(status: &TenantStatus) -> (Health, String) {
-    let live = status.syncs.iter().filter_map(|sync| sync.live.as_ref());
-    let late = live.filter_map(|live| Some((&live.sync, live.trouble.as_ref()?)));
-    if let Some((sync, trouble)) = late.into_iter().next() {
-        return (Health::Attention, format!("Reading {sync} is late: {trouble}"));
-    }
-    // Other notes are for information, such as how many calls are used.
-    if let Some(note) = status.notes.iter().find(|note| note.contains("cannot be asked")) {
-        return (Health::Attention, note.clone());
-    }
-    if status.failures > 0 {
-        let refused = one_or_many(status.failures, "record or link is", "records or links are");
-        return (Health::Attention, format!("{refused} refused."));
-    }
-    if status.held > 0 {
-        let held = one_or_many(status.held, "delete is", "deletes are");
-        return (Health::Attention, format!("{held} held."));
-    }
-    (Health::Good, String::new())
 }
 
 fn behind(status: &TenantStatus) -> Option<Duration> {
@@ -344,29 +327,6 @@ mod tests {
         assert_eq!(next, None);
         let next = narrowed(many(), &wanted("t", "good", 1)).paging.next;
         assert_eq!(next.as_deref(), Some("/?page=2&health=good&q=t"));
-    }
-
-    #[test]
-    fn the_worst_thing_is_told() {
-        let status = |change: fn(&mut TenantStatus)| {
-            let mut status = TenantStatus::default();
-            change(&mut status);
-            of_status(&status)
-        };
-        assert_eq!(status(|_| {}), (Health::Good, String::new()));
-        let (health, note) = status(|status| status.failures = 38);
-        assert_eq!(
-            (health, note.as_str()),
-            (Health::Attention, "38 records or links are refused.")
-        );
-        let (health, note) = status(|status| {
-            status.failures = 1;
-            status
-                .notes
-                .push("the loader cannot be asked: nobody answers".to_owned());
-        });
-        assert_eq!(health, Health::Attention);
-        assert!(note.contains("loader"), "{note}");
     }
 
     #[test]

@@ -15,11 +15,12 @@ use super::extract::{Asked, Body, InTenant, Named};
 use super::problem::Problem;
 use super::session::Session;
 use crate::ask::ConnectionsTest;
-use crate::service::{Connections, Keys, PutCredentials, PutSide, Service, SidesSeen};
+use crate::service::{Connections, Keys, PutCredentials, PutSide, Service, SidesSeen, StageKeys};
 
 pub(super) fn routes() -> OpenApiRouter<Service> {
     OpenApiRouter::new()
         .routes(routes!(get_keys))
+        .routes(routes!(get_keys_in_use))
         .routes(routes!(get_connections))
         .routes(routes!(see_connections))
         .routes(routes!(test_connections))
@@ -36,6 +37,16 @@ pub(super) fn routes() -> OpenApiRouter<Service> {
 #[utoipa::path(get, path = "/api/v1/keys", tag = "connections", responses((status = 200, body = Keys)))]
 async fn get_keys(State(service): State<Service>, _session: Session) -> Result<Json<Keys>, Problem> {
     Ok(Json(service.keys().await?))
+}
+
+/// Read to which keys secrets are sealed, by stage. What a stage can open and is sealed to an earlier key of it is sealed
+/// to its current key first; an earlier key is needed no more when no secret is left that is sealed to it.
+#[utoipa::path(get, path = "/api/v1/keys/in-use", tag = "connections", responses((status = 200, body = Vec<StageKeys>)))]
+async fn get_keys_in_use(
+    State(service): State<Service>,
+    session: Session,
+) -> Result<Json<Vec<StageKeys>>, Problem> {
+    Ok(Json(service.keys_in_use(&session.caller).await?))
 }
 
 /// Read where both sides are, and the public keys that credentials can be sealed to.

@@ -301,13 +301,15 @@ impl TenantService {
             });
         }
         let settings = self.sealed_alerts(wanted, &stored.value).await?;
-        match store.put_settings(self.id(), &settings, stored.revision).await {
-            Err(KvError::Conflict) => return Err(stale()),
-            written => written?,
-        };
-        let (before, after) = (AlertSettings::from(&stored.value), AlertSettings::from(&settings));
-        let change = Change::between(Some(&before), Some(&after))?;
-        self.audit("alerts.changed", self.id().as_str(), change).await?;
+        self.audited("alerts.changed", self.id().as_str(), async {
+            match store.put_settings(self.id(), &settings, stored.revision).await {
+                Err(KvError::Conflict) => return Err(stale()),
+                written => written?,
+            };
+            let (before, after) = (AlertSettings::from(&stored.value), AlertSettings::from(&settings));
+            Ok(((), Change::between(Some(&before), Some(&after))?.into()))
+        })
+        .await?;
         self.alerts().await
     }
 
@@ -366,16 +368,17 @@ impl TenantService {
     /// Sends a test message each way.
     pub async fn test_alerts(&self) -> Result<Vec<TriedChannel>, ServiceError> {
         self.require(Role::Admin)?;
-        let tried = self
-            .ask(StageKind::Control, &TestAlerts {}, LONG_PATIENCE)
-            .await?;
-        if tried.is_empty() {
-            return Err(ServiceError::invalid(
-                "there is nowhere to send a test to: set a webhook or a mail server first",
-            ));
-        }
-        self.audit("alerts.tested", self.id().as_str(), Change::done())
-            .await?;
-        Ok(tried)
+        self.audited("alerts.tested", self.id().as_str(), async {
+            let tried = self
+                .ask(StageKind::Control, &TestAlerts {}, LONG_PATIENCE)
+                .await?;
+            if tried.is_empty() {
+                return Err(ServiceError::invalid(
+                    "there is nowhere to send a test to: set a webhook or a mail server first",
+                ));
+            }
+            Ok((tried, Change::done().into()))
+        })
+        .await
     }
 }

@@ -1,7 +1,11 @@
 //! The audit log: who changed what and when, with what was before and after.
 
+use std::collections::HashSet;
+use std::time::Duration;
+
 use landbridge_bus::AuditRecord;
 use landbridge_model::TenantId;
+use landbridge_wire::AskError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -9,7 +13,7 @@ use utoipa::ToSchema;
 use super::caller::{Caller, Role};
 use super::error::ServiceError;
 use super::page::{Page, PageRequest, cursor};
-use super::{Service, TenantService};
+use super::{Service, TenantService, secret};
 
 /// One change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -35,6 +39,22 @@ pub struct AuditEntry {
     /// What is there now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
+    /// Whether it is known that it was done.
+    #[serde(default)]
+    pub state: AuditState,
+}
+
+/// What is known of a change: each is written down before anything is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AuditState {
+    /// It was done.
+    #[default]
+    Done,
+    /// It was asked for; it is under way, or whoever did it was cut off.
+    Asked,
+    /// It was asked for and ended with the error that is told: it may be done, in whole or in part, or not.
+    Unclear,
 }
 
 /// Which entries.
@@ -46,6 +66,8 @@ pub struct AuditFilter {
     pub kind: Option<String>,
 }
 
+/// The longest that one change may take.
+const LONGEST: Duration = Duration::from_secs(600);
 /// Entries looked through for one page of those that match.
 const LOOKED_THROUGH_MAX: usize = 20_000;
 
@@ -126,8 +148,61 @@ impl Change {
     }
 }
 
+/// How a change went, for its entry.
+pub(crate) struct Trace(Vec<Line>);
+
+struct Line {
+    /// What and to what, where it is other than was asked for.
+    named: Option<(String, String)>,
+    change: Change,
+}
+
+impl From<Change> for Trace {
+    fn from(change: Change) -> Self {
+        Self(vec![Line { named: None, change }])
+    }
+}
+
+impl Trace {
+    /// Nothing was changed.
+    pub(crate) fn nothing() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Something was done that is called other than what was asked for, or more than one thing was.
+    pub(crate) fn and(
+        mut self,
+        action: impl Into<String>,
+        subject: impl Into<String>,
+        change: Change,
+    ) -> Self {
+        self.0.push(Line {
+            named: Some((action.into(), subject.into())),
+            change,
+        });
+        self
+    }
+}
+
+/// What an entry is, when it is not what was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Phase {
+    /// It is about to be done. Shown for as long as nothing follows.
+    Asked,
+    /// Nothing was done. Never shown.
+    Nothing,
+    /// It ended with an error that leaves open what was done.
+    Unclear,
+}
+
 #[derive(Serialize, Deserialize)]
 struct StoredEntry {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    phase: Option<Phase>,
+    /// What the entries of one change share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attempt: Option<String>,
     who: String,
     action: String,
     subject: String,
@@ -140,16 +215,20 @@ struct StoredEntry {
 }
 
 impl Service {
-    /// Writes an entry, and returns once it is stored.
-    pub(super) async fn write_audit(
+    /// Does something and writes down that it was done. That it is about to be done is stored before `effect` is begun,
+    /// so that nothing is done without a trace; where it cannot be stored, nothing is done.
+    pub(super) async fn audited<T>(
         &self,
         caller: &Caller,
         tenant: Option<&TenantId>,
         action: &str,
         subject: &str,
-        change: Change,
-    ) -> Result<(), ServiceError> {
-        let entry = StoredEntry {
+        effect: impl Future<Output = Result<(T, Trace), ServiceError>>,
+    ) -> Result<T, ServiceError> {
+        let attempt = secret::generate();
+        let entry = |phase: Option<Phase>, (action, subject): (&str, &str), change: Change| StoredEntry {
+            phase,
+            attempt: Some(attempt.clone()),
             who: caller.who.clone(),
             action: action.to_owned(),
             subject: subject.to_owned(),
@@ -157,37 +236,76 @@ impl Service {
             before: change.before,
             after: change.after,
         };
-        tracing::info!(
-            who = entry.who,
-            action,
-            subject,
-            tenant = tenant.map(TenantId::as_str),
-            "changed"
-        );
-        let written = self.inner.audit.append(tenant, serde_json::to_vec(&entry)?).await;
-        written.map(drop).map_err(|error| {
+        let asked = entry(Some(Phase::Asked), (action, subject), Change::done());
+        self.append_audit(tenant, &asked).await.map_err(|error| {
             ServiceError::Unavailable(format!(
-                "it is done, but the audit log could not be written: {error}"
+                "nothing is done, since the audit log cannot be written: {error}"
             ))
-        })
+        })?;
+        let (done, entries) = match effect.await {
+            Ok((done, Trace(lines))) if lines.is_empty() => {
+                let nothing = entry(Some(Phase::Nothing), (action, subject), Change::done());
+                (Ok(done), vec![nothing])
+            }
+            Ok((done, Trace(lines))) => {
+                let lines = lines.into_iter().map(|line| {
+                    let named = line.named.as_ref();
+                    let named = named.map_or((action, subject), |(action, subject)| (action, subject));
+                    entry(None, named, line.change)
+                });
+                (Ok(done), lines.collect())
+            }
+            Err(error) => {
+                let (phase, change) = if error.leaves_all_as_it_was() {
+                    (Phase::Nothing, Change::done())
+                } else {
+                    (Phase::Unclear, Change::told(error.to_string()))
+                };
+                (Err(error), vec![entry(Some(phase), (action, subject), change)])
+            }
+        };
+        for entry in entries {
+            if entry.phase.is_none() {
+                let (who, tenant) = (&entry.who, tenant.map(TenantId::as_str));
+                tracing::info!(
+                    who,
+                    action = entry.action,
+                    subject = entry.subject,
+                    tenant,
+                    "changed"
+                );
+            }
+            match (self.append_audit(tenant, &entry).await, &done) {
+                (Err(error), Ok(_)) => {
+                    return Err(ServiceError::Unavailable(format!(
+                        "it is done, but the audit log shows only that it was asked for: {error}"
+                    )));
+                }
+                // The error of the change itself says more.
+                (_, Err(_)) | (Ok(()), _) => {}
+            }
+        }
+        done
     }
 
-    /// Notes a change that was made over the bus, by somebody who has that in hand.
-    pub async fn note(
+    async fn append_audit(&self, tenant: Option<&TenantId>, entry: &StoredEntry) -> Result<(), ServiceError> {
+        self.inner
+            .audit
+            .append(tenant, serde_json::to_vec(entry)?)
+            .await?;
+        Ok(())
+    }
+
+    /// Makes a change over the bus, for somebody who has that in hand.
+    pub async fn noted<T>(
         &self,
         caller: &Caller,
         tenant: &TenantId,
-        action: &str,
-        subject: &str,
-    ) -> Result<(), ServiceError> {
-        self.write_audit(
-            caller,
-            Some(tenant),
-            action,
-            subject,
-            Change::told("over the bus"),
-        )
-        .await
+        (action, subject): (&str, &str),
+        effect: impl Future<Output = Result<T, AskError>>,
+    ) -> Result<T, ServiceError> {
+        let effect = async { Ok((effect.await?, Change::told("over the bus").into())) };
+        self.audited(caller, Some(tenant), action, subject, effect).await
     }
 
     /// The whole log, newest first. For admins of everything.
@@ -221,10 +339,17 @@ impl Service {
         let mut before: Option<u64> = request.after()?;
         let mut items: Vec<AuditEntry> = Vec::new();
         let mut looked_through = 0;
+        let mut ended = match before {
+            Some(before) => self.ended_since(tenant, before).await?,
+            None => HashSet::new(),
+        };
         loop {
             let page = self.inner.audit.newest(tenant, before, limit).await?;
             looked_through += page.records.len();
-            let found = page.records.into_iter().filter_map(entry_of);
+            let found = page
+                .records
+                .into_iter()
+                .filter_map(|record| entry_of(record, &mut ended));
             items.extend(found.filter(|entry| filter.takes(entry)));
             before = page.before;
             if before.is_none() || items.len() >= limit || looked_through >= LOOKED_THROUGH_MAX {
@@ -241,6 +366,19 @@ impl Service {
         })
     }
 
+    /// The attempts that ended soon after a place in the log: what they say was asked for before it is told there.
+    async fn ended_since(
+        &self,
+        tenant: Option<&TenantId>,
+        place: u64,
+    ) -> Result<HashSet<String>, ServiceError> {
+        let mut ended = HashSet::new();
+        for record in self.inner.audit.following(tenant, place, LONGEST).await? {
+            let _later = entry_of(record, &mut ended);
+        }
+        Ok(ended)
+    }
+
     /// Refuses a caller whose role over the whole installation is too small.
     pub(super) fn require_everywhere(&self, caller: &Caller, needed: Role) -> Result<(), ServiceError> {
         if caller.role_everywhere() >= Some(needed) {
@@ -250,8 +388,33 @@ impl Service {
     }
 }
 
-fn entry_of(record: AuditRecord) -> Option<AuditEntry> {
+/// What a record of the log shows; nothing of what was asked for if `ended` knows how it ended. Records are given the
+/// newest first, and `ended` grows by them.
+fn entry_of(record: AuditRecord, ended: &mut HashSet<String>) -> Option<AuditEntry> {
     let stored: StoredEntry = serde_json::from_slice(&record.payload).ok()?;
+    let state = match stored.phase {
+        Some(Phase::Asked)
+            if stored
+                .attempt
+                .as_ref()
+                .is_some_and(|attempt| ended.contains(attempt)) =>
+        {
+            return None;
+        }
+        Some(Phase::Asked) => AuditState::Asked,
+        Some(Phase::Nothing) => {
+            ended.extend(stored.attempt);
+            return None;
+        }
+        Some(Phase::Unclear) => {
+            ended.extend(stored.attempt);
+            AuditState::Unclear
+        }
+        None => {
+            ended.extend(stored.attempt);
+            AuditState::Done
+        }
+    };
     Some(AuditEntry {
         sequence: record.sequence,
         at_ms: record.time.as_millisecond(),
@@ -262,6 +425,7 @@ fn entry_of(record: AuditRecord) -> Option<AuditEntry> {
         detail: stored.detail,
         before: stored.before,
         after: stored.after,
+        state,
     })
 }
 
@@ -284,7 +448,55 @@ impl TenantService {
 
 #[cfg(test)]
 mod tests {
+    use landbridge_bus::AuditRecord;
+
     use super::*;
+
+    fn record(sequence: u64, phase: Option<Phase>, attempt: &str) -> AuditRecord {
+        let stored = StoredEntry {
+            phase,
+            attempt: Some(attempt.to_owned()),
+            who: "user:ann".to_owned(),
+            action: "sync.removed".to_owned(),
+            subject: attempt.to_owned(),
+            detail: None,
+            before: None,
+            after: None,
+        };
+        AuditRecord {
+            sequence,
+            time: jiff::Timestamp::UNIX_EPOCH,
+            tenant: None,
+            payload: serde_json::to_vec(&stored).unwrap().into(),
+        }
+    }
+
+    #[test]
+    fn what_was_asked_for_shows_only_while_nothing_follows() {
+        let asked = Some(Phase::Asked);
+        let mut log = vec![
+            record(1, asked, "done"),
+            record(2, asked, "cut off"),
+            record(3, asked, "refused"),
+            record(4, None, "done"),
+            record(5, asked, "failed"),
+            record(6, Some(Phase::Nothing), "refused"),
+            record(7, Some(Phase::Unclear), "failed"),
+        ];
+        log.reverse();
+        let mut ended = HashSet::new();
+        let shown = log.into_iter().filter_map(|record| entry_of(record, &mut ended));
+        let shown: Vec<(String, AuditState)> = shown.map(|entry| (entry.subject, entry.state)).collect();
+        let expected = [
+            ("failed", AuditState::Unclear),
+            ("done", AuditState::Done),
+            ("cut off", AuditState::Asked),
+        ];
+        assert_eq!(
+            shown,
+            expected.map(|(subject, state)| (subject.to_owned(), state))
+        );
+    }
 
     #[test]
     fn entries_are_found_by_what_they_say_and_by_their_kind() {
@@ -298,6 +510,7 @@ mod tests {
             detail: Some("created in HubSpot: property Salesforce_ID".to_owned()),
             before: None,
             after: None,
+            state: AuditState::Done,
         };
         for (query, kind, is_taken) in [
             (None, None, true),

@@ -29,11 +29,12 @@ impl TenantService {
         let stored = self.stored_sync(sync)?;
         let revision = stored.revision;
         let bucket = self.service.hub().bus().kv(Bucket::Config);
-        bucket.put_json(&declined_key(&stored.key()), &revision).await?;
-        let told = Change::told(format!(
-            "records written before revision {} stay as they are",
-            revision.0
-        ));
-        self.audit("sync.back-fill-declined", sync.as_str(), told).await
+        let key = declined_key(&stored.key());
+        self.audited("sync.back-fill-declined", sync.as_str(), async {
+            bucket.put_json(&key, &revision).await?;
+            let told = format!("records written before revision {} stay as they are", revision.0);
+            Ok(((), Change::told(told).into()))
+        })
+        .await
     }
 }

@@ -177,22 +177,25 @@ impl TenantService {
             salesforce,
             hubspot,
         };
-        self.ask_control(&put).await?;
-        self.service.inner.sides.forget(self.id());
-        self.audit("credentials.replaced", side.side().as_str(), Change::done())
-            .await
+        self.audited("credentials.replaced", side.side().as_str(), async {
+            self.ask_control(&put).await?;
+            self.service.inner.sides.forget(self.id());
+            Ok(((), Change::done().into()))
+        })
+        .await
     }
 
     /// Signs in to both sides and tells how they stand.
     pub async fn test_connections(&self) -> Result<ConnectionsTest, ServiceError> {
         self.require(Role::Operator)?;
-        let mut test = self.ask_control(&TestConnections {}).await?;
-        self.service.inner.sides.forget(self.id());
-        // Whose portal it is besides is no business of somebody who may not see that tenant.
-        test.rival = test.rival.filter(|rival| self.caller.role_in(rival).is_some());
-        self.audit("connections.tested", self.id().as_str(), Change::done())
-            .await?;
-        Ok(test)
+        self.audited("connections.tested", self.id().as_str(), async {
+            let mut test = self.ask_control(&TestConnections {}).await?;
+            self.service.inner.sides.forget(self.id());
+            // Whose portal it is besides is no business of somebody who may not see that tenant.
+            test.rival = test.rival.filter(|rival| self.caller.role_in(rival).is_some());
+            Ok((test, Change::done().into()))
+        })
+        .await
     }
 
     /// The org's objects.

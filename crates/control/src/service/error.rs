@@ -73,6 +73,21 @@ impl ServiceError {
         ))
     }
 
+    /// Whether it is certain that nothing was changed before this was said.
+    pub(super) fn leaves_all_as_it_was(&self) -> bool {
+        match self {
+            Self::Unauthenticated(_)
+            | Self::Forbidden(_)
+            | Self::NotFound(_)
+            | Self::Invalid { .. }
+            | Self::Conflict(_)
+            | Self::Stale(_)
+            | Self::PreconditionRequired(_)
+            | Self::TooMany { .. } => true,
+            Self::RefusedThere(_) | Self::Limited(_) | Self::Unavailable(_) | Self::Internal(_) => false,
+        }
+    }
+
     /// What was given cannot be done.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::Invalid {

@@ -11,7 +11,7 @@ use landbridge_model::{ImportId, StageKind, SyncName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::audit::Change;
+use super::audit::{Change, Trace};
 use super::caller::Role;
 use super::error::ServiceError;
 use super::page::{Page, PageRequest, paginate};
@@ -154,27 +154,27 @@ impl TenantService {
             writing,
             started_by: self.caller.who.clone(),
         };
-        let started = self.ask_control(&question).await?;
-        if !started.problems.is_empty() {
-            return Err(ServiceError::of_syncs(
-                "no import was started: put these right first",
-                &started.problems,
-            ));
-        }
-        for import in &started.imports {
-            let told = format!(
-                "of {}{}",
-                import.sync,
-                match writing {
-                    Writing::Changes => "",
-                    Writing::Everything => ", overwriting",
-                    Writing::Touched => ", back-filling what edits touched",
-                }
-            );
-            self.audit("import.started", import.id.as_str(), Change::told(told))
-                .await?;
-        }
-        Ok(started.imports)
+        let asked: Vec<&str> = names.iter().map(SyncName::as_str).collect();
+        self.audited("import.started", &asked.join(", "), async {
+            let started = self.ask_control(&question).await?;
+            if !started.problems.is_empty() {
+                return Err(ServiceError::of_syncs(
+                    "no import was started: put these right first",
+                    &started.problems,
+                ));
+            }
+            let how = match writing {
+                Writing::Changes => "",
+                Writing::Everything => ", overwriting",
+                Writing::Touched => ", back-filling what edits touched",
+            };
+            let trace = started.imports.iter().fold(Trace::nothing(), |trace, import| {
+                let told = Change::told(format!("of {}{how}", import.sync));
+                trace.and("import.started", import.id.as_str(), told)
+            });
+            Ok((started.imports, trace))
+        })
+        .await
     }
 
     /// The tenant's imports, newest first.
@@ -206,16 +206,22 @@ impl TenantService {
     /// Stops an import: nothing more is read, what is on its way still arrives.
     pub async fn cancel_import(&self, id: &ImportId) -> Result<ImportStatus, ServiceError> {
         self.require(Role::Operator)?;
-        self.ask_control(&CancelImport { id: id.clone() }).await?;
-        self.audit("import.canceled", id.as_str(), Change::done()).await?;
+        self.audited("import.canceled", id.as_str(), async {
+            self.ask_control(&CancelImport { id: id.clone() }).await?;
+            Ok(((), Change::done().into()))
+        })
+        .await?;
         self.import(id).await
     }
 
     /// Lets an import stand until it is resumed: nothing more is read, what is on its way still arrives.
     pub async fn pause_import(&self, id: &ImportId) -> Result<ImportStatus, ServiceError> {
         self.require(Role::Operator)?;
-        self.ask_control(&PauseImport { id: id.clone() }).await?;
-        self.audit("import.paused", id.as_str(), Change::done()).await?;
+        self.audited("import.paused", id.as_str(), async {
+            self.ask_control(&PauseImport { id: id.clone() }).await?;
+            Ok(((), Change::done().into()))
+        })
+        .await?;
         self.import(id).await
     }
 
@@ -227,13 +233,17 @@ impl TenantService {
             id: id.clone(),
             by: self.caller.who.clone(),
         };
-        let goes_on = self.ask_control(&question).await?.id;
-        let change = if goes_on == *id {
-            Change::done()
-        } else {
-            Change::told(format!("{goes_on} goes on with it"))
-        };
-        self.audit("import.resumed", id.as_str(), change).await?;
+        let goes_on = self
+            .audited("import.resumed", id.as_str(), async {
+                let goes_on = self.ask_control(&question).await?.id;
+                let change = if goes_on == *id {
+                    Change::done()
+                } else {
+                    Change::told(format!("{goes_on} goes on with it"))
+                };
+                Ok((goes_on, change.into()))
+            })
+            .await?;
         self.import(&goes_on).await
     }
 

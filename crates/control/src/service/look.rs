@@ -11,7 +11,7 @@ use landbridge_model::standard::{STANDARD_TYPES, standard_type};
 use landbridge_model::sync::SyncDefinition;
 use landbridge_model::{ObjectTypeId, StageKind, Surroundings};
 
-use super::audit::Change;
+use super::audit::{Change, Trace};
 use super::caller::Role;
 use super::error::ServiceError;
 use super::{LONG_PATIENCE, TenantService};
@@ -197,10 +197,14 @@ impl TenantService {
     pub async fn create_object_type(&self, schema: serde_json::Value) -> Result<ObjectSchema, ServiceError> {
         self.require(Role::Editor)?;
         let question = CreateObjectType { schema };
-        let created: ObjectSchema = self.ask(StageKind::Loader, &question, LONG_PATIENCE).await?;
-        let change = Change::between(None, Some(&question.schema))?;
-        self.audit("object-type.created", &created.name, change).await?;
-        Ok(created)
+        let name = question.schema["name"].as_str().unwrap_or("without a name");
+        self.audited("object-type.created", name, async {
+            let created: ObjectSchema = self.ask(StageKind::Loader, &question, LONG_PATIENCE).await?;
+            let change = Change::between(None, Some(&question.schema))?;
+            let trace = Trace::nothing().and("object-type.created", created.name.as_str(), change);
+            Ok((created, trace))
+        })
+        .await
     }
 
     /// Creates a property of an object type in HubSpot.
@@ -214,11 +218,13 @@ impl TenantService {
             object_type: object_type.clone(),
             property,
         };
-        let created: PropertyDefinition = self.ask(StageKind::Loader, &question, LONG_PATIENCE).await?;
-        let subject = format!("{object_type}.{}", created.name);
-        let change = Change::between(None, Some(&created))?;
-        self.audit("property.created", &subject, change).await?;
-        Ok(created)
+        let subject = format!("{object_type}.{}", question.property.name);
+        self.audited("property.created", &subject, async {
+            let created: PropertyDefinition = self.ask(StageKind::Loader, &question, LONG_PATIENCE).await?;
+            let change = Change::between(None, Some(&created))?;
+            Ok((created, change.into()))
+        })
+        .await
     }
 }
 

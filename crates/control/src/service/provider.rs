@@ -196,7 +196,8 @@ impl Service {
         self.inner.access.delete(&key).await?;
         let (subject, claims) = self.claims(code, &begun).await?;
         let settings = self.provider()?;
-        let grants = settings.grants(&claims);
+        let groups = settings.groups(&claims);
+        let grants = settings.grants(&groups);
         if grants.is_empty() {
             return Err(ServiceError::Forbidden(
                 "you are known, but in no group that may do anything here; ask an admin".to_owned(),
@@ -206,7 +207,15 @@ impl Service {
         let name = name.unwrap_or(&subject).to_owned();
         let caller = Caller::new(format!("oidc:{name}"), grants.clone());
         let signed_in = self
-            .begin_session(Owner::Provider { name, grants }, caller)
+            .begin_session(
+                Owner::Provider {
+                    name,
+                    groups: Some(groups),
+                    grants,
+                },
+                caller,
+                settings.session_max,
+            )
             .await?;
         Ok((signed_in, begun.return_to))
     }

@@ -234,10 +234,12 @@ impl TenantService {
             category: request.category,
             ids: request.ids,
         };
-        let retried = self.ask_control(&question).await?;
-        let change = Change::told(format!("{} records", retried.records));
-        self.audit("failures.retried", &subject, change).await?;
-        Ok(retried)
+        self.audited("failures.retried", &subject, async {
+            let retried = self.ask_control(&question).await?;
+            let change = Change::told(format!("{} records", retried.records));
+            Ok((retried, change.into()))
+        })
+        .await
     }
 
     /// The story of a record, by its Salesforce id, its address in Salesforce or HubSpot, or its HubSpot id.
@@ -286,10 +288,12 @@ impl TenantService {
     pub async fn start_verify(&self, sync: &SyncName) -> Result<VerifyStarted, ServiceError> {
         self.require(Role::Operator)?;
         self.stored_sync(sync)?;
-        let started = self.ask_control(&StartVerify { sync: sync.clone() }).await?;
-        let change = Change::told(started.run.as_str());
-        self.audit("verify.started", sync.as_str(), change).await?;
-        Ok(started)
+        self.audited("verify.started", sync.as_str(), async {
+            let started = self.ask_control(&StartVerify { sync: sync.clone() }).await?;
+            let change = Change::told(started.run.as_str());
+            Ok((started, change.into()))
+        })
+        .await
     }
 
     /// How a verify stands.
@@ -306,10 +310,12 @@ impl TenantService {
             sync: sync.clone(),
             ids,
         };
-        let repaired = self.ask_control(&question).await?;
-        let change = Change::told(format!("{} records", repaired.records));
-        self.audit("records.repaired", sync.as_str(), change).await?;
-        Ok(repaired)
+        self.audited("records.repaired", sync.as_str(), async {
+            let repaired = self.ask_control(&question).await?;
+            let change = Change::told(format!("{} records", repaired.records));
+            Ok((repaired, change.into()))
+        })
+        .await
     }
 }
 

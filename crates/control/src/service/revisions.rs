@@ -239,9 +239,11 @@ impl TenantService {
     pub async fn remove_draft(&self, id: &DraftId) -> Result<(), ServiceError> {
         self.require(Role::Editor)?;
         let before = self.draft(id).await?;
-        self.service.inner.definitions.delete(&self.draft_key(id)).await?;
-        let change = Change::between(Some(&before.body), None)?;
-        self.audit("draft.removed", &before.id, change).await
+        self.audited("draft.removed", &before.id, async {
+            self.service.inner.definitions.delete(&self.draft_key(id)).await?;
+            Ok(((), Change::between(Some(&before.body), None)?.into()))
+        })
+        .await
     }
 }
 

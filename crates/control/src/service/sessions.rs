@@ -29,11 +29,15 @@ pub(super) enum Owner {
         /// Of the password: another one ends the session.
         generation: u64,
     },
-    /// Somebody whom an OpenID Connect provider vouched for, with the roles that its claims gave.
+    /// Somebody whom an OpenID Connect provider vouched for.
     Provider {
         /// The provider's name for them.
         name: String,
-        /// What they may do.
+        /// The groups that its claims named; what they may do is looked up at every request. None in a session of an
+        /// earlier version.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        groups: Option<Vec<String>>,
+        /// What they might do when they signed in.
         grants: Vec<Grant>,
     },
 }
@@ -127,31 +131,35 @@ impl Service {
             user: name.clone(),
             generation: user.generation,
         };
-        self.begin_session(owner, Caller::new(name.who(), user.grants))
+        let longest = self.settings().session_max;
+        self.begin_session(owner, Caller::new(name.who(), user.grants), longest)
             .await
     }
 
-    pub(super) async fn begin_session(&self, owner: Owner, caller: Caller) -> Result<SignedIn, ServiceError> {
+    /// `longest` is how long it may last at most, where that is less than of any session.
+    pub(super) async fn begin_session(
+        &self,
+        owner: Owner,
+        caller: Caller,
+        longest: Duration,
+    ) -> Result<SignedIn, ServiceError> {
         let session = secret::generate();
         let now_ms = self.now_ms();
         let settings = self.settings();
+        let longest = longest.min(settings.session_max);
         let stored = StoredSession {
             owner,
             created_ms: now_ms,
             seen_ms: now_ms,
-            expires_ms: now_ms.saturating_add(ms(settings.session_max)),
+            expires_ms: now_ms.saturating_add(ms(longest)),
         };
         let value = serde_json::to_vec(&stored)?;
-        self.inner
-            .access
-            .create_for(
-                &key(&session),
-                value,
-                settings.session_idle.min(settings.session_max),
-            )
-            .await?;
-        self.write_audit(&caller, None, "session.begun", &caller.who, Change::done())
-            .await?;
+        let life = settings.session_idle.min(longest);
+        self.audited(&caller, None, "session.begun", &caller.who, async {
+            self.inner.access.create_for(&key(&session), value, life).await?;
+            Ok(((), Change::done().into()))
+        })
+        .await?;
         Ok(SignedIn {
             csrf_token: secret::derive(&session, CSRF),
             session,
@@ -172,7 +180,15 @@ impl Service {
             return Err(over());
         }
         let caller = match &stored.owner {
-            Owner::Provider { name, grants } => Caller::new(format!("oidc:{name}"), grants.clone()),
+            Owner::Provider { name, groups, grants } => {
+                let grants = match groups {
+                    Some(groups) => self.settings().oidc.as_ref().map(|oidc| oidc.grants(groups)),
+                    None => Some(grants.clone()),
+                };
+                // A provider that is asked no more vouches for nobody, nor is a group left to whom nothing is granted.
+                let grants = grants.filter(|grants| !grants.is_empty()).ok_or_else(over)?;
+                Caller::new(format!("oidc:{name}"), grants)
+            }
             Owner::Password { user, generation } => {
                 let (found, _) = self.stored_user(user).await?.ok_or_else(over)?;
                 if found.generation != *generation {
@@ -218,9 +234,11 @@ impl Service {
 
     /// Ends a session.
     pub async fn sign_out(&self, caller: &Caller, session: &str) -> Result<(), ServiceError> {
-        self.inner.access.delete(&key(session)).await?;
-        self.write_audit(caller, None, "session.ended", &caller.who, Change::done())
-            .await
+        self.audited(caller, None, "session.ended", &caller.who, async {
+            self.inner.access.delete(&key(session)).await?;
+            Ok(((), Change::done().into()))
+        })
+        .await
     }
 }
 

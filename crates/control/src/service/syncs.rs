@@ -8,7 +8,7 @@ use landbridge_model::{Revision, SyncName, TenantId, yaml};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::audit::Change;
+use super::audit::{Change, Trace};
 use super::caller::{Caller, Role};
 use super::error::ServiceError;
 use super::page::{Page, PageRequest, paginate};
@@ -179,35 +179,22 @@ impl TenantService {
             expected,
             by: self.caller.who.clone(),
         };
-        let applied: Applied = self.ask_control(&question).await?;
-        if applied.has_problems() {
-            return Err(ServiceError::of_syncs(
-                "the definitions have problems; nothing was written",
-                &applied.syncs,
-            ));
-        }
-        for ((line, definition), before) in applied.syncs.iter().zip(&definitions).zip(before) {
-            self.audit_applied(line, before.as_deref(), definition).await?;
-        }
-        Ok(applied)
-    }
-
-    async fn audit_applied(
-        &self,
-        line: &AppliedSync,
-        before: Option<&Sync>,
-        after: &SyncDefinition,
-    ) -> Result<(), ServiceError> {
-        let action = match line.change {
-            Made::Unchanged => return Ok(()),
-            Made::Created => "sync.created",
-            Made::Changed => "sync.changed",
-        };
-        let mut change = Change::between(before.map(|sync| &sync.definition), Some(after))?;
-        if !line.provisioned.is_empty() {
-            change = change.with_detail(format!("created in HubSpot: {}", line.provisioned.join("; ")));
-        }
-        self.audit(action, line.name.as_str(), change).await
+        let names = definitions.iter().map(|definition| &definition.metadata.name);
+        self.audited("sync.applied", &joined(names), async {
+            let applied: Applied = self.ask_control(&question).await?;
+            if applied.has_problems() {
+                return Err(ServiceError::of_syncs(
+                    "the definitions have problems; nothing was written",
+                    &applied.syncs,
+                ));
+            }
+            let mut trace = Trace::nothing();
+            for ((line, definition), before) in applied.syncs.iter().zip(&definitions).zip(before) {
+                trace = applied_line(trace, line, before.as_deref(), definition)?;
+            }
+            Ok((applied, trace))
+        })
+        .await
     }
 
     /// A definition says itself whose it is: it must not say another.
@@ -236,22 +223,22 @@ impl TenantService {
         for name in &names {
             self.stored_sync(name)?;
         }
-        let applied: Applied = self.ask_control(&SetSyncs { names, status }).await?;
-        if applied.has_problems() {
-            let message = format!("this cannot be made {}", status.as_str());
-            return Err(ServiceError::of_syncs(&message, &applied.syncs));
-        }
-        let changed = applied.syncs.iter().filter(|line| line.change != Made::Unchanged);
-        for line in changed {
-            let action = format!("sync.{}", status.as_str());
-            self.audit(
-                &action,
-                line.name.as_str(),
-                Change::told(line.provisioned.join("; ")),
-            )
-            .await?;
-        }
-        Ok(applied)
+        let action = format!("sync.{}", status.as_str());
+        self.audited(&action, &joined(&names), async {
+            let names = names.clone();
+            let applied: Applied = self.ask_control(&SetSyncs { names, status }).await?;
+            if applied.has_problems() {
+                let message = format!("this cannot be made {}", status.as_str());
+                return Err(ServiceError::of_syncs(&message, &applied.syncs));
+            }
+            let changed = applied.syncs.iter().filter(|line| line.change != Made::Unchanged);
+            let trace = changed.fold(Trace::nothing(), |trace, line| {
+                let change = Change::told(line.provisioned.join("; "));
+                trace.and(action.as_str(), line.name.as_str(), change)
+            });
+            Ok((applied, trace))
+        })
+        .await
     }
 
     /// Removes a sync, and what it wrote to HubSpot if that is to go too: then the sync stands still until all its deletes
@@ -274,15 +261,42 @@ impl TenantService {
         }
         let names = vec![name.clone()];
         let by = self.caller.who.clone();
-        self.ask_control(&RemoveSyncs { names, records, by }).await?;
-        let change = Change::between(Some(&before.definition), None)?;
-        match records {
-            WrittenRecords::Keep => self.audit("sync.removed", name.as_str(), change).await,
-            WrittenRecords::Delete => {
-                let change = change.with_detail("with what it wrote to HubSpot");
-                self.audit("sync.removed-with-records", name.as_str(), change)
-                    .await
-            }
-        }
+        let action = match records {
+            WrittenRecords::Keep => "sync.removed",
+            WrittenRecords::Delete => "sync.removed-with-records",
+        };
+        self.audited(action, name.as_str(), async {
+            self.ask_control(&RemoveSyncs { names, records, by }).await?;
+            let change = Change::between(Some(&before.definition), None)?;
+            let change = match records {
+                WrittenRecords::Keep => change,
+                WrittenRecords::Delete => change.with_detail("with what it wrote to HubSpot"),
+            };
+            Ok(((), change.into()))
+        })
+        .await
     }
+}
+
+fn joined<'a>(names: impl IntoIterator<Item = &'a SyncName>) -> String {
+    let names: Vec<&str> = names.into_iter().map(SyncName::as_str).collect();
+    names.join(", ")
+}
+
+fn applied_line(
+    trace: Trace,
+    line: &AppliedSync,
+    before: Option<&Sync>,
+    after: &SyncDefinition,
+) -> Result<Trace, ServiceError> {
+    let action = match line.change {
+        Made::Unchanged => return Ok(trace),
+        Made::Created => "sync.created",
+        Made::Changed => "sync.changed",
+    };
+    let mut change = Change::between(before.map(|sync| &sync.definition), Some(after))?;
+    if !line.provisioned.is_empty() {
+        change = change.with_detail(format!("created in HubSpot: {}", line.provisioned.join("; ")));
+    }
+    Ok(trace.and(action, line.name.as_str(), change))
 }

@@ -114,25 +114,28 @@ impl Service {
         self.may_put_tenant(caller, id)?;
         let stored = self.config().tenant(id);
         let (put, changed_secrets) = self.prepare_tenant(id, stored.as_deref(), wanted).await?;
-        let change = self
-            .hub()
-            .ask(StageKind::Control, id, &put, LONG_PATIENCE)
-            .await?;
-        let after = self.tenant_soon(&put.tenant).await?;
-        self.inner.sides.forget(id);
-        if change != Change::Unchanged {
+        let action = if stored.is_none() {
+            "tenant.added"
+        } else {
+            "tenant.changed"
+        };
+        let effect = async {
+            let asked = self.hub().ask(StageKind::Control, id, &put, LONG_PATIENCE);
+            let change = asked.await?;
+            let after = self.tenant_soon(&put.tenant).await?;
+            self.inner.sides.forget(id);
+            if change == Change::Unchanged {
+                return Ok((change, audit::Trace::nothing()));
+            }
             let mut told = audit::Change::between(stored.as_deref(), Some(&*after))?;
             if changed_secrets {
                 told = told.with_detail("with credentials");
             }
-            let action = if stored.is_none() {
-                "tenant.added"
-            } else {
-                "tenant.changed"
-            };
-            self.write_audit(caller, Some(id), action, id.as_str(), told)
-                .await?;
-        }
+            Ok((change, told.into()))
+        };
+        let change = self
+            .audited(caller, Some(id), action, id.as_str(), effect)
+            .await?;
         Ok((change, self.tenant(caller, id)?.view()))
     }
 
@@ -209,9 +212,11 @@ impl Service {
     pub async fn remove_tenant(&self, caller: &Caller, id: &TenantId) -> Result<(), ServiceError> {
         let tenant = self.tenant(caller, id)?;
         self.require_everywhere(caller, Role::Admin)?;
-        tenant.ask_control(&RemoveTenant {}).await?;
-        let change = audit::Change::between(Some(&*tenant.tenant), None)?;
-        self.write_audit(caller, Some(id), "tenant.removed", id.as_str(), change)
+        tenant
+            .audited("tenant.removed", id.as_str(), async {
+                tenant.ask_control(&RemoveTenant {}).await?;
+                Ok(((), audit::Change::between(Some(&*tenant.tenant), None)?.into()))
+            })
             .await
     }
 }

@@ -116,11 +116,12 @@ impl Service {
         };
         let token = format!("{PREFIX}{}", secret::generate());
         let value = serde_json::to_vec(&stored)?;
-        self.inner.access.create_for(&key(&token), value, life).await?;
         let view = view(stored);
-        let change = Change::between(None, Some(&view))?;
-        self.write_audit(caller, None, "token.created", &view.id, change)
-            .await?;
+        self.audited(caller, None, "token.created", &view.id, async {
+            self.inner.access.create_for(&key(&token), value, life).await?;
+            Ok(((), Change::between(None, Some(&view))?.into()))
+        })
+        .await?;
         Ok(CreatedToken { view, token })
     }
 
@@ -146,9 +147,11 @@ impl Service {
         let Some((key, token)) = found else {
             return Err(ServiceError::NotFound(format!("there is no token {id}")));
         };
-        self.inner.access.delete(&key).await?;
-        let change = Change::between(Some(&view(token)), None)?;
-        self.write_audit(caller, None, "token.revoked", id, change).await
+        self.audited(caller, None, "token.revoked", id, async {
+            self.inner.access.delete(&key).await?;
+            Ok(((), Change::between(Some(&view(token)), None)?.into()))
+        })
+        .await
     }
 
     pub(super) async fn revoke_tokens_of(&self, owner: &str) -> Result<(), ServiceError> {

@@ -187,8 +187,7 @@ impl Service {
                 ..stored
             },
         };
-        self.inner.access.put_json(&name.key(), &next).await?;
-        let after = view(next);
+        let after = view(next.clone());
         let action = if before.is_none() {
             "user.added"
         } else {
@@ -198,9 +197,11 @@ impl Service {
         if has_new_password && before.is_some() {
             change = change.with_detail("the password was set anew; sessions are over");
         }
-        self.write_audit(caller, None, action, name.as_str(), change)
-            .await?;
-        Ok(after)
+        self.audited(caller, None, action, name.as_str(), async {
+            self.inner.access.put_json(&name.key(), &next).await?;
+            Ok((after, change.into()))
+        })
+        .await
     }
 
     /// Changes a user's own password. Their sessions are over.
@@ -227,18 +228,20 @@ impl Service {
             generation: rand::random(),
             ..user
         };
-        match self.inner.access.update_json(&name.key(), &next, revision).await {
-            Ok(_) => {}
-            Err(KvError::Conflict) => {
-                return Err(ServiceError::Conflict(
-                    "the user was changed at the same moment; try again".to_owned(),
-                ));
+        self.audited(caller, None, "user.changed", name.as_str(), async {
+            match self.inner.access.update_json(&name.key(), &next, revision).await {
+                Ok(_) => {}
+                Err(KvError::Conflict) => {
+                    return Err(ServiceError::Conflict(
+                        "the user was changed at the same moment; try again".to_owned(),
+                    ));
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => return Err(error.into()),
-        }
-        let change = Change::told("the password was changed; sessions are over");
-        self.write_audit(caller, None, "user.changed", name.as_str(), change)
-            .await
+            let change = Change::told("the password was changed; sessions are over");
+            Ok(((), change.into()))
+        })
+        .await
     }
 
     /// Removes a user. Their sessions and tokens are good for nothing from then on.
@@ -247,11 +250,12 @@ impl Service {
         let Some((user, _)) = self.stored_user(name).await? else {
             return Err(no_user(name));
         };
-        self.revoke_tokens_of(&name.who()).await?;
-        self.inner.access.delete(&name.key()).await?;
-        let change = Change::between(Some(&view(user)), None)?;
-        self.write_audit(caller, None, "user.removed", name.as_str(), change)
-            .await
+        self.audited(caller, None, "user.removed", name.as_str(), async {
+            self.revoke_tokens_of(&name.who()).await?;
+            self.inner.access.delete(&name.key()).await?;
+            Ok(((), Change::between(Some(&view(user)), None)?.into()))
+        })
+        .await
     }
 
     /// The user, if the password is theirs. Takes as long when there is no such user.

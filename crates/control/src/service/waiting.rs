@@ -53,14 +53,16 @@ impl TenantService {
         self.require(Role::Operator)?;
         self.stored_sync(&sync)?;
         let question = DecideHeld { sync, ids, decision };
-        let decided = self.ask_control(&question).await?;
         let action = match decision {
             HeldDecision::Approve => "held.approved",
             HeldDecision::Discard => "held.discarded",
         };
-        let change = Change::told(format!("{} deletes", decided.count));
-        self.audit(action, question.sync.as_str(), change).await?;
-        Ok(decided)
+        self.audited(action, question.sync.as_str(), async {
+            let decided = self.ask_control(&question).await?;
+            let change = Change::told(format!("{} deletes", decided.count));
+            Ok((decided, change.into()))
+        })
+        .await
     }
 
     /// Strikes a record's failures off the list without another try.
@@ -70,9 +72,11 @@ impl TenantService {
             sync: sync.clone(),
             id,
         };
-        self.ask_control(&question).await?;
-        let change = Change::told(id.as_str());
-        self.audit("failure.dismissed", sync.as_str(), change).await
+        self.audited("failure.dismissed", sync.as_str(), async {
+            self.ask_control(&question).await?;
+            Ok(((), Change::told(id.as_str()).into()))
+        })
+        .await
     }
 
     /// Changes how many calls a day Landbridge may make to Salesforce; `None` leaves only the reserve alone.
@@ -91,9 +95,11 @@ impl TenantService {
             salesforce: None,
             hubspot: None,
         };
-        self.ask_control(&put).await?;
-        let after = self.service.tenant_soon(&put.tenant).await?;
-        let change = Change::between(Some(stored), Some(&*after))?;
-        self.audit("allocation.changed", self.id().as_str(), change).await
+        self.audited("allocation.changed", self.id().as_str(), async {
+            self.ask_control(&put).await?;
+            let after = self.service.tenant_soon(&put.tenant).await?;
+            Ok(((), Change::between(Some(stored), Some(&*after))?.into()))
+        })
+        .await
     }
 }

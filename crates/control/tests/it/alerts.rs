@@ -12,19 +12,19 @@ use landbridge_model::{Failure, FailureCategory, Source, StageKind};
 use landbridge_wire::FailedRecord;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use crate::api::{Answer, Api, Proof, install_tls};
 use crate::rig::{VEHICLES, id, soon, sync_name, tenant, version};
 
-const ALERTS: &str = "/api/v1/tenants/acme/alerts";
+pub(crate) const ALERTS: &str = "/api/v1/tenants/acme/alerts";
 const SECRET: &str = "a secret that both sides know";
 
 /// What arrived, and who waits for it.
 #[derive(Clone, Default)]
-struct Inbox {
+pub(crate) struct Inbox {
     arrived: Arc<Mutex<Vec<(HeaderMap, String)>>>,
     bell: Arc<Notify>,
     refuses: Arc<Mutex<usize>>,
@@ -36,7 +36,7 @@ impl Inbox {
         self.bell.notify_waiters();
     }
 
-    fn texts(&self) -> Vec<String> {
+    pub(crate) fn texts(&self) -> Vec<String> {
         self.arrived
             .lock()
             .unwrap()
@@ -45,7 +45,7 @@ impl Inbox {
             .collect()
     }
 
-    async fn wait_for(&self, what: &str, count: usize) -> Vec<String> {
+    pub(crate) async fn wait_for(&self, what: &str, count: usize) -> Vec<String> {
         soon(what, async {
             loop {
                 let rings = self.bell.notified();
@@ -101,11 +101,18 @@ async fn mail_server() -> (u16, Inbox) {
 }
 
 async fn converse(stream: TcpStream, inbox: Inbox) -> std::io::Result<()> {
-    let (reading, mut writing) = stream.into_split();
-    let mut lines = BufReader::new(reading).lines();
-    writing.write_all(b"220 mail.test ESMTP\r\n").await?;
+    let mut stream = BufReader::new(stream);
+    stream.write_all(b"220 mail.test ESMTP\r\n").await?;
+    talk(stream, inbox).await
+}
+
+/// What follows the greeting.
+pub(crate) async fn talk(
+    mut stream: impl AsyncBufRead + AsyncWrite + Unpin,
+    inbox: Inbox,
+) -> std::io::Result<()> {
     let (mut is_known, mut mail) = (false, String::new());
-    while let Some(line) = lines.next_line().await? {
+    while let Some(line) = next_line(&mut stream).await? {
         let answer = match line.split(' ').next().unwrap_or_default() {
             "EHLO" => "250-mail.test\r\n250 AUTH PLAIN",
             // ops, hush
@@ -123,8 +130,9 @@ async fn converse(stream: TcpStream, inbox: Inbox) -> std::io::Result<()> {
                 "250 ok"
             }
             "DATA" => {
-                writing.write_all(b"354 go on\r\n").await?;
-                while let Some(line) = lines.next_line().await? {
+                stream.write_all(b"354 go on\r\n").await?;
+                stream.flush().await?;
+                while let Some(line) = next_line(&mut stream).await? {
                     if line == "." {
                         break;
                     }
@@ -136,9 +144,16 @@ async fn converse(stream: TcpStream, inbox: Inbox) -> std::io::Result<()> {
             "QUIT" => "221 bye",
             _ => "250 ok",
         };
-        writing.write_all(format!("{answer}\r\n").as_bytes()).await?;
+        stream.write_all(format!("{answer}\r\n").as_bytes()).await?;
+        stream.flush().await?;
     }
     Ok(())
+}
+
+pub(crate) async fn next_line(stream: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Option<String>> {
+    let mut line = String::new();
+    let read = stream.read_line(&mut line).await?;
+    Ok((read > 0).then(|| line.trim_end().to_owned()))
 }
 
 fn eager() -> Settings {
@@ -154,7 +169,7 @@ fn webhook(url: &str) -> Value {
     json!({"webhook": {"url": url, "secret": SECRET}, "bounds": {"failures": 0}})
 }
 
-async fn put(api: &Api, proof: &Proof, tag: &str, wanted: &Value) -> Answer {
+pub(crate) async fn put(api: &Api, proof: &Proof, tag: &str, wanted: &Value) -> Answer {
     let tag = format!("\"{tag}\"");
     api.send(Method::PUT, ALERTS, proof, &[("if-match", &tag)], Some(wanted))
         .await

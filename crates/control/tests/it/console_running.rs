@@ -414,7 +414,7 @@ async fn health_tells_what_waits_and_takes_decisions() {
 
     let admin = Browser::of(&api, "adam", Grant::everywhere(Role::Admin)).await;
     let all = admin.get("/health").await.expect(200);
-    all.shows(&["acme", "globex", "1 delete is held"]);
+    all.shows(&["acme", "globex", "the mapper cannot be asked"]);
     browser.get("/health").await.expect(200).hides("globex");
 }
 

@@ -1,6 +1,7 @@
 //! Control against a real server, with stand-ins for the workers that it asks.
 
 mod alerts;
+mod alerts_tls;
 mod api;
 mod back_fill;
 mod console;

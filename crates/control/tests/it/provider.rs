@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
 
 use axum::extract::{Form, Query, State};
 use axum::response::Redirect;
@@ -10,14 +11,14 @@ use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use landbridge_control::Settings;
-use landbridge_control::service::{GroupRole, OidcSettings, Role};
+use landbridge_control::service::{GroupRole, OidcSettings, Role, Service, ServiceError};
 use openidconnect::PrivateSigningKey as _;
 use openidconnect::core::{CoreEdDsaPrivateSigningKey, CoreJwsSigningAlgorithm};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::api::{Answer, Api, Proof};
-use crate::rig::tenant;
+use crate::rig::{soon, tenant};
 
 /// A private key of this run: an Ed25519 seed in its usual envelope.
 static KEY: LazyLock<String> = LazyLock::new(|| {
@@ -84,6 +85,7 @@ impl Provider {
                 role("fleet", Role::Editor, false),
                 role("admins", Role::Admin, true),
             ],
+            session_max: Duration::from_secs(3_600),
         }
     }
 }
@@ -248,6 +250,64 @@ async fn groups_at_the_provider_are_roles_here() {
         (who.as_str(), action.as_str()),
         ("oidc:ann@acme.example", "session.begun")
     );
+}
+
+/// What a session's groups may do is looked up at every request: the roles as of sign-in count for nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_groups_may_do_counts_as_it_stands() {
+    let (api, provider) = with_provider().await;
+    provider.tell(Told {
+        groups: vec!["fleet".to_owned()],
+        ..Told::default()
+    });
+    let (path, cookie) = to_provider(&api, "/").await;
+    let Proof::Cookie(cookie, _) = session(&back(&api, &path, &cookie).await.expect(303)) else {
+        panic!("a session is a cookie");
+    };
+    let id = cookie.split_once('=').unwrap().1;
+    let with = |oidc: Option<OidcSettings>| {
+        let settings = Settings {
+            oidc,
+            ..Settings::default()
+        };
+        Service::new(api.rig.hub.clone(), api.rig.config.clone(), settings)
+    };
+    let role = async |service: Service| match service.caller_of_session(id).await {
+        Ok((caller, _)) => caller.role_in(&tenant()),
+        Err(ServiceError::Unauthenticated(_)) => None,
+        Err(error) => panic!("{error}"),
+    };
+    let mut settings = provider.settings();
+    assert_eq!(role(with(Some(settings.clone()))).await, Some(Role::Editor));
+    settings.roles[0].role = Role::Viewer;
+    assert_eq!(role(with(Some(settings.clone()))).await, Some(Role::Viewer));
+    settings.roles.remove(0);
+    assert_eq!(role(with(Some(settings))).await, None);
+    assert_eq!(role(with(None)).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_of_the_provider_ends_in_time_however_much_it_is_used() {
+    crate::api::install_tls();
+    let provider = Provider::start().await;
+    let mut oidc = provider.settings();
+    oidc.session_max = Duration::from_secs(2);
+    let settings = Settings {
+        oidc: Some(oidc),
+        public_url: Some("http://127.0.0.1:9".to_owned()),
+        ..Settings::default()
+    };
+    let api = Api::with(settings).await;
+    provider.tell(Told {
+        groups: vec!["fleet".to_owned()],
+        ..Told::default()
+    });
+    let (path, cookie) = to_provider(&api, "/").await;
+    let proof = session(&back(&api, &path, &cookie).await.expect(303));
+    soon("the end of the session", async {
+        while api.get("/api/v1/sessions/current", &proof).await.status != 401 {}
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

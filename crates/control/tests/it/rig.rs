@@ -127,6 +127,28 @@ impl Rig {
         Running { stop, task }
     }
 
+    /// Takes a stream away, as nobody of ours does: the server is told in its own protocol.
+    pub(crate) async fn remove_stream(&self, name: &str) {
+        use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+        let address = self.server.url().rsplit(['/', '@']).next().unwrap().to_owned();
+        let mut stream = BufReader::new(tokio::net::TcpStream::connect(address).await.unwrap());
+        let ask = format!(
+            "CONNECT {{\"verbose\":false}}\r\nSUB told 1\r\nPUB $JS.API.STREAM.DELETE.{name} told 0\r\n\r\n"
+        );
+        stream.write_all(ask.as_bytes()).await.unwrap();
+        soon("that the stream is gone", async {
+            let mut line = String::new();
+            while !line.contains("\"success\":true") {
+                line.clear();
+                assert!(
+                    stream.read_line(&mut line).await.unwrap() > 0,
+                    "the server hung up"
+                );
+            }
+        })
+        .await;
+    }
+
     /// A worker that was dropped lets go of its database a moment later.
     async fn caches(&self, stage: StageKind) -> Caches {
         soon("that the cache is free", async {

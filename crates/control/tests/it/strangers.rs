@@ -1,8 +1,10 @@
 //! Every route, tried by those who may not: without sign-in, as a stranger, with too small a role, with a forged post.
 
 use axum::http::Method;
+use landbridge_bus::seal::{KeyPair, publish_key};
+use landbridge_bus::{Bucket, KeyFilter};
 use landbridge_control::service::{Grant, Role};
-use landbridge_model::TenantId;
+use landbridge_model::{StageKind, TenantId};
 use serde_json::{Value, json};
 
 use crate::api::{Api, Operation, Proof, operations};
@@ -94,6 +96,99 @@ async fn call(api: &Api, operation: &Operation, tenant: &str, proof: &Proof) -> 
         body(operation).as_ref(),
     )
     .await
+}
+
+/// What answers without a trace in the audit log: it changes nothing, or nothing that counts until it is applied.
+const UNTRACED: [&str; 13] = [
+    "begin_sign_in",
+    "cancel_dry_run",
+    "count_imports",
+    "count_matching",
+    "end_sign_in",
+    "propose_object_type",
+    "put_draft",
+    "review_object_type",
+    "start_dry_run",
+    "sync_estimate",
+    "validate_sync",
+    "sign_out",
+    "change_password",
+];
+
+/// All that is stored in these buckets, but drafts.
+async fn stored(api: &Api) -> Vec<(String, Vec<u8>)> {
+    let mut stored = Vec::new();
+    for bucket in [Bucket::Config, Bucket::Secrets, Bucket::Access] {
+        let kv = api.rig.hub.bus().kv(bucket);
+        for entry in kv.list(&KeyFilter::All).await.unwrap() {
+            let tokens = entry.key.tokens();
+            if !["drafts", "attempts", "idempotency"].contains(&tokens[0].as_str()) {
+                stored.push((entry.key.to_string(), entry.value.to_vec()));
+            }
+        }
+    }
+    stored.sort();
+    stored
+}
+
+/// That something is about to be done is stored before it is done: where it cannot be stored, nothing is done.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_audit_log_nothing_is_changed() {
+    let api = with_things().await;
+    for stage in [StageKind::Extractor, StageKind::Loader] {
+        let key = KeyPair::generate().public();
+        publish_key(api.rig.hub.bus(), stage, &key).await.unwrap();
+    }
+    let grants = vec![Grant::of(Role::Viewer, TenantId::new("acme").unwrap())];
+    api.add_user("ann", "correct horse battery", grants).await;
+    let admin = api.admin().await;
+    let before = stored(&api).await;
+    api.rig.remove_stream("LB_AUDIT").await;
+    let changing = operations()
+        .into_iter()
+        .filter(|operation| operation.method != Method::GET && !UNTRACED.contains(&operation.id.as_str()));
+    let tried = changing.map(async |operation| {
+        let answer = match operation.id.as_str() {
+            "sign_in" => {
+                let right = json!({"user": "ann", "password": "correct horse battery"});
+                api.send(Method::POST, &operation.path, &Proof::Nothing, &[], Some(&right))
+                    .await
+            }
+            _ => call(&api, &operation, "acme", &admin).await,
+        };
+        (operation.id, answer)
+    });
+    let mut refused = Vec::new();
+    for (id, answer) in futures::future::join_all(tried).await {
+        if answer.status == 503 && answer.text.contains("nothing is done") {
+            refused.push(id);
+        } else {
+            assert!(
+                [404, 422].contains(&answer.status.as_u16()),
+                "{id}: {} {}",
+                answer.status,
+                answer.text
+            );
+        }
+    }
+    for must in [
+        "delete_sync",
+        "put_user",
+        "create_token",
+        "sign_in",
+        "delete_tenant",
+        "put_alerts",
+    ] {
+        assert!(
+            refused.contains(&must.to_owned()),
+            "{must} is not among {refused:?}"
+        );
+    }
+    let names = |stored: Vec<(String, Vec<u8>)>| stored.into_iter().map(|(key, _)| key).collect::<Vec<_>>();
+    let after = stored(&api).await;
+    if before != after {
+        panic!("{:?} became {:?}", names(before), names(after));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,6 +39,9 @@ pub enum OperatorCommand {
     /// Alerts: what needs a person is told by a webhook or by mail.
     #[command(subcommand)]
     Alerts(AlertsCommand),
+    /// The key pairs that secrets are sealed to.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Users who sign in with a password.
     #[command(subcommand)]
     User(UserCommand),
@@ -153,6 +156,15 @@ pub enum ConnectionCommand {
         after_help = "Examples:\n  landbridge connection test\n  landbridge connection test --tenant acme --output json"
     )]
     Test(TenantArg),
+}
+
+/// `landbridge keys`.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Show to which keys secrets are sealed, after sealing what can be to the current ones. Exit code 6 when a secret is
+    /// left that is sealed to another key: an earlier key may be thrown away when it is 0.
+    #[command(after_help = "Examples:\n  landbridge keys list\n  landbridge keys list --output json")]
+    List,
 }
 
 /// `landbridge sync`.

@@ -10,6 +10,7 @@ use landbridge_control::console::sign_in::{self, SignIn};
 use landbridge_control::console::sync::diff;
 use landbridge_control::console::tenants::{self, TenantRow, Tenants};
 use landbridge_control::console::{Place, Role, Shell, Trouble, errors};
+use landbridge_control::service::AuditState;
 use landbridge_model::{Problem, TenantId};
 
 use super::{Gallery, world};
@@ -306,6 +307,7 @@ fn audit_pages(gallery: &mut Gallery) {
         tenant: Some(world::tenant()),
         action: action.to_owned(),
         what: what.to_owned(),
+        state: AuditState::Done,
         diff: Vec::new(),
     };
     let edited = AuditRow {
@@ -331,6 +333,16 @@ fn audit_pages(gallery: &mut Gallery) {
                 "Started an import of vehicles and depots.",
             ),
             edited,
+            AuditRow {
+                state: AuditState::Asked,
+                ..row(
+                    2_400,
+                    "Mira Okonkwo",
+                    "console",
+                    "sync.paused",
+                    "Paused the sync depots.",
+                )
+            },
             row(
                 5_000,
                 "Landbridge",

@@ -3,6 +3,7 @@
 use landbridge_model::Problem;
 use maud::{Markup, html};
 
+use super::control::anchor;
 use super::show::{Icon, icon};
 use crate::console::{Content, Trouble};
 
@@ -78,6 +79,16 @@ pub fn error_summary(problems: &[Problem], address: impl Fn(&Problem) -> Option<
             }
         }
     }
+}
+
+/// The problems of one control, by its name.
+pub fn problems_of<'a>(problems: &'a [Problem], place: &str) -> Vec<&'a Problem> {
+    problems.iter().filter(|problem| problem.place == place).collect()
+}
+
+/// A link to the control that a problem is about, if it is about one.
+pub fn to_control(problem: &Problem) -> Option<String> {
+    (!problem.place.is_empty()).then(|| format!("#{}", anchor(&problem.place)))
 }
 
 /// The problems whose place begins with `place`, as lines beneath a control.

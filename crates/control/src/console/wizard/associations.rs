@@ -9,7 +9,8 @@ use maud::{Markup, html};
 
 use super::{Draft, Step, step_page};
 use crate::console::parts::{
-    Choice, Control, Icon, anchor, choice_list, combobox, empty, icon, problems_at, select, toggle,
+    Choice, Control, Icon, anchor, choice_list, combobox, empty, icon, problems_at, problems_of, select,
+    toggle,
 };
 use crate::console::{Content, Shell};
 
@@ -151,10 +152,7 @@ fn chosen(
     let name = |what: &str| format!("associations[{place}].{what}");
     let wrong = |what: &str| -> Vec<&Problem> {
         let key = format!("spec.associations[{at}]{what}");
-        view.problems
-            .iter()
-            .filter(|problem| problem.place == key)
-            .collect()
+        problems_of(&view.problems, &key)
     };
     let end = lookup
         .ends

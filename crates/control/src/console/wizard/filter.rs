@@ -9,8 +9,8 @@ use super::mappings::field_type;
 use super::read::takes_list;
 use super::{Draft, Step, step_page};
 use crate::console::parts::{
-    Choice, Control, Icon, anchor, choice_list, choices, combobox, count, empty, icon, problems_at, radios,
-    select, text_input, trouble,
+    Choice, Control, Icon, anchor, choice_list, choices, combobox, count, empty, icon, problems_at,
+    problems_of, radios, select, text_input, trouble,
 };
 use crate::console::{Content, Shell, Trouble, fields};
 
@@ -114,11 +114,7 @@ fn counts(view: &FilterStep) -> Markup {
 fn row(view: &FilterStep, place: usize, condition: &Condition) -> Markup {
     let at = format!("spec.filter.all[{place}]");
     let (field, op, value) = (format!("{at}.field"), format!("{at}.op"), format!("{at}.value"));
-    let problems: Vec<&Problem> = view
-        .problems
-        .iter()
-        .filter(|problem| problem.place == at)
-        .collect();
+    let problems: Vec<&Problem> = problems_of(&view.problems, &at);
     let described = view
         .fields
         .iter()

@@ -71,11 +71,7 @@ pub fn chosen(shell: &Shell, content: &Content<Chosen>) -> Markup {
         Ok(view) => view,
         Err(trouble) => return shell.document(Step::MapObjects.title(), &parts::failed(trouble)),
     };
-    let of_property: Vec<&Problem> = view
-        .problems
-        .iter()
-        .filter(|problem| problem.place == "spec.hubspot.idProperty")
-        .collect();
+    let of_property = parts::problems_of(&view.problems, "spec.hubspot.idProperty");
     let side = |(label, name): &(String, String)| {
         html! { span.two-names { span { (label) } code { (name) } } }
     };
@@ -119,12 +115,7 @@ fn inner(shell: &Shell, tenant: &TenantId, view: &MapObjects) -> Markup {
             &html! { a.button href=(paths::tenant(tenant)) { "Back to connected apps" } },
         );
     }
-    let at = |place: &str| -> Vec<&Problem> {
-        view.problems
-            .iter()
-            .filter(|problem| problem.place == place)
-            .collect()
-    };
+    let at = |place: &str| -> Vec<&Problem> { parts::problems_of(&view.problems, place) };
     let (object, object_type, name) = (
         at("spec.salesforce.object"),
         at("spec.hubspot.objectType"),

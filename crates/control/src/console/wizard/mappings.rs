@@ -18,7 +18,7 @@ pub use self::suggest::{suggested_property, suggested_rule, suggestions};
 pub use self::values::policy_word;
 use self::values::{takes_values, values};
 use super::{Draft, Step, step_page};
-use crate::console::parts::{Control, Icon, anchor, choice_list, combobox, icon, problems_at};
+use crate::console::parts::{Control, Icon, anchor, choice_list, combobox, icon, problems_at, problems_of};
 use crate::console::{Content, Shell, fields, paths};
 
 /// What the step shows.
@@ -225,12 +225,7 @@ fn mapping_row(view: &Mappings, place: usize, row: &MappingRow, required: bool) 
     let at = format!("spec.fields[{place}]");
     let from_name = format!("{at}.from");
     let to_name = format!("{at}.to");
-    let of_control = |name: &str| -> Vec<&Problem> {
-        view.problems
-            .iter()
-            .filter(|problem| problem.place == name)
-            .collect()
-    };
+    let of_control = |name: &str| -> Vec<&Problem> { problems_of(&view.problems, name) };
     let from_problems = of_control(&from_name);
     let to_problems = of_control(&to_name);
     let of_row: Vec<&Problem> = of_control(&at);

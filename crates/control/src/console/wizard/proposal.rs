@@ -53,11 +53,7 @@ pub fn page(shell: &Shell, tenant: &TenantId, content: &Content<ProposalReview>)
 fn inner(shell: &Shell, tenant: &TenantId, view: &ProposalReview) -> Markup {
     let proposal = &view.proposal;
     let text = |name: &str, label: &str, hint: &str, value: &str| {
-        let wrong: Vec<&Problem> = view
-            .problems
-            .iter()
-            .filter(|problem| problem.place == name)
-            .collect();
+        let wrong: Vec<&Problem> = parts::problems_of(&view.problems, name);
         text_input(
             Control {
                 name,

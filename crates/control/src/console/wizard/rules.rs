@@ -5,7 +5,7 @@ use landbridge_model::sync::{DeleteRule, MaxDeletes, Rules};
 use maud::{Markup, html};
 
 use super::{Draft, Step, step_page};
-use crate::console::parts::{Control, Icon, choices, icon, radios, select, text_input};
+use crate::console::parts::{Control, Icon, choices, icon, problems_of, radios, select, text_input};
 use crate::console::{Content, Shell};
 
 /// What the step shows.
@@ -58,12 +58,7 @@ fn inner(view: &SyncRules) -> Markup {
         DeleteRule::DeleteRecord => "delete-record",
     };
     let (unit, number) = limit(view);
-    let at = |place: &str| -> Vec<&Problem> {
-        view.problems
-            .iter()
-            .filter(|problem| problem.place == place)
-            .collect()
-    };
+    let at = |place: &str| -> Vec<&Problem> { problems_of(&view.problems, place) };
     let (limit_problems, grace_problems) = (at("spec.rules.maxDeletes"), at("spec.rules.grace"));
     let delete = format!("Delete {object}");
     html! {

@@ -9,6 +9,7 @@ use landbridge_model::config::SyncStatus;
 use crate::ask::TenantStatus;
 use crate::console::health::{AllHealth, TenantHealth};
 use crate::console::parts::{Health, Paging};
+use crate::console_routes::attention::attention;
 use crate::service::Overview;
 
 /// The tenants of one part of the list, the worst of them first.
@@ -104,29 +105,10 @@ fn judge(status: &TenantStatus) -> (Health, String) {
             counted(stopped, "sync is suspended", "syncs are suspended"),
         );
     }
-    let trouble = status.syncs.iter().find_map(|sync| {
-        let trouble = sync.live.as_ref()?.trouble.as_ref()?;
-        Some(format!("{}: {trouble}", sync.name))
-    });
-    if let Some(trouble) = trouble {
-        return (Health::Attention, trouble);
+    match attention(status) {
+        Some(worst) => (Health::Attention, worst),
+        None => (Health::Good, String::new()),
     }
-    if status.held > 0 {
-        return (
-            Health::Attention,
-            counted(status.held, "delete is held", "deletes are held"),
-        );
-    }
-    if status.failures > 0 {
-        return (
-            Health::Attention,
-            counted(status.failures, "record is refused", "records are refused"),
-        );
-    }
-    if let Some(note) = status.notes.first() {
-        return (Health::Attention, note.clone());
-    }
-    (Health::Good, String::new())
 }
 
 fn counted(number: u64, one: &str, many: &str) -> String {
@@ -184,7 +166,7 @@ mod tests {
             [
                 "stopped: another org answers",
                 "silent: the worker does not answer",
-                "failing: 3 records are refused",
+                "failing: 3 records or links are refused.",
                 "fine: ",
             ]
         );

@@ -1,5 +1,7 @@
 //! Which provider, and what its claims mean here.
 
+use std::time::Duration;
+
 use landbridge_bus::Secret;
 use landbridge_model::TenantId;
 use serde::{Deserialize, Serialize};
@@ -29,6 +31,10 @@ pub struct OidcSettings {
     /// What each group may do. Whoever is in none of them is refused.
     #[serde(default)]
     pub roles: Vec<GroupRole>,
+    /// How long a session lasts at most that began at the provider: whom it takes out of a group, or no longer knows,
+    /// is noticed at the next sign-in. Never longer than `control.session_max`.
+    #[serde(default = "default_session_max", with = "humantime_serde")]
+    pub session_max: Duration,
 }
 
 /// What a group may do.
@@ -47,6 +53,10 @@ pub struct GroupRole {
     pub all_tenants: bool,
 }
 
+fn default_session_max() -> Duration {
+    Duration::from_secs(12 * 3_600)
+}
+
 fn default_scopes() -> Vec<String> {
     ["profile", "email"].map(str::to_owned).to_vec()
 }
@@ -60,13 +70,15 @@ fn default_groups_claim() -> String {
 }
 
 impl OidcSettings {
-    /// What the claims of a person give them; nothing when they are in none of the groups.
-    pub(super) fn grants(&self, claims: &Map<String, Value>) -> Vec<Grant> {
+    /// The groups that a person's claims name.
+    pub(super) fn groups(&self, claims: &Map<String, Value>) -> Vec<String> {
         let groups = texts(claim(claims, &self.groups_claim));
-        let meant = self
-            .roles
-            .iter()
-            .filter(|role| groups.contains(&role.group.as_str()));
+        groups.into_iter().map(str::to_owned).collect()
+    }
+
+    /// What these groups may do; nothing when none of them may do anything.
+    pub(in crate::service) fn grants(&self, groups: &[String]) -> Vec<Grant> {
+        let meant = self.roles.iter().filter(|role| groups.contains(&role.group));
         meant
             .map(|role| Grant {
                 role: role.role,
@@ -116,6 +128,7 @@ mod tests {
             scopes: default_scopes(),
             name_claim: default_name_claim(),
             groups_claim: groups_claim.to_owned(),
+            session_max: default_session_max(),
             roles: vec![
                 role("lb-admins", Role::Admin, &[]),
                 role("fleet", Role::Editor, &["acme", "globex"]),
@@ -144,7 +157,8 @@ mod tests {
             ("groups", "{}", None),
         ] {
             let claims = serde_json::from_str(claims).unwrap();
-            let caller = Caller::new("oidc:ann", settings(claim).grants(&claims));
+            let settings = settings(claim);
+            let caller = Caller::new("oidc:ann", settings.grants(&settings.groups(&claims)));
             assert_eq!(caller.role_in(&acme), role, "{claim} {claims:?}");
         }
     }
