@@ -147,11 +147,15 @@ impl EventBus {
         let unknown = habits
             .entities
             .iter()
+            .chain(&habits.forbidden)
             .find(|name| inner.schema.index(name).is_none());
         if let Some(unknown) = unknown {
             return Err(format!("there is no object {unknown}"));
         }
         inner.habits = habits;
+        drop(inner);
+        // Streams that may no longer be served find out.
+        self.news.send_modify(|news| *news += 1);
         Ok(())
     }
 
