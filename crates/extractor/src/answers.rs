@@ -5,7 +5,7 @@ use std::sync::Arc;
 use landbridge_model::ask::{
     AskStatus, CallCount, Count, CountRecords, DescribeObject, EstimateReading, Explain, ListObjects,
     ObjectSummary, Question, SalesforceTest, StageStatus, StartCompare, Started, StopCompare, Story,
-    StoryLine, TestSalesforce,
+    StoryLine, StreamStatus, TestSalesforce,
 };
 use landbridge_model::{SalesforceId, StageKind, SyncKey, TenantId};
 use landbridge_salesforce::{Columns, Scope, TextForm, soql};
@@ -17,6 +17,7 @@ use crate::emitted::Emitted;
 use crate::estimate;
 use crate::plan::ReadPlan;
 use crate::shard::Shard;
+use crate::stream::channel_of;
 use crate::trouble::Trouble;
 
 /// Answers one question.
@@ -159,6 +160,13 @@ async fn count(shard: &Arc<Shard>, tenant: &TenantId, question: CountRecords) ->
     })
 }
 
+/// How the change events of a sync's object stand.
+fn stream(shard: &Arc<Shard>, key: &SyncKey) -> Option<StreamStatus> {
+    let channel = channel_of(&*shard.sync(key).ok()?)?;
+    let now = shard.orgs.made(&key.tenant).and_then(|org| org.clock().now());
+    Some(shard.streams.standing(&channel)?.status(now))
+}
+
 fn status(shard: &Arc<Shard>, tenant: &TenantId) -> StageStatus {
     let mut status = StageStatus::default();
     if let Some(client) = shard.orgs.made(tenant) {
@@ -179,7 +187,11 @@ fn status(shard: &Arc<Shard>, tenant: &TenantId) -> StageStatus {
     status.live = live
         .iter()
         .filter(|(key, _)| key.tenant == *tenant)
-        .map(|(_, live)| live.clone())
+        .map(|(key, live)| {
+            let mut live = live.clone();
+            live.stream = stream(shard, key);
+            live
+        })
         .collect();
     status.live.sort_by(|a, b| a.sync.cmp(&b.sync));
     status

@@ -190,6 +190,8 @@ impl Service {
                     login_url,
                     org_id: None,
                     daily_calls: wanted.salesforce.daily_calls,
+                    change_events: wanted.salesforce.change_events,
+                    pubsub_url,
                 },
                 hubspot: HubSpotConnection {
                     base_url,

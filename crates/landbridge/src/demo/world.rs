@@ -247,6 +247,8 @@ impl World {
                 login_url: access.salesforce.login_url.clone(),
                 org_id: None,
                 daily_calls: None,
+                change_events: true,
+                pubsub_url: access.salesforce.pubsub.clone(),
             },
             hubspot: HubSpotConnection {
                 base_url: access.hubspot.base_url.clone(),

@@ -124,24 +124,31 @@ impl Subscription {
     /// What comes next; an empty delivery is a sign of life. May be given up at any moment without a loss. Whoever does
     /// not ask gives no credit, so that Salesforce holds back what would be too much.
     pub async fn next(&mut self) -> Result<Delivery, PubSubError> {
-        if self.came.is_none() {
-            self.give_credit();
-            let deadline = self.last_sign + self.silence;
-            let silent = |_| PubSubError::Silent { what: WHAT };
-            let message = async { self.open().await?.message().await.map_err(refused) };
-            let came = tokio::time::timeout_at(deadline, message)
-                .await
-                .map_err(silent)??;
-            let came = came.ok_or(PubSubError::Ended)?;
-            self.last_sign = Instant::now();
-            let events = i32::try_from(came.events.len()).unwrap_or(CREDIT);
-            // What the server counts may be older than our last request: the smaller number is safe.
-            self.owed = (self.owed - events).min(came.pending_num_requested.max(0));
-            self.came = Some(came);
-        }
-        let delivery = self.read().await?;
+        let came = match self.came.take() {
+            Some(came) => came,
+            None => self.hear().await?,
+        };
+        // Kept until it is read: schemas may have to be fetched first, and whoever waits may give up meanwhile.
+        let came = self.came.insert(came);
+        let delivery = self.pubsub.read(came).await?;
         self.came = None;
         Ok(delivery)
+    }
+
+    async fn hear(&mut self) -> Result<FetchResponse, PubSubError> {
+        self.give_credit();
+        let deadline = self.last_sign + self.silence;
+        let silent = |_| PubSubError::Silent { what: WHAT };
+        let message = async { self.open().await?.message().await.map_err(refused) };
+        let came = tokio::time::timeout_at(deadline, message)
+            .await
+            .map_err(silent)??;
+        let came = came.ok_or(PubSubError::Ended)?;
+        self.last_sign = Instant::now();
+        let events = i32::try_from(came.events.len()).unwrap_or(CREDIT);
+        // What the server counts may be older than our last request: the smaller number is safe.
+        self.owed = (self.owed - events).min(came.pending_num_requested.max(0));
+        Ok(came)
     }
 
     async fn open(&mut self) -> Result<&mut Streaming<FetchResponse>, PubSubError> {
@@ -169,11 +176,10 @@ impl Subscription {
             self.owed = CREDIT;
         }
     }
+}
 
-    async fn read(&self) -> Result<Delivery, PubSubError> {
-        let Some(came) = &self.came else {
-            return Err(PubSubError::Ended);
-        };
+impl PubSub {
+    async fn read(&self, came: &FetchResponse) -> Result<Delivery, PubSubError> {
         let mut told = Vec::with_capacity(came.events.len());
         for event in &came.events {
             told.push(self.tell(event).await?);
@@ -189,8 +195,7 @@ impl Subscription {
             return Ok(Told::Unreadable("an event without content".to_owned()));
         };
         let id = event.schema_id.as_str();
-        let schema = self.pubsub.schemas.get(id, || self.pubsub.schema_json(id)).await;
-        let schema = match schema {
+        let schema = match self.schemas.get(id, || self.schema_json(id)).await {
             Ok(schema) => schema,
             // Neither another connection nor another try makes it one of change events.
             Err(error @ PubSubError::Schema { .. }) => return Ok(Told::Unreadable(error.to_string())),

@@ -126,11 +126,12 @@ impl EventBus {
     }
 
     /// Ends all running streams, as an outage does.
-    pub(super) fn cut(&self) {
+    pub fn cut(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
 
-    pub(in crate::salesforce) fn habits(&self) -> PubSubHabits {
+    /// What they are like now.
+    pub fn habits(&self) -> PubSubHabits {
         self.inner.lock().habits.clone()
     }
 
@@ -139,7 +140,7 @@ impl EventBus {
     }
 
     /// Changes the habits, unless there are too many entities or one that does not exist.
-    pub(super) fn set_habits(&self, habits: PubSubHabits) -> Result<(), String> {
+    pub fn set_habits(&self, habits: PubSubHabits) -> Result<(), String> {
         let mut inner = self.inner.lock();
         if habits.entities.len() > MOST_ENTITIES {
             return Err(format!("at most {MOST_ENTITIES} entities can be selected"));
@@ -160,7 +161,7 @@ impl EventBus {
     }
 
     /// Makes every place that was given out void, as a move to another instance does.
-    pub(in crate::salesforce) fn void_places(&self) {
+    pub fn void_places(&self) {
         let mut inner = self.inner.lock();
         inner.events.clear();
         inner.given.clear();
