@@ -23,6 +23,8 @@ use crate::trouble::Trouble;
 
 /// A server that has not refused by then has taken the subscription; some answer only when there is something to tell.
 const OPENING_PATIENCE: Duration = Duration::from_secs(5);
+/// The org's clock is known to the second, and windows are cut by whole ones: what happened now is stamped before this is over.
+const GRAIN: Duration = Duration::from_secs(2);
 /// Most records that are read together.
 const TOGETHER: usize = 2_000;
 
@@ -234,8 +236,9 @@ impl Subscriber {
         }
     }
 
-    /// Asks the increments of the object's syncs to look at once.
-    fn ask_increments(&self, until: Timestamp) {
+    /// Asks the increments of the object's syncs to look at once, and to pass what happened up to now.
+    fn ask_increments(&self, now: Timestamp) {
+        let until = now.checked_add(GRAIN).unwrap_or(now);
         for sync in reading::syncs(&self.shard, &self.channel) {
             self.shard.streams.hurry(&sync.key()).ask(until);
         }

@@ -107,10 +107,9 @@ impl Rig {
         Self::start(sandbox, false).await
     }
 
-    /// One that hears of changes by change events, and polls so rarely that no test lives to see it.
+    /// One that hears of changes by change events, and polls beside them so rarely that no test lives to see it.
     pub(crate) async fn with_change_events(sandbox: SandboxConfig) -> Self {
         let mut rig = Self::start(sandbox, true).await;
-        rig.settings.poll_interval = RARELY;
         rig.settings.stream = StreamSettings {
             poll_interval: RARELY,
             window: Duration::from_millis(100),
@@ -250,6 +249,15 @@ impl Rig {
             live.stream.filter(|stream| wanted(stream))
         })
         .await
+    }
+
+    /// Waits until change events come, and the increment rests beside them.
+    pub(crate) async fn increment_rests(&self) {
+        self.streams().await;
+        // Asked to pass two seconds more than now, with windows that end a second behind the clock and are cut by whole ones.
+        for _ in 0..6 {
+            self.second_is_over().await;
+        }
     }
 
     /// Waits until change events come.
