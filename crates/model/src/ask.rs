@@ -222,6 +222,28 @@ pub struct StreamStatus {
     pub behind_ms: Option<i64>,
 }
 
+impl StreamStatus {
+    /// As a person is told it, behind "change events: ".
+    #[must_use]
+    pub fn words(&self) -> String {
+        let state = match (self.state, self.why) {
+            (StreamState::Opening, _) => "being asked for".to_owned(),
+            (StreamState::Streaming, _) => "heard as they happen".to_owned(),
+            (StreamState::FallingBack, Some(why)) => {
+                format!("none now, changes are polled for: {}", why.words())
+            }
+            (StreamState::FallingBack, None) => "none now, changes are polled for".to_owned(),
+            (StreamState::NotEntitled, _) => {
+                "none, changes are polled for: the object is not selected for change data capture".to_owned()
+            }
+        };
+        match self.unheard {
+            0 => state,
+            unheard => format!("{state}; {unheard} changes were not told by them and found by polling"),
+        }
+    }
+}
+
 /// Whether change events come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]

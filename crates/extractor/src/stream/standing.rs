@@ -1,7 +1,7 @@
 //! How one channel stands: written by its subscriber, read by the increment and by whoever asks.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use landbridge_model::SalesforceId;
@@ -125,10 +125,13 @@ impl Standing {
         self.inner.lock().state
     }
 
-    /// As it is told; `now` is the org's, if it is known.
+    /// As it is told; `now` is the org's, if it is known. A stream that did not tell something lately is not believed to be
+    /// up to date.
     #[must_use]
-    pub fn status(&self, now: Option<Timestamp>) -> StreamStatus {
+    pub fn status(&self, now: Option<Timestamp>, distrust: Duration) -> StreamStatus {
         let inner = self.inner.lock();
+        let is_trusted = inner.state == StreamState::Streaming
+            && inner.unheard_at.is_none_or(|at| at.elapsed() >= distrust);
         let oldest = inner.marks.values().min().copied();
         let behind = |now: Timestamp| {
             let waits = oldest.map_or(0, |oldest| now.as_millisecond() - oldest.as_millisecond());
@@ -140,7 +143,7 @@ impl Standing {
             reason: inner.reason.clone(),
             events: inner.events,
             unheard: inner.unheard,
-            behind_ms: now.filter(|_| inner.state == StreamState::Streaming).map(behind),
+            behind_ms: now.filter(|_| is_trusted).map(behind),
         }
     }
 }
@@ -150,6 +153,8 @@ mod tests {
     use landbridge_model::{ChangeKind, Version};
 
     use super::*;
+
+    const LONG: Duration = Duration::from_secs(600);
 
     fn id(number: u8) -> SalesforceId {
         SalesforceId::parse(&format!("a02xx000000000{number}")).unwrap()
@@ -169,18 +174,18 @@ mod tests {
         let standing = Standing::default();
         let opened = Timestamp::from_second(100).unwrap();
         standing.compare([row(1, 100_000)].iter());
-        assert_eq!(standing.status(None).unheard, 0, "no events come yet");
+        assert_eq!(standing.status(None, LONG).unheard, 0, "no events come yet");
         standing.opened(opened);
         standing.mark(&[id(2)], Some(opened));
         standing.compare([row(1, 99_999), row(2, 100_001)].iter());
         assert_eq!(
-            standing.status(None).unheard,
+            standing.status(None, LONG).unheard,
             0,
             "older than the stream, or just being read"
         );
         assert_eq!(standing.beside(None).since_unheard, None);
         standing.compare([row(1, 100_000), row(3, 100_001)].iter());
-        assert_eq!(standing.status(None).unheard, 2);
+        assert_eq!(standing.status(None, LONG).unheard, 2);
         assert!(standing.beside(None).since_unheard.is_some());
     }
 
@@ -188,15 +193,25 @@ mod tests {
     fn a_stream_is_behind_by_its_oldest_mark() {
         let standing = Standing::default();
         let at = |second| Timestamp::from_second(second).unwrap();
-        assert_eq!(standing.status(Some(at(110))).behind_ms, None);
+        assert_eq!(standing.status(Some(at(110)), LONG).behind_ms, None);
         standing.opened(at(100));
-        assert_eq!(standing.status(Some(at(110))).behind_ms, Some(0));
+        assert_eq!(standing.status(Some(at(110)), LONG).behind_ms, Some(0));
         standing.mark(&[id(1)], Some(at(105)));
         standing.mark(&[id(1), id(2)], Some(at(107)));
-        assert_eq!(standing.status(Some(at(110))).behind_ms, Some(5_000));
+        assert_eq!(standing.status(Some(at(110)), LONG).behind_ms, Some(5_000));
         standing.read(&[id(1)]);
-        assert_eq!(standing.status(Some(at(110))).behind_ms, Some(3_000));
+        assert_eq!(standing.status(Some(at(110)), LONG).behind_ms, Some(3_000));
         assert_eq!(standing.marked(), [id(2)]);
-        assert_eq!(standing.status(None).events, 2);
+        assert_eq!(standing.status(None, LONG).events, 2);
+        standing.compare([row(3, 100_001)].iter());
+        assert_eq!(
+            standing.status(Some(at(110)), LONG).behind_ms,
+            None,
+            "it missed one"
+        );
+        assert_eq!(
+            standing.status(Some(at(110)), Duration::ZERO).behind_ms,
+            Some(3_000)
+        );
     }
 }
