@@ -90,11 +90,21 @@ impl Streams {
         self.standings.lock().values().cloned().collect()
     }
 
-    /// Forgets channels that are no longer subscribed to.
+    /// Forgets channels that are no longer subscribed to. The increments of their tenants look at once: they may be in the
+    /// long pause that a stream allows.
     pub fn retain(&self, wanted: &HashSet<Channel>) {
-        self.standings
-            .lock()
-            .retain(|channel, _| wanted.contains(channel));
+        let mut gone = HashSet::new();
+        self.standings.lock().retain(|channel, _| {
+            let stays = wanted.contains(channel);
+            if !stays {
+                gone.insert(channel.tenant.clone());
+            }
+            stays
+        });
+        let hurries = self.hurries.lock();
+        for (_, hurry) in hurries.iter().filter(|(key, _)| gone.contains(&key.tenant)) {
+            hurry.ring();
+        }
     }
 
     /// What the increment of a sync is asked for.

@@ -22,6 +22,11 @@ impl Hurry {
         self.bell.notify_one();
     }
 
+    /// Look now, whatever the pause.
+    pub fn ring(&self) {
+        self.bell.notify_one();
+    }
+
     /// The moment that is to be passed.
     #[must_use]
     pub fn until(&self) -> Option<Timestamp> {

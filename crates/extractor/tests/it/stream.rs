@@ -340,6 +340,8 @@ async fn sessions_that_end_and_streams_that_break_cost_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_can_do_without() {
     let rig = streaming().await;
+    let extractor = active(&rig, "one").await;
+    rig.increment_rests().await;
     let acme = tenant();
     let turned_off = rig.config.change_tenant(&acme, |tenant| {
         let mut tenant = tenant.ok_or(())?;
@@ -347,7 +349,6 @@ async fn a_connection_can_do_without() {
         Ok::<_, ()>(Some(tenant))
     });
     turned_off.await.unwrap().unwrap();
-    let extractor = active(&rig, "one").await;
     is_found(&rig, "Polled").await;
     let question = landbridge_model::ask::AskStatus {};
     let asked = rig.hub.ask(
