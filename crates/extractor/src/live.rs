@@ -261,7 +261,7 @@ impl LiveReader {
             return Ok(());
         }
         if let Some(stream) = self.stream() {
-            stream.compare(fresh.rows.iter().map(|&row| &keys[row]));
+            stream.compare(fresh.unknown.iter().map(|&row| &keys[row]));
         }
         let count = fresh.rows.len();
         let split = rows::split(

@@ -23,7 +23,7 @@ struct Inner {
     state: StreamState,
     why: Option<FallBack>,
     reason: Option<String>,
-    /// Since when events come, by the org's clock.
+    /// Everything that is stamped from here on should be told, by the org's clock.
     since: Option<Timestamp>,
     events: u64,
     unheard: u64,
@@ -48,12 +48,12 @@ impl Default for Inner {
 }
 
 impl Standing {
-    /// Events come from now on, by the org's clock.
-    pub(crate) fn opened(&self, now: Timestamp) {
+    /// Events come, and tell of everything that is stamped from here on, by the org's clock.
+    pub(crate) fn opened(&self, since: Timestamp) {
         let mut inner = self.inner.lock();
         inner.state = StreamState::Streaming;
         (inner.why, inner.reason) = (None, None);
-        inner.since = Some(now);
+        inner.since = Some(since);
     }
 
     /// Events come no more.

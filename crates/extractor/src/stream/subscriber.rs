@@ -111,7 +111,8 @@ impl Subscriber {
             },
             "change events are heard"
         );
-        self.standing.opened(now);
+        // What was stamped by then may have been committed before anybody listened.
+        self.standing.opened(now.checked_add(GRAIN).unwrap_or(now));
         self.note_state();
         // What happened while nobody listened, and what the stream has forgotten of it.
         self.ask_increments(now);
