@@ -53,12 +53,27 @@ struct Access {
     hubspot: HubSpotAccess,
 }
 
+/// How to get into the org.
 #[derive(Deserialize)]
-struct SalesforceAccess {
-    login_url: String,
-    client_id: String,
-    client_secret: String,
+pub(crate) struct SalesforceAccess {
+    pub(crate) login_url: String,
+    pub(crate) client_id: String,
+    pub(crate) client_secret: String,
+    /// Where its change events are.
+    pub(crate) pubsub: String,
 }
+
+/// Whether the tenant hears of changes by change events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Events {
+    /// It does.
+    Heard,
+    /// It polls alone.
+    Off,
+}
+
+/// The one tenant.
+pub(crate) const TENANT: &str = "demo";
 
 #[derive(Deserialize)]
 struct HubSpotAccess {
@@ -69,6 +84,16 @@ struct HubSpotAccess {
 impl Installation {
     /// Starts everything over an org of so many records; `folder` is for state and logs.
     pub(crate) async fn start(binary: &Path, folder: &Path, records: u64) -> anyhow::Result<Self> {
+        Self::start_with(binary, folder, records, &STAGES).await
+    }
+
+    /// The same with some of the stages.
+    pub(crate) async fn start_with(
+        binary: &Path,
+        folder: &Path,
+        records: u64,
+        stages: &[&'static str],
+    ) -> anyhow::Result<Self> {
         let store = Some(folder.join("nats"));
         let server = LocalServer::start(LocalServerOptions {
             store,
@@ -89,7 +114,7 @@ impl Installation {
             control: free_address()?,
             http,
         };
-        for stage in STAGES {
+        for &stage in stages {
             let process = installation.start_stage(stage)?;
             installation.stages.push(process);
         }
@@ -170,22 +195,36 @@ impl Installation {
 
     /// Makes the portal's object types, adds the tenant without a limit of calls, and applies the syncs of a folder
     /// that has `object-types.json` beside them.
-    pub(crate) async fn add_tenant(&self, syncs: &Path) -> anyhow::Result<()> {
+    pub(crate) async fn add_tenant(&self, syncs: &Path, events: Events) -> anyhow::Result<()> {
         self.create_object_types(&std::fs::read(syncs.join("object-types.json"))?)
             .await?;
+        self.put_tenant(events).await?;
+        let mut apply = self.command();
+        apply.args(["sync", "apply", "-f"]).arg(syncs);
+        succeed(apply, "sync apply").await.map(drop)
+    }
+
+    /// How to get into the org.
+    pub(crate) fn salesforce(&self) -> &SalesforceAccess {
+        &self.access.salesforce
+    }
+
+    /// Adds the tenant, or changes how it hears of changes.
+    pub(crate) async fn put_tenant(&self, events: Events) -> anyhow::Result<()> {
         let (salesforce, hubspot) = (&self.access.salesforce, &self.access.hubspot);
         let mut add = self.command();
-        add.args(["tenant", "add", "demo"])
+        add.args(["tenant", "add", TENANT])
             .args(["--salesforce-login-url", &salesforce.login_url])
             .args(["--client-id", &salesforce.client_id])
             .args(["--hubspot-url", &hubspot.base_url])
             .args(["--hubspot-calls-per-ten-seconds", "0"])
             .env("LANDBRIDGE_SALESFORCE_CLIENT_SECRET", &salesforce.client_secret)
             .env("LANDBRIDGE_HUBSPOT_TOKEN", &hubspot.token);
-        succeed(add, "tenant add").await?;
-        let mut apply = self.command();
-        apply.args(["sync", "apply", "-f"]).arg(syncs);
-        succeed(apply, "sync apply").await.map(drop)
+        match events {
+            Events::Heard => add.args(["--salesforce-pubsub-url", &salesforce.pubsub]),
+            Events::Off => add.arg("--salesforce-without-change-events"),
+        };
+        succeed(add, "tenant add").await.map(drop)
     }
 
     async fn create_object_types(&self, types: &[u8]) -> anyhow::Result<()> {

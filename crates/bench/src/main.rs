@@ -3,7 +3,7 @@
 //! `pipeline` imports an org of the sandbox through separate processes, as an operator would start them, and relays the
 //! same payload over three lanes of the same server. `memory` imports two sizes and shows resident memory of both.
 //! `sandbox` measures the sandbox alone, which both others stand on. `console` loads the console's pages over a full
-//! store.
+//! store. `latency` measures how long a change is on its way to the bus, with change events and without.
 //!
 //! * **B1** What is compared was measured in one run on one machine, with the same server binary.
 //! * **B2** Nothing is asserted of a time: a slow machine gives other numbers, never a failure. A record that is not
@@ -16,6 +16,7 @@ mod binary;
 mod console;
 mod figures;
 mod installation;
+mod latency;
 mod page;
 mod payload;
 mod pipeline;
@@ -53,6 +54,8 @@ enum Command {
     Memory(MemoryArgs),
     /// Upsert into the sandbox alone, over HTTP, and compare with parsing the same JSON.
     Sandbox(SandboxArgs),
+    /// Edit records one by one, and compare how they are heard of: by change events, and by the increment alone.
+    Latency(LatencyArgs),
     /// Load the console's pages with many tenants in the store, and compare with a page that asks nothing.
     Console(ConsoleArgs),
 }
@@ -89,6 +92,24 @@ struct SandboxArgs {
     /// Records to create, and then to update.
     #[arg(long, value_name = "N", default_value_t = 300_000)]
     records: usize,
+    #[command(flatten)]
+    setup: Setup,
+}
+
+#[derive(Debug, Args)]
+struct LatencyArgs {
+    /// Edits of each of the four rounds, each of another record.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    edits: usize,
+    /// Milliseconds between two edits.
+    #[arg(long, value_name = "MS", default_value_t = 250)]
+    pace: u64,
+    /// Records of custom objects that the sandbox's org holds; the import reads the vehicles among them.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    records: u64,
+    /// Seconds for which calls are counted without a change, twice.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    idle: u64,
     #[command(flatten)]
     setup: Setup,
 }
@@ -171,6 +192,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
                 say(&upserts.told())?;
                 say(&serde_json::to_string(&upserts)?)
             }
+            Command::Latency(arguments) => latency(arguments).await,
             Command::Console(arguments) => console(arguments).await,
         }
     };
@@ -249,6 +271,24 @@ async fn measure(setup: &Setup, records: u64, objects: Objects) -> anyhow::Resul
         say(&format!("note: {complaint}"))?;
     }
     Ok(measured)
+}
+
+async fn latency(arguments: LatencyArgs) -> anyhow::Result<()> {
+    let binary = arguments.setup.binary()?;
+    let mut folder = arguments.setup.folder()?;
+    let plan = latency::Plan {
+        edits: arguments.edits,
+        pace: std::time::Duration::from_millis(arguments.pace),
+        records: arguments.records,
+        idle: std::time::Duration::from_secs(arguments.idle),
+    };
+    let measured = latency::run(&binary, folder.path(), plan).await;
+    if measured.is_err() {
+        folder.disable_cleanup(true);
+    }
+    let measured = measured.with_context(|| format!("the run failed; see {}", folder.path().display()))?;
+    say(&measured.told())?;
+    say(&serde_json::to_string(&measured)?)
 }
 
 async fn console(arguments: ConsoleArgs) -> anyhow::Result<()> {

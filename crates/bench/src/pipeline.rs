@@ -9,7 +9,7 @@ use landbridge_model::{LinkOutcome, Outcome};
 use serde::Deserialize;
 
 use crate::binary::repository;
-use crate::installation::Installation;
+use crate::installation::{Events, Installation};
 use crate::traffic::Traffic;
 use crate::usage::Usage;
 
@@ -75,7 +75,7 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Measured> {
     let mut installation = Installation::start(binary, folder, records).await?;
     installation
-        .add_tenant(&repository().join("deploy/examples/demo"))
+        .add_tenant(&repository().join("deploy/examples/demo"), Events::Off)
         .await?;
     let (usage, traffic) = (installation.usage()?, installation.traffic().await?);
     installation

@@ -549,7 +549,8 @@ pub struct SyncLine {
     pub failures: u64,
     /// Where its live reading stands.
     pub live: Option<LiveStatus>,
-    /// How far HubSpot may be behind Salesforce, in milliseconds, from the live reading's position; for a running sync.
+    /// How far HubSpot may be behind Salesforce, in milliseconds, from the live reading's position, or from the change events
+    /// while they come; for a running sync.
     pub behind_ms: Option<i64>,
     /// When something last became of a change, in milliseconds since 1970.
     pub last_ms: Option<i64>,

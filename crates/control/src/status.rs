@@ -126,10 +126,11 @@ impl ControlShard {
                 changes: Outcome::ALL.into_iter().zip(account.changes).collect(),
                 links: LinkOutcome::ALL.into_iter().zip(account.links).collect(),
                 failures: 0,
-                behind_ms: live
-                    .as_ref()
-                    .filter(|_| runs)
-                    .map(|live| (now_ms - live.covered_ms).max(0)),
+                behind_ms: live.as_ref().filter(|_| runs).map(|live| {
+                    let polled = (now_ms - live.covered_ms).max(0);
+                    let heard = live.stream.as_ref().and_then(|stream| stream.behind_ms);
+                    heard.map_or(polled, |heard| heard.min(polled))
+                }),
                 live,
                 last_ms: account.last_ms,
             }

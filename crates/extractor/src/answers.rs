@@ -1,11 +1,12 @@
 //! What the extractor answers when it is asked about a tenant's org.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use landbridge_model::ask::{
     AskStatus, CallCount, Count, CountRecords, DescribeObject, EstimateReading, Explain, ListObjects,
     ObjectSummary, Question, SalesforceTest, StageStatus, StartCompare, Started, StopCompare, Story,
-    StoryLine, TestSalesforce,
+    StoryLine, StreamStatus, TestSalesforce,
 };
 use landbridge_model::{SalesforceId, StageKind, SyncKey, TenantId};
 use landbridge_salesforce::{Columns, Scope, TextForm, soql};
@@ -17,7 +18,11 @@ use crate::emitted::Emitted;
 use crate::estimate;
 use crate::plan::ReadPlan;
 use crate::shard::Shard;
+use crate::stream::channel_of;
 use crate::trouble::Trouble;
+
+/// A compare takes no longer, or waits a little longer for the increment.
+const COMPARE_AT_MOST: Duration = Duration::from_secs(900);
 
 /// Answers one question.
 pub async fn answer(shard: &Arc<Shard>, ask: &Ask) -> Result<String, AskError> {
@@ -41,9 +46,13 @@ pub async fn answer(shard: &Arc<Shard>, ask: &Ask) -> Result<String, AskError> {
             answer_with(&count(shard, tenant, question).await.map_err(troubled)?)
         }
         StartCompare::SERVICE => {
-            compare::start(shard, tenant, parse_ask(ask)?)
-                .await
-                .map_err(troubled)?;
+            let question: StartCompare = parse_ask(ask)?;
+            let key = SyncKey {
+                tenant: tenant.clone(),
+                name: question.sync.clone(),
+            };
+            compare::start(shard, tenant, question).await.map_err(troubled)?;
+            look_often(shard, &key);
             answer_with(&Started {})
         }
         StopCompare::SERVICE => {
@@ -69,6 +78,15 @@ pub async fn answer(shard: &Arc<Shard>, ask: &Ask) -> Result<String, AskError> {
             let message = format!("the extractor answers no question called {other}");
             Err(AskError::new(AskErrorCode::Invalid, message))
         }
+    }
+}
+
+/// A compare waits for the increment to pass what it has read: it polls as without change events for a while.
+fn look_often(shard: &Arc<Shard>, key: &SyncKey) {
+    let now = shard.orgs.made(&key.tenant).and_then(|org| org.clock().now());
+    let until = now.and_then(|now| now.checked_add(COMPARE_AT_MOST).ok());
+    if let Some(until) = until {
+        shard.streams.hurry(key).ask(until);
     }
 }
 
@@ -159,6 +177,14 @@ async fn count(shard: &Arc<Shard>, tenant: &TenantId, question: CountRecords) ->
     })
 }
 
+/// How the change events of a sync's object stand.
+fn stream(shard: &Arc<Shard>, key: &SyncKey) -> Option<StreamStatus> {
+    let channel = channel_of(&*shard.sync(key).ok()?)?;
+    let now = shard.orgs.made(&key.tenant).and_then(|org| org.clock().now());
+    let distrust = shard.settings.stream.distrust;
+    Some(shard.streams.standing(&channel)?.status(now, distrust))
+}
+
 fn status(shard: &Arc<Shard>, tenant: &TenantId) -> StageStatus {
     let mut status = StageStatus::default();
     if let Some(client) = shard.orgs.made(tenant) {
@@ -179,7 +205,11 @@ fn status(shard: &Arc<Shard>, tenant: &TenantId) -> StageStatus {
     status.live = live
         .iter()
         .filter(|(key, _)| key.tenant == *tenant)
-        .map(|(_, live)| live.clone())
+        .map(|(key, live)| {
+            let mut live = live.clone();
+            live.stream = stream(shard, key);
+            live
+        })
         .collect();
     status.live.sort_by(|a, b| a.sync.cmp(&b.sync));
     status

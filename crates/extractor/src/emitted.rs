@@ -20,6 +20,8 @@ pub struct Emitted {
 pub struct Fresh {
     /// Their places.
     pub rows: Vec<usize>,
+    /// Of them, those of which nothing was sent with their stamp: they are no news of what was sent with another content.
+    pub unknown: Vec<usize>,
     /// To be applied once they are stored on the bus.
     pub remember: CacheBatch,
 }
@@ -56,8 +58,10 @@ impl Emitted {
         for (row, key) in keys.iter().enumerate() {
             let print = fingerprint(row);
             let at = self.key(key.version.stamp_ms, &key.id);
-            if self.cache.get(&at)?.is_some_and(|known| *known == print) {
-                continue;
+            match self.cache.get(&at)? {
+                Some(known) if *known == print => continue,
+                Some(_) => {}
+                None => fresh.unknown.push(row),
             }
             fresh.rows.push(row);
             fresh.remember.put(&at, &print);
@@ -131,13 +135,14 @@ mod tests {
         let emitted = Emitted::of(&cache, &testing::sync().key());
         let rows = [key("a00Hs000001ABCd", 1_000), key("a00Hs000001ABCe", 2_000)];
         let first = emitted.fresh(&rows, |_| [1; 16]).unwrap();
-        assert_eq!(first.rows, [0, 1]);
+        assert_eq!((&*first.rows, &*first.unknown), (&[0, 1][..], &[0, 1][..]));
         emitted.remember(first.remember).await.unwrap();
         assert!(emitted.fresh(&rows, |_| [1; 16]).unwrap().rows.is_empty());
         let changed = emitted
             .fresh(&rows, |row| if row == 1 { [2; 16] } else { [1; 16] })
             .unwrap();
         assert_eq!(changed.rows, [1], "the same second, another content");
+        assert!(changed.unknown.is_empty(), "it was sent before");
         assert_eq!(emitted.stamps_of(&rows[1].id).unwrap(), [2_000]);
         emitted
             .forget_before(Timestamp::from_second(2).unwrap())

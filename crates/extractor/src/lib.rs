@@ -12,6 +12,7 @@
 //! * **E5** Every row travels with its version: its stamp, and the org's time as of which it was read.
 //! * **E6** That a record cannot be seen is never taken for a delete.
 //! * **E7** Another org behind the same address stops the tenant and deletes nothing.
+//! * **E8** Change events only make it faster: without them, nothing is missed ([`stream`]).
 //!
 //! Start at [`window`], [`plan`], [`rows`] and [`checkpoint`]: they decide, and are pure. It must never know HubSpot,
 //! nor what a value means: values stay the text that Salesforce gives.
@@ -33,6 +34,7 @@ pub mod rows;
 pub mod settings;
 pub mod shard;
 mod signing_in;
+pub mod stream;
 pub mod trouble;
 pub mod window;
 pub mod worker;
@@ -40,5 +42,5 @@ pub mod worker;
 #[cfg(test)]
 mod testing;
 
-pub use settings::ExtractorSettings;
+pub use settings::{ExtractorSettings, StreamSettings};
 pub use worker::Extractor;

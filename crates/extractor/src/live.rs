@@ -16,6 +16,8 @@ use crate::plan::ReadPlan;
 use crate::reader::{Page, Reader};
 use crate::rows;
 use crate::shard::Shard;
+use crate::stream::trust::poll_interval;
+use crate::stream::{Standing, channel_of};
 use crate::trouble::{Remedy, Trouble};
 use crate::window::{Stretch, WindowRule};
 
@@ -72,6 +74,7 @@ impl LiveReader {
         loop {
             let span = tracing::info_span!("poll", tenant = %self.key.tenant, sync = %self.key.name);
             let polled = self.poll().instrument(span).await;
+            let is_well = polled.is_ok();
             let pause = match polled {
                 Ok(()) => {
                     self.note_trouble(None);
@@ -81,7 +84,7 @@ impl LiveReader {
                         .orgs
                         .made(&self.key.tenant)
                         .map_or(0.0, |org| org.governor().pressure());
-                    self.shard.settings.poll_interval.mul_f64(stretched(pressure))
+                    self.interval().mul_f64(stretched(pressure))
                 }
                 Err(trouble) => {
                     tracing::warn!(sync = %self.key, trouble = %trouble.chain(), "the increment cannot be read");
@@ -105,8 +108,31 @@ impl LiveReader {
                     }
                 }
             };
-            tokio::time::sleep(pause).await;
+            if is_well {
+                self.shard.streams.hurry(&self.key).pause(pause).await;
+            } else {
+                tokio::time::sleep(pause).await;
+            }
         }
+    }
+
+    /// The pause between two polls, before the budget stretches it.
+    fn interval(&self) -> Duration {
+        let settings = &self.shard.settings;
+        let (usual, stream) = (settings.poll_interval, &settings.stream);
+        let asked = self.shard.streams.hurry(&self.key).until();
+        let beside = self
+            .stream()
+            .map(|stream| stream.beside(asked))
+            .unwrap_or_default();
+        let covered = self.checkpoint.as_ref().map(|checkpoint| checkpoint.covered);
+        poll_interval(usual, stream.poll_interval, stream.distrust, beside, covered)
+    }
+
+    /// How the change events of the sync's object stand.
+    fn stream(&self) -> Option<Arc<Standing>> {
+        let channel = channel_of(&*self.shard.sync(&self.key).ok()?)?;
+        self.shard.streams.standing(&channel)
     }
 
     /// Reads one window, if a new one is over.
@@ -234,6 +260,9 @@ impl LiveReader {
         if fresh.rows.is_empty() {
             return Ok(());
         }
+        if let Some(stream) = self.stream() {
+            stream.compare(fresh.unknown.iter().map(|&row| &keys[row]));
+        }
         let count = fresh.rows.len();
         let split = rows::split(
             plan,
@@ -259,6 +288,7 @@ impl LiveReader {
             covered_ms,
             lag_ms,
             trouble: None,
+            stream: None,
         };
         self.shard.live.lock().insert(self.key.clone(), status);
         Ok(())
@@ -272,6 +302,7 @@ impl LiveReader {
             covered_ms: 0,
             lag_ms,
             trouble: None,
+            stream: None,
         });
         status.trouble = trouble;
     }

@@ -17,7 +17,7 @@ use crate::trouble::Trouble;
 use crate::window::Stretch;
 
 /// Ids that one WHERE clause names: with this many the address stays far from its limit.
-const IDS_IN_A_QUERY: usize = 200;
+pub(crate) const IDS_IN_A_QUERY: usize = 200;
 
 /// The shortest stretch that can be asked for: whole minutes, and more than one.
 const SHORT: SignedDuration = SignedDuration::from_secs(120);

@@ -34,6 +34,55 @@ pub struct ExtractorSettings {
     pub api_version: String,
     /// When a call is tried again.
     pub retry: RetryPolicy,
+    /// Change events.
+    pub stream: StreamSettings,
+}
+
+/// How change events are listened to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamSettings {
+    /// Whether they are at all.
+    pub enabled: bool,
+    /// Where the Pub/Sub API is, for connections that do not say otherwise.
+    pub address: String,
+    /// Pause between two looks at a sync's increment while its object's events come: it is only the safety net then.
+    pub poll_interval: Duration,
+    /// For how long the records that events name are collected before they are read together, while the budget of calls is
+    /// ample.
+    pub window: Duration,
+    /// The same at the longest, when the budget is scarce.
+    pub longest_window: Duration,
+    /// A stream that says nothing for so long is given up. Salesforce shows a sign of life each 270 s.
+    pub silence: Duration,
+    /// For so long polls are as frequent as without a stream after the increment has found what it did not tell.
+    pub distrust: Duration,
+    /// Pause before a stream that broke is tried again; it doubles each time.
+    pub first_pause: Duration,
+    /// The same at the longest.
+    pub longest_pause: Duration,
+    /// Pause before a stream is tried again that Salesforce does not give: not selected, not permitted, no deliveries left. It
+    /// doubles each time.
+    pub first_probe: Duration,
+    /// The same at the longest.
+    pub longest_probe: Duration,
+}
+
+impl Default for StreamSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            address: landbridge_salesforce::pubsub::ENDPOINT.to_owned(),
+            poll_interval: Duration::from_secs(120),
+            window: Duration::from_millis(250),
+            longest_window: Duration::from_secs(60),
+            silence: landbridge_salesforce::pubsub::SILENCE,
+            distrust: Duration::from_secs(600),
+            first_pause: Duration::from_secs(1),
+            longest_pause: Duration::from_secs(60),
+            first_probe: Duration::from_secs(60),
+            longest_probe: Duration::from_secs(1_800),
+        }
+    }
 }
 
 impl Default for ExtractorSettings {
@@ -51,6 +100,7 @@ impl Default for ExtractorSettings {
             call_timeout: Duration::from_secs(60),
             api_version: "v66.0".to_owned(),
             retry: RetryPolicy::default(),
+            stream: StreamSettings::default(),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::orgs::Orgs;
 use crate::plan::ReadPlan;
 use crate::reader::Reader;
 use crate::settings::ExtractorSettings;
+use crate::stream::Streams;
 use crate::trouble::Trouble;
 
 /// One owned shard.
@@ -33,6 +34,8 @@ pub struct Shard {
     pub checkpoints: Checkpoints,
     /// Where each live source stands.
     pub live: Mutex<HashMap<SyncKey, LiveStatus>>,
+    /// Change events.
+    pub streams: Streams,
     /// Compares that run; dropped with the shard.
     pub compares: Mutex<HashMap<RunId, tokio_util::task::AbortOnDropHandle<()>>>,
 }
@@ -52,6 +55,7 @@ impl Shard {
             metrics,
             checkpoints,
             live: Mutex::default(),
+            streams: Streams::default(),
             compares: Mutex::default(),
         }
     }

@@ -11,8 +11,9 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::import::Importer;
 use crate::live::{LiveReader, is_live};
 use crate::reconcile::Reconciler;
-use crate::settings::ExtractorSettings;
+use crate::settings::{ExtractorSettings, StreamSettings};
 use crate::shard::Shard;
+use crate::stream::{Channel, Subscriber, address, channel_of};
 use crate::{answers, reread};
 
 /// The extractor.
@@ -36,6 +37,8 @@ impl Extractor {
 pub enum Job {
     /// A sync's increment, since an activation.
     Live(SyncKey, u32),
+    /// An object's change events, from an address.
+    Stream(Channel, String),
     /// Looking for a sync's records in Salesforce.
     Reconcile(SyncKey),
     /// An import.
@@ -43,7 +46,7 @@ pub enum Job {
 }
 
 /// What should run in a shard by the configuration.
-pub fn wanted(context: &ShardContext) -> HashSet<Job> {
+pub fn wanted(context: &ShardContext, stream: &StreamSettings) -> HashSet<Job> {
     let mut jobs = HashSet::new();
     for tenant in context.config.tenants() {
         if context.hub.shard_of(&tenant.id) != context.shard {
@@ -58,6 +61,9 @@ pub fn wanted(context: &ShardContext) -> HashSet<Job> {
         }
         for sync in context.config.syncs(&tenant.id) {
             if is_live(&sync) {
+                if let (Some(channel), Some(address)) = (channel_of(&sync), address(stream, &tenant)) {
+                    jobs.insert(Job::Stream(channel, address));
+                }
                 jobs.insert(Job::Live(sync.key(), sync.activation));
                 jobs.insert(Job::Reconcile(sync.key()));
             }
@@ -69,6 +75,9 @@ pub fn wanted(context: &ShardContext) -> HashSet<Job> {
 fn spawn(shard: &Arc<Shard>, job: &Job) -> Option<AbortOnDropHandle<()>> {
     let task = match job {
         Job::Live(key, _) => tokio::spawn(LiveReader::new(shard.clone(), key.clone()).run()),
+        Job::Stream(channel, address) => {
+            tokio::spawn(Subscriber::new(shard.clone(), channel.clone(), address.clone()).run())
+        }
         Job::Reconcile(_) if shard.settings.reconcile_interval.is_zero() => return None,
         Job::Reconcile(key) => tokio::spawn(Reconciler::new(shard.clone(), key.clone()).run()),
         Job::Import(tenant, id) => {
@@ -97,7 +106,7 @@ impl Worker for Extractor {
         tokio::pin!(rereads);
         loop {
             changed.mark_unchanged();
-            let wanted = wanted(&context);
+            let wanted = wanted(&context, &shard.settings.stream);
             running.retain(|job, _| wanted.contains(job));
             for job in wanted {
                 if !running.contains_key(&job)
@@ -106,6 +115,11 @@ impl Worker for Extractor {
                     running.insert(job, task);
                 }
             }
+            let channels = running.keys().filter_map(|job| match job {
+                Job::Stream(channel, _) => Some(channel.clone()),
+                _ => None,
+            });
+            shard.streams.retain(&channels.collect());
             shard.live.lock().retain(|key, _| {
                 running
                     .keys()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use landbridge_bus::BusConfig;
-use landbridge_extractor::ExtractorSettings;
+use landbridge_extractor::{ExtractorSettings, StreamSettings};
 use landbridge_loader::LoaderSettings;
 use landbridge_model::StageKind;
 use landbridge_resolver::ResolverSettings;
@@ -154,6 +154,14 @@ pub struct ExtractorSection {
     /// Pause between two looks at a sync's increment. Stretched when the org's daily allocation runs low.
     #[serde(with = "humantime_serde")]
     pub poll_interval: Duration,
+    /// Whether changes are heard of by change events, for objects that an org has selected for change data capture and
+    /// connections that do not say otherwise. Whatever is not heard is polled for.
+    pub change_events: bool,
+    /// Where the Pub/Sub API is; `https://api.deu.pubsub.salesforce.com:7443` for orgs whose data stays in the European Union.
+    pub pubsub_url: String,
+    /// Pause between two looks at a sync's increment while its object's change events come.
+    #[serde(with = "humantime_serde")]
+    pub poll_interval_streaming: Duration,
     /// How far behind the org's clock a window ends: a row's stamp is taken when its statement runs, and the row is
     /// seen when its transaction commits.
     #[serde(with = "humantime_serde")]
@@ -180,6 +188,9 @@ impl Default for ExtractorSection {
         let settings = ExtractorSettings::default();
         Self {
             poll_interval: settings.poll_interval,
+            change_events: settings.stream.enabled,
+            pubsub_url: settings.stream.address,
+            poll_interval_streaming: settings.stream.poll_interval,
             lag: settings.lag,
             overlap: settings.overlap,
             settle_interval: settings.settle_interval,
@@ -309,6 +320,12 @@ impl Settings {
             page_rows: self.extractor.page_rows,
             parallel_pages: self.extractor.parallel_pages,
             call_timeout: self.process.call_timeout,
+            stream: StreamSettings {
+                enabled: self.extractor.change_events,
+                address: self.extractor.pubsub_url.clone(),
+                poll_interval: self.extractor.poll_interval_streaming,
+                ..StreamSettings::default()
+            },
             ..ExtractorSettings::default()
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! A service's name is the constant beside its question. Whoever owns the tenant's shard at the stage answers.
 
+mod stream;
+
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Association;
@@ -10,6 +12,8 @@ use crate::hubspot::{AssociationLabel, ObjectSchema, PropertyDefinition};
 use crate::ids::{HubSpotId, ImportId, ObjectTypeId, Revision, RunId, SalesforceId, SyncName};
 use crate::outcome::Failure;
 use crate::version::Version;
+
+pub use stream::{FallBack, StreamState, StreamStatus};
 
 /// A question, with the service that answers it and the type of the answer.
 pub trait Question: Serialize + for<'de> Deserialize<'de> + Send {
@@ -202,6 +206,9 @@ pub struct LiveStatus {
     pub lag_ms: u64,
     /// The last trouble, if reading has not succeeded since.
     pub trouble: Option<String>,
+    /// How its object's change events stand; none where there are to be none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamStatus>,
 }
 
 // ---- of every stage

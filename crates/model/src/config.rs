@@ -33,6 +33,23 @@ pub struct SalesforceConnection {
     /// API calls a day that Landbridge may spend; `None` leaves only the reserve alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_calls: Option<u64>,
+    /// Whether changes are heard of by change events, for objects that the org has selected for change data capture. What
+    /// is not selected is found by polling, as everything is besides.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub change_events: bool,
+    /// Where this org's Pub/Sub API is, when it is not where the installation says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pubsub_url: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+// serde hands over a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_yes(flag: &bool) -> bool {
+    *flag
 }
 
 /// Where the portal is, and which one it is.

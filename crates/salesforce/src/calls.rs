@@ -25,11 +25,13 @@ pub enum Family {
     BulkPage,
     /// Creating, changing and deleting single records.
     Record,
+    /// The Pub/Sub API: topics, schemas, subscriptions. It has an allocation of its own, of deliveries.
+    PubSub,
 }
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::SignIn,
         Self::Versions,
         Self::Info,
@@ -40,12 +42,13 @@ impl Family {
         Self::BulkJob,
         Self::BulkPage,
         Self::Record,
+        Self::PubSub,
     ];
 
     /// Whether Salesforce counts it against the daily allocation.
     #[must_use]
     pub fn is_counted(self) -> bool {
-        !matches!(self, Self::SignIn | Self::Versions)
+        !matches!(self, Self::SignIn | Self::Versions | Self::PubSub)
     }
 
     /// The word used in metrics and output.
@@ -62,6 +65,7 @@ impl Family {
             Self::BulkJob => "bulk-job",
             Self::BulkPage => "bulk-page",
             Self::Record => "record",
+            Self::PubSub => "pubsub",
         }
     }
 }

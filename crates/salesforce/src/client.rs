@@ -163,7 +163,8 @@ impl Client {
         Ok(self.session().await?.org_id)
     }
 
-    async fn session_other_than(
+    /// A session that is not `stale`: the current one, or a new one.
+    pub(crate) async fn session_other_than(
         &self,
         stale: Option<&Arc<Session>>,
     ) -> Result<Arc<Session>, SalesforceError> {

@@ -1,4 +1,4 @@
-//! A client of Salesforce: signing in, REST, Bulk API 2.0.
+//! A client of Salesforce: signing in, REST, Bulk API 2.0, change events by the Pub/Sub API.
 //!
 //! What it is for: reading rows of an org, whole objects or a few records, as columns of text, and finding out what
 //! the org is made of. Start at [`Client`].
@@ -14,6 +14,7 @@
 //! * **S6** No result is held whole: Bulk rows come in bounded chunks, each with a [`Position`] to resume from, and
 //!   their number is checked against what Salesforce announced.
 //! * **S7** Secrets appear in no log, error or debug output.
+//! * **S8** Replay ids are bytes without a meaning; no event is passed over in silence: one that cannot be read says so.
 //!
 //! What it must never know: the bus, the stages, what a sync is, HubSpot, and the rehearsal sandbox.
 
@@ -29,6 +30,7 @@ pub mod error;
 pub mod governor;
 pub mod info;
 pub mod normalise;
+pub mod pubsub;
 pub mod query;
 pub mod records;
 pub mod replication;

@@ -7,6 +7,7 @@ mod waiting;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use landbridge_model::ask::StreamStatus;
 use landbridge_model::{FailureCategory, Lane, Outcome, SalesforceId, StageKind, SyncName, TenantId};
 use maud::{Markup, html};
 
@@ -47,6 +48,8 @@ pub struct Health {
     pub suspended: Vec<SuspendedSync>,
     /// Deletes that wait for a person, by sync.
     pub held: Vec<HeldDeletes>,
+    /// How the change events of each running sync's object stand.
+    pub streams: Vec<(SyncName, StreamStatus)>,
     /// What people should know, such as "daily limit reached, resumes at …".
     pub notes: Vec<String>,
     /// Whether anything has ever been seen of this tenant.
@@ -173,12 +176,29 @@ fn inner(shell: &Shell, tenant: &TenantId, view: &Health) -> Markup {
             section.card { (stacked_bars(&outcome_chart(view))) }
             section.card { (lines(&freshness_chart(view))) }
         }
+        (streams(&view.streams))
         (failures(shell, tenant, &view.failures))
         div.cards-row {
             (waiting::backlog(&view.backlog))
             (waiting::parked(tenant, &view.parked))
         }
         (budget::section(shell, tenant, &view.budgets))
+    }
+}
+
+/// How changes are heard of, sync by sync.
+fn streams(streams: &[(SyncName, StreamStatus)]) -> Markup {
+    html! {
+        @if !streams.is_empty() {
+            section.card aria-labelledby="streams-title" {
+                h2 #streams-title { "Change events" }
+                ul {
+                    @for (sync, stream) in streams {
+                        li { strong { (sync) } ": " (stream.words()) "." @if let Some(reason) = &stream.reason { " " span.quiet { (reason) } } }
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use landbridge_model::ask::StreamStatus;
 use landbridge_model::config::SyncStatus;
 use landbridge_model::sync::{DeleteRule, SyncDefinition};
 use landbridge_model::{LinkOutcome, Outcome, Problem, Revision, SyncName, TenantId};
@@ -59,6 +60,8 @@ pub struct Reading {
     pub covered: Timestamp,
     /// The last trouble, if reading has not succeeded since.
     pub trouble: Option<String>,
+    /// How its object's change events stand, where there are to be some.
+    pub stream: Option<StreamStatus>,
 }
 
 /// One revision.
@@ -290,6 +293,9 @@ fn outcomes(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &SyncTab) -
             div.card-head {
                 h2 #outcomes-title { "What became of every change" }
                 @if let Some(reading) = &view.reading { span.quiet { "Read up to " (ago(shell.now, reading.covered)) } }
+            }
+            @if let Some(stream) = view.reading.as_ref().and_then(|reading| reading.stream.as_ref()) {
+                p.quiet title=[stream.reason.as_deref()] { "Change events: " (stream.words()) "." }
             }
             @if total == 0 {
                 p.quiet { "No change has been seen yet. Records that exist already come with an " a href={ (paths::new_import(tenant)) "?sync=" (name) } { "import" } "." }

@@ -133,6 +133,7 @@ fn tab(sync: &SyncView, known: Known<'_>) -> SyncTab {
             Some(Reading {
                 covered: moment(live.covered_ms)?,
                 trouble: live.trouble.clone(),
+                stream: live.stream.clone(),
             })
         }),
         revisions: revision_rows(known.revisions),

@@ -237,6 +237,8 @@ fn checked(view: &NewTenant) -> Result<(TenantId, PutTenantBody), Vec<Problem>> 
                 salesforce: PutSalesforce {
                     login_url: view.salesforce.clone(),
                     daily_calls: None,
+                    change_events: true,
+                    pubsub_url: None,
                 },
                 hubspot: PutHubSpot {
                     base_url: view.hubspot.clone(),

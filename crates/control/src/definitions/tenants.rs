@@ -225,6 +225,8 @@ mod tests {
                 login_url: "https://acme.my.salesforce.com".into(),
                 org_id: None,
                 daily_calls: None,
+                change_events: true,
+                pubsub_url: None,
             },
             hubspot: HubSpotConnection {
                 base_url: "https://api.hubapi.com".into(),

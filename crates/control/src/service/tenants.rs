@@ -64,6 +64,18 @@ pub struct PutSalesforce {
     /// API calls a day that Landbridge may spend in the org; all but the reserve when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_calls: Option<u64>,
+    /// Whether changes are heard of by change events, for objects that are selected for change data capture. Whatever is not
+    /// heard is polled for.
+    #[serde(default = "with_change_events")]
+    pub change_events: bool,
+    /// Where the org's Pub/Sub API is, when it is not where the installation says, such as
+    /// `https://api.deu.pubsub.salesforce.com:7443`. The org's tokens go there: whoever changes it gives credentials as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pubsub_url: Option<String>,
+}
+
+fn with_change_events() -> bool {
+    true
 }
 
 /// Where the portal is.
@@ -144,7 +156,10 @@ impl Service {
         let seen = self.config().wait_for(|config| {
             let seen = config.tenant(&wanted.id)?;
             let (ours, theirs) = (&wanted.salesforce, &seen.salesforce);
-            let salesforce = ours.login_url == theirs.login_url && ours.daily_calls == theirs.daily_calls;
+            let salesforce = ours.login_url == theirs.login_url
+                && ours.daily_calls == theirs.daily_calls
+                && ours.change_events == theirs.change_events
+                && ours.pubsub_url == theirs.pubsub_url;
             let (ours, theirs) = (&wanted.hubspot, &seen.hubspot);
             let hubspot = ours.base_url == theirs.base_url
                 && ours.calls_per_ten_seconds == theirs.calls_per_ten_seconds;
@@ -163,6 +178,10 @@ impl Service {
     ) -> Result<(PutTenant, bool), ServiceError> {
         let login_url = address("salesforce.login_url", &wanted.salesforce.login_url)?;
         let base_url = address("hubspot.base_url", &wanted.hubspot.base_url)?;
+        let pubsub_url = wanted.salesforce.pubsub_url.as_deref();
+        let pubsub_url = pubsub_url
+            .map(|url| address("salesforce.pubsub_url", url))
+            .transpose()?;
         let (salesforce, hubspot) = wanted
             .credentials
             .map_or((None, None), |both| (both.salesforce, both.hubspot));
@@ -173,6 +192,11 @@ impl Service {
                     stored.map(|tenant| tenant.salesforce.login_url.as_str()),
                     &login_url,
                 ),
+                salesforce.is_some(),
+            ),
+            (
+                stored
+                    .is_some_and(|tenant| pubsub_url.is_some() && tenant.salesforce.pubsub_url != pubsub_url),
                 salesforce.is_some(),
             ),
             (
@@ -193,6 +217,8 @@ impl Service {
                     login_url,
                     org_id: None,
                     daily_calls: wanted.salesforce.daily_calls,
+                    change_events: wanted.salesforce.change_events,
+                    pubsub_url,
                 },
                 hubspot: HubSpotConnection {
                     base_url,

@@ -301,6 +301,8 @@ pub(crate) fn acme() -> Tenant {
             login_url: "http://127.0.0.1:1".to_owned(),
             org_id: None,
             daily_calls: None,
+            change_events: true,
+            pubsub_url: None,
         },
         hubspot: HubSpotConnection {
             base_url: "http://127.0.0.1:2".to_owned(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use landbridge_model::{ChangeBatch, ChangeKind, Lane, SalesforceId, StageKind, Version};
+use landbridge_model::{ChangeBatch, ChangeKind, Lane, SalesforceId, Source, StageKind, Version};
 use landbridge_stage::{LaneContext, ShardContext, StageError, Worker};
 use landbridge_wire::Wire;
 use tokio::sync::Notify;
@@ -14,6 +14,7 @@ use crate::rig::DEADLINE;
 #[derive(Clone, Debug)]
 pub(crate) struct Arrival {
     pub(crate) lane: Lane,
+    pub(crate) source: Source,
     pub(crate) id: SalesforceId,
     pub(crate) version: Version,
     pub(crate) kind: ChangeKind,
@@ -37,6 +38,7 @@ impl Ledger {
                 .map(|(name, column)| (name.to_owned(), column.get(row).map(str::to_owned)));
             arrivals.push(Arrival {
                 lane,
+                source: batch.envelope.source,
                 id: batch.ids[row],
                 version: batch.versions[row],
                 kind: batch.kinds[row],

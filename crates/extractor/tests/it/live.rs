@@ -10,11 +10,11 @@ use landbridge_sandbox::SandboxConfig;
 use crate::ledger::Arrival;
 use crate::rig::{self, Rig, key, tenant};
 
-fn named(name: &str) -> Values {
+pub(crate) fn named(name: &str) -> Values {
     Values::from_iter([("Name".to_owned(), name.into())])
 }
 
-fn has(arrivals: &[Arrival], id: &SalesforceId, kind: ChangeKind, name: Option<&str>) -> bool {
+pub(crate) fn has(arrivals: &[Arrival], id: &SalesforceId, kind: ChangeKind, name: Option<&str>) -> bool {
     arrivals.iter().any(|arrival| {
         arrival.id == *id
             && arrival.kind == kind
@@ -22,7 +22,7 @@ fn has(arrivals: &[Arrival], id: &SalesforceId, kind: ChangeKind, name: Option<&
     })
 }
 
-async fn until(rig: &Rig, what: &str, id: &SalesforceId, kind: ChangeKind, name: Option<&str>) {
+pub(crate) async fn until(rig: &Rig, what: &str, id: &SalesforceId, kind: ChangeKind, name: Option<&str>) {
     rig.ledger
         .until(what, |arrivals| has(arrivals, id, kind, name))
         .await;

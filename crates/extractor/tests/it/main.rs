@@ -6,3 +6,4 @@ mod ledger;
 mod live;
 mod nothing_missed;
 mod rig;
+mod stream;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use landbridge_model::{ChangeKind, SalesforceId};
+use landbridge_model::{ChangeKind, SalesforceId, Source};
 use landbridge_salesforce::Client;
 use landbridge_salesforce::records::Values;
 use landbridge_sandbox::SandboxConfig;
@@ -41,16 +41,39 @@ fn from_environment(name: &str, usual: u64) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_missed() {
+    soak(false).await;
+}
+
+/// The same beside change events that are lost, told twice, garbled into gaps and overflows, and streams that break, fall
+/// silent, lose their place, and are taken away and given back.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_missed_beside_change_events_that_lie() {
+    soak(true).await;
+}
+
+async fn soak(change_events: bool) {
     let edits = from_environment("LANDBRIDGE_SOAK_EDITS", 150) as usize;
     let seed = from_environment("LANDBRIDGE_SOAK_SEED", 7);
     let mut random = StdRng::seed_from_u64(seed);
-    let mut rig = Rig::new(SandboxConfig {
+    let config = SandboxConfig {
         records: Some(200),
         commit_delay: Duration::from_secs(2),
         seed,
         ..SandboxConfig::default()
-    })
-    .await;
+    };
+    let mut rig = if change_events {
+        let mut rig = Rig::with_change_events(config).await;
+        rig.settings.stream.poll_interval = Duration::from_secs(1);
+        rig.settings.stream.distrust = Duration::from_secs(1);
+        rig.settings.stream.silence = Duration::from_secs(1);
+        rig.events(|habits| {
+            habits.keep_alive_ms = 200;
+            (habits.drop_one_in, habits.gap_one_in, habits.repeats) = (8, 8, 5);
+        });
+        rig
+    } else {
+        Rig::new(config).await
+    };
     // Late commits outlast lag and overlap: only what Salesforce says of open transactions helps.
     (rig.settings.lag, rig.settings.overlap) = (Duration::from_secs(1), Duration::from_secs(1));
     rig.settings.settle_interval = Duration::from_secs(1);
@@ -64,6 +87,9 @@ async fn nothing_is_missed() {
         let batch = TOGETHER.min(edits - made);
         round(&rig.org(), batch, &mut alive, &mut gone, &mut random).await;
         made += batch;
+        if change_events {
+            disturb_stream(&rig, &mut random);
+        }
         extractor = disturb(&rig, extractor, &mut random, made).await;
     }
     let truth = journal(&rig, &prefix);
@@ -72,6 +98,12 @@ async fn nothing_is_missed() {
         .until(&format!("every change of seed {seed}"), complete)
         .await;
     extractor.stop().await;
+    let heard = rig.ledger.all();
+    let heard = heard
+        .iter()
+        .filter(|arrival| arrival.source == Source::ChangeEvent)
+        .count();
+    assert_eq!(heard > 0, change_events, "{heard} changes were heard");
     assert!(truth.len() >= edits / 3, "{} records were edited", truth.len());
 }
 
@@ -169,6 +201,29 @@ async fn disturb(rig: &Rig, extractor: Running, random: &mut StdRng, made: usize
             rig.extractor(&format!("after-{made}")).await
         }
         _ => extractor,
+    }
+}
+
+/// What goes wrong with change events between two rounds. Each round puts right what the one before took away.
+fn disturb_stream(rig: &Rig, random: &mut StdRng) {
+    let bus = rig.sandbox.org().events();
+    rig.events(|habits| {
+        habits.mute = false;
+        habits.forbidden.clear();
+        habits.overflow_after = 100_000;
+        habits.daily_deliveries = 25_000;
+    });
+    match random.random_range(0..7) {
+        0 => bus.cut(),
+        1 => {
+            bus.void_places();
+            bus.cut();
+        }
+        2 => rig.events(|habits| habits.mute = true),
+        3 => rig.events(|habits| habits.forbidden = vec!["Vehicle__c".to_owned()]),
+        4 => rig.events(|habits| habits.overflow_after = 0),
+        5 => rig.events(|habits| habits.daily_deliveries = 0),
+        _ => {}
     }
 }
 

@@ -8,13 +8,14 @@ use landbridge_bus::seal::KeyPair;
 use landbridge_bus::{
     Bus, BusConfig, FollowFrom, Followed, LocalServer, LocalServerOptions, StreamName, WorkerId,
 };
-use landbridge_extractor::{Extractor, ExtractorSettings};
-use landbridge_model::ask::DescribeObject;
+use landbridge_extractor::{Extractor, ExtractorSettings, StreamSettings};
+use landbridge_model::ask::{AskStatus, DescribeObject, StreamState, StreamStatus};
 use landbridge_model::config::{
     HubSpotConnection, Import, ImportWish, SalesforceConnection, SalesforceCredentials, Sync, Tenant,
 };
 use landbridge_model::{ImportId, Revision, SalesforceId, StageKind, SyncKey, SyncName, TenantId};
 use landbridge_salesforce::{Client, ClientConfig, Flow, Secret};
+use landbridge_sandbox::salesforce::pubsub::PubSubHabits;
 use landbridge_sandbox::{Sandbox, SandboxConfig};
 use landbridge_stage::{
     Caches, ConfigView, Hub, LaneSettings, OwnedShards, SecretOpener, Side, StageError, Worker,
@@ -28,6 +29,9 @@ use tokio_util::sync::CancellationToken;
 use crate::ledger::{Ledger, Recorder};
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Longer than any test lasts.
+const RARELY: Duration = Duration::from_secs(3_600);
 
 /// A worker at work.
 pub(crate) struct Running {
@@ -100,6 +104,25 @@ pub(crate) fn key() -> SyncKey {
 
 impl Rig {
     pub(crate) async fn new(sandbox: SandboxConfig) -> Self {
+        Self::start(sandbox, false).await
+    }
+
+    /// One that hears of changes by change events, and polls beside them so rarely that no test lives to see it.
+    pub(crate) async fn with_change_events(sandbox: SandboxConfig) -> Self {
+        let mut rig = Self::start(sandbox, true).await;
+        rig.settings.stream = StreamSettings {
+            poll_interval: RARELY,
+            window: Duration::from_millis(100),
+            first_pause: Duration::from_millis(50),
+            longest_pause: Duration::from_millis(400),
+            first_probe: Duration::from_millis(100),
+            longest_probe: Duration::from_millis(400),
+            ..StreamSettings::default()
+        };
+        rig
+    }
+
+    async fn start(sandbox: SandboxConfig, change_events: bool) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let sandbox = Sandbox::start(sandbox).await.unwrap();
         let bus_config = BusConfig {
@@ -115,7 +138,7 @@ impl Rig {
         let key_file = pair_folder.path().join("extractor.key");
         let pair = KeyPair::load_or_create(&key_file).unwrap();
         let key = std::fs::read_to_string(&key_file).unwrap();
-        store_tenant(&bus, &config, &sandbox, &pair).await;
+        store_tenant(&bus, &config, &sandbox, &pair, change_events).await;
         let mut mapper = start(
             Recorder(ledger.clone()),
             &bus_config,
@@ -206,6 +229,41 @@ impl Rig {
             (self.changes().await >= full).then_some(())
         })
         .await;
+    }
+
+    /// Changes what the org's change events are like.
+    pub(crate) fn events(&self, change: impl FnOnce(&mut PubSubHabits)) {
+        let bus = &self.sandbox.org().events();
+        let mut habits = bus.habits();
+        change(&mut habits);
+        bus.set_habits(habits).unwrap();
+    }
+
+    /// Waits until the sync's change events stand like this.
+    pub(crate) async fn stream(&self, what: &str, wanted: impl Fn(&StreamStatus) -> bool) -> StreamStatus {
+        until(what, async || {
+            let (acme, question) = (tenant(), AskStatus {});
+            let asked = self.hub.ask(StageKind::Extractor, &acme, &question, DEADLINE);
+            let status = asked.await.ok()?;
+            let live = status.live.into_iter().find(|live| live.sync == key().name)?;
+            live.stream.filter(|stream| wanted(stream))
+        })
+        .await
+    }
+
+    /// Waits until change events come, and the increment rests beside them.
+    pub(crate) async fn increment_rests(&self) {
+        self.streams().await;
+        // Asked to pass two seconds more than now, with windows that end a second behind the clock and are cut by whole ones.
+        for _ in 0..6 {
+            self.second_is_over().await;
+        }
+    }
+
+    /// Waits until change events come.
+    pub(crate) async fn streams(&self) {
+        self.stream("change events", |stream| stream.state == StreamState::Streaming)
+            .await;
     }
 
     /// A client of the rehearsal org, as an integration of the customer's would have.
@@ -413,7 +471,13 @@ pub(crate) fn extracted(reports: &[Report]) -> BTreeSet<SalesforceId> {
     ids.flatten().collect()
 }
 
-async fn store_tenant(bus: &Bus, config: &ConfigView, sandbox: &Sandbox, pair: &KeyPair) {
+async fn store_tenant(
+    bus: &Bus,
+    config: &ConfigView,
+    sandbox: &Sandbox,
+    pair: &KeyPair,
+    change_events: bool,
+) {
     let access = &sandbox.announcement().salesforce;
     let new = Tenant {
         id: tenant(),
@@ -421,6 +485,8 @@ async fn store_tenant(bus: &Bus, config: &ConfigView, sandbox: &Sandbox, pair: &
             login_url: access.login_url.clone(),
             org_id: None,
             daily_calls: None,
+            change_events,
+            pubsub_url: access.pubsub.clone(),
         },
         hubspot: HubSpotConnection {
             base_url: sandbox.announcement().hubspot.base_url.clone(),

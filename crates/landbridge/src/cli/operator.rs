@@ -114,6 +114,12 @@ pub struct TenantAddArgs {
     /// API calls a day that Landbridge may spend in the org; all but the reserve when left out.
     #[arg(long, value_name = "N")]
     pub salesforce_daily_calls: Option<u64>,
+    /// Do not listen to the org's change events: poll for all changes.
+    #[arg(long)]
+    pub salesforce_without_change_events: bool,
+    /// Where the org's Pub/Sub API is, when it is not where the installation says; a sandbox has to be told.
+    #[arg(long, value_name = "URL")]
+    pub salesforce_pubsub_url: Option<String>,
     /// Where HubSpot is.
     #[arg(long, value_name = "URL", default_value = "https://api.hubapi.com")]
     pub hubspot_url: String,

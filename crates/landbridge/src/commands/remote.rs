@@ -323,6 +323,8 @@ impl Remote {
             "salesforce": {
                 "login_url": put.tenant.salesforce.login_url,
                 "daily_calls": put.tenant.salesforce.daily_calls,
+                "change_events": put.tenant.salesforce.change_events,
+                "pubsub_url": put.tenant.salesforce.pubsub_url,
             },
             "hubspot": {
                 "base_url": put.tenant.hubspot.base_url,

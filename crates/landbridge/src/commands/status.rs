@@ -87,6 +87,12 @@ fn text(status: &TenantStatus) -> String {
             budget.used, budget.limit, budget.allocated
         ));
     }
+    for sync in &status.syncs {
+        let Some(stream) = sync.live.as_ref().and_then(|live| live.stream.as_ref()) else {
+            continue;
+        };
+        lines.push(format!("  change events of {}: {}", sync.name, stream.words()));
+    }
     lines.extend(status.notes.iter().map(|note| format!("  note: {note}")));
     lines.join("\n")
 }

@@ -171,6 +171,8 @@ async fn add(
             login_url: addresses.login_url,
             org_id: None,
             daily_calls: arguments.salesforce_daily_calls,
+            change_events: !arguments.salesforce_without_change_events,
+            pubsub_url: arguments.salesforce_pubsub_url.clone(),
         },
         hubspot: HubSpotConnection {
             base_url: addresses.base_url,

@@ -46,6 +46,8 @@ const OBJECT_TYPES: &str = include_str!("../../../../deploy/examples/demo/object
 const LAG: Duration = Duration::from_secs(2);
 /// How often the increment looks.
 const POLL: Duration = Duration::from_secs(1);
+/// The same beside change events: they bring almost everything.
+const POLL_STREAMING: Duration = Duration::from_secs(5);
 
 /// A running world.
 pub struct World {
@@ -103,6 +105,7 @@ impl World {
         settings.keys_dir = None;
         settings.extractor.lag = LAG;
         settings.extractor.poll_interval = POLL;
+        settings.extractor.poll_interval_streaming = POLL_STREAMING;
         settings.control.listen = Some(loopback(arguments.control_port));
         let sandbox = start_sandbox(arguments, screen).await?;
         screen.line("Starting the bus (the first time this fetches nats-server, once).");
@@ -247,6 +250,8 @@ impl World {
                 login_url: access.salesforce.login_url.clone(),
                 org_id: None,
                 daily_calls: None,
+                change_events: true,
+                pubsub_url: access.salesforce.pubsub.clone(),
             },
             hubspot: HubSpotConnection {
                 base_url: access.hubspot.base_url.clone(),

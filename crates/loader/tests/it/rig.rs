@@ -203,6 +203,8 @@ impl Rig {
                 login_url: String::new(),
                 org_id: None,
                 daily_calls: None,
+                change_events: true,
+                pubsub_url: None,
             },
             hubspot: HubSpotConnection {
                 base_url: url,

@@ -88,6 +88,8 @@ impl Rig {
                 login_url: "http://127.0.0.1:1".to_owned(),
                 org_id: None,
                 daily_calls: None,
+                change_events: true,
+                pubsub_url: None,
             },
             hubspot: HubSpotConnection {
                 base_url: "http://127.0.0.1:1".to_owned(),

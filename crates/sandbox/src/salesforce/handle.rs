@@ -230,6 +230,11 @@ impl OrgHandle {
         Ok((handle, report))
     }
 
+    /// The change events.
+    pub fn events(&self) -> &EventBus {
+        &self.bus
+    }
+
     /// How to get in.
     pub fn credentials(&self) -> &OrgCredentials {
         &self.credentials

@@ -88,16 +88,39 @@ impl Service {
         Ok(())
     }
 
+    /// A channel, if it is there and this user may hear of it. The channel of an object that is not selected for change
+    /// data capture is not there (pozil/pub-sub-api-java-client#2 has the words).
     fn topic(&self, name: &str) -> Result<Topic, Status> {
         if name.is_empty() {
             let message = "The topic name must not be empty";
             return Err(refusal(Code::InvalidArgument, "topic.validation.empty", message));
         }
-        let found = Topic::find(self.org.org.read().schema(), name);
-        found.ok_or_else(|| {
-            let message = format!("The topic {name} does not exist or is not accessible");
+        let habits = self.org.bus.habits();
+        if !habits.licensed {
+            let message = "The org's licence does not include the Pub/Sub API.";
+            return Err(refusal(Code::PermissionDenied, "service.tenant.license", message));
+        }
+        let org = self.org.org.read();
+        let schema = org.schema();
+        let found = Topic::find(schema, name).filter(|topic| match topic {
+            Topic::All => true,
+            Topic::One(object) => habits.selects(&schema.objects[*object].name),
+        });
+        let topic = found.ok_or_else(|| {
+            let (org_id, _) = self.org.identity();
+            let message = format!(
+                "The topic information for org CORE/prod/{org_id} and topic {name} not found. Ensure the topic name is \
+                 correct and that the topic exists."
+            );
             refusal(Code::NotFound, "topic.not.found", &message)
-        })
+        })?;
+        match topic {
+            Topic::One(object) if habits.forbids(&schema.objects[object].name) => {
+                let message = format!("The user does not have permission to subscribe to the topic {name}");
+                Err(refusal(Code::PermissionDenied, "topic.meta.permission", &message))
+            }
+            topic => Ok(topic),
+        }
     }
 }
 

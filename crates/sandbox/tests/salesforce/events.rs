@@ -643,3 +643,51 @@ async fn a_return_may_repeat_a_mute_stream_says_nothing_and_a_lossy_type_asks_fo
             .any(|field| field["name"] == "Name" && field["type"] == "double")
     );
 }
+
+#[tokio::test]
+async fn a_channel_is_there_for_who_selected_it_pays_for_it_and_may_hear_of_it() {
+    let org = Org::start(config()).await;
+    let subscriber = Subscriber::connect(&org).await;
+    let turn = async |habits: Value| {
+        let patch = org.request(Method::PATCH, "/__sandbox/pubsub").json(&habits);
+        assert_eq!(org.send(patch).await.0, 204);
+    };
+    let refusal = async |topic: &str| {
+        let mut stream = subscriber
+            .subscribe(ask(topic, ReplayPreset::Latest, &[], 1))
+            .await;
+        let status = stream.next().await.expect_err("a refusal");
+        (status.code(), error_code(&status).to_owned())
+    };
+    turn(json!({"entities": ["Vehicle__c"]})).await;
+    assert_eq!(
+        refusal(TOPIC).await,
+        (Code::NotFound, "topic.not.found".to_owned())
+    );
+    turn(json!({"entities": ["Vehicle__c", "Depot__c"], "licensed": false})).await;
+    assert_eq!(
+        refusal(TOPIC).await,
+        (Code::PermissionDenied, "service.tenant.license".to_owned())
+    );
+    turn(json!({"licensed": true, "forbidden": ["Depot__c"]})).await;
+    let forbidden = (Code::PermissionDenied, "topic.meta.permission".to_owned());
+    assert_eq!(refusal(TOPIC).await, forbidden);
+
+    // The channel of all says nothing of what it leaves out.
+    let mut all = subscriber
+        .subscribe(ask(ALL, ReplayPreset::Earliest, &[], 10))
+        .await;
+    org.create("Depot__c", json!({"Name": "left out"})).await;
+    turn(json!({"forbidden": []})).await;
+    org.create("Depot__c", json!({"Name": "told"})).await;
+    assert_eq!(subscriber.read(&all.events(1).await[0]).await["Name"], "told");
+
+    // A stream that runs ends with the permission.
+    let mut stream = subscriber
+        .subscribe(ask(TOPIC, ReplayPreset::Earliest, &[], 10))
+        .await;
+    stream.events(2).await;
+    turn(json!({"forbidden": ["Depot__c"]})).await;
+    let status = stream.next().await.expect_err("an end");
+    assert_eq!((status.code(), error_code(&status).to_owned()), forbidden);
+}

@@ -48,6 +48,8 @@ pub struct Metrics {
     lane_waiting: Gauge<u64>,
     shards: Gauge<u64>,
     budget: Gauge<f64>,
+    change_events: Counter<u64>,
+    streams: Gauge<u64>,
 }
 
 impl Metrics {
@@ -107,6 +109,14 @@ impl Metrics {
             budget: meter
                 .f64_gauge("landbridge.budget.used")
                 .with_description("Part of the most exhausted tenant's daily calls that is spent, 0 to 1")
+                .build(),
+            change_events: counter(
+                "landbridge.change.events",
+                "Change events heard from Salesforce, by what they tell",
+            ),
+            streams: meter
+                .u64_gauge("landbridge.streams")
+                .with_description("Subscriptions to change events in a shard, by how they stand")
                 .build(),
         }
     }
@@ -178,6 +188,19 @@ impl Metrics {
     /// So many shards are open here.
     pub fn shards_owned(&self, shards: u64) {
         self.shards.record(shards, &[self.stage()]);
+    }
+
+    /// Change events were heard. `change` is one of a fixed few words.
+    pub fn change_events(&self, change: &'static str, events: u64) {
+        self.change_events
+            .add(events, &[self.stage(), KeyValue::new("change", change)]);
+    }
+
+    /// So many subscriptions of a shard stand like this. `state` is one of a fixed few words.
+    pub fn streams(&self, shard: Shard, state: &'static str, channels: u64) {
+        let shard = KeyValue::new("shard", i64::from(shard.0));
+        self.streams
+            .record(channels, &[self.stage(), shard, KeyValue::new("state", state)]);
     }
 
     /// The most exhausted tenant of this worker has spent such a part of its daily calls.

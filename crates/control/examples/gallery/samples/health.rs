@@ -8,10 +8,11 @@ use landbridge_control::console::health::{
     OutcomeBucket, ParkedLinks, SuspendedSync, TenantHealth,
 };
 use landbridge_control::console::parts;
+use landbridge_model::ask::{FallBack, StreamState};
 use landbridge_model::{FailureCategory, Lane, StageKind, TenantId};
 
 use super::running::outcomes;
-use super::{Gallery, world};
+use super::{Gallery, running, world};
 
 fn hour(place: usize) -> String {
     format!("{:02}:00", (place + 10) % 24)
@@ -84,6 +85,10 @@ fn health() -> Health {
         failures: vec![group(FailureCategory::PicklistOption, 31, 300), group(FailureCategory::DuplicateUniqueValue, 5, 9_000), group(FailureCategory::HubSpotError, 2, 40)],
         suspended: vec![SuspendedSync { name: world::sync_name("rentals"), reason: "HubSpot's object type rentals no longer has the property ends_on, which 1 field is mapped to. Map it to another property, or create it again.".to_owned(), since: Some(world::before(90_000)) }],
         held: vec![HeldDeletes { sync: world::sync_name("vehicles"), waiting: 2_410, in_grace: 12, limit: "5 % of the records in one hour".to_owned(), since: world::before(4_000), examples: vec![world::id(4), world::id(5)] }],
+        streams: vec![
+            (world::sync_name("vehicles"), running::stream(StreamState::Streaming, None)),
+            (world::sync_name("depots"), running::stream(StreamState::FallingBack, Some(FallBack::LimitReached))),
+        ],
         notes: vec!["HubSpot's daily limit is nearly used up; imports slow down until midnight, Europe/Berlin.".to_owned()],
         has_history: true,
         events: Some("/events".to_owned()),
@@ -98,6 +103,7 @@ pub(super) fn add(gallery: &mut Gallery) {
         failures: Vec::new(),
         suspended: Vec::new(),
         held: Vec::new(),
+        streams: Vec::new(),
         notes: Vec::new(),
         parked: Vec::new(),
         backlog: Vec::new(),

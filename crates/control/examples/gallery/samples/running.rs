@@ -6,6 +6,7 @@ use landbridge_control::console::Place;
 use landbridge_control::console::sync::{
     self, BackFill, DeleteSync, Reading, RevisionDiff, RevisionRow, SyncTab,
 };
+use landbridge_model::ask::{FallBack, StreamState, StreamStatus};
 use landbridge_model::config::SyncStatus;
 use landbridge_model::{LinkOutcome, Outcome, Revision, yaml};
 
@@ -17,6 +18,18 @@ pub(super) fn outcomes(numbers: [u64; 9]) -> Vec<(Outcome, u64)> {
 
 pub(super) fn links(numbers: [u64; 4]) -> Vec<(LinkOutcome, u64)> {
     LinkOutcome::ALL.into_iter().zip(numbers).collect()
+}
+
+/// How an object's change events stand.
+pub(super) fn stream(state: StreamState, why: Option<FallBack>) -> StreamStatus {
+    StreamStatus {
+        state,
+        why,
+        reason: why.map(|_| "You have exceeded the event delivery limit for your org.".to_owned()),
+        events: 12_907,
+        unheard: 0,
+        behind_ms: None,
+    }
 }
 
 pub(super) fn add(gallery: &mut Gallery) {
@@ -46,6 +59,7 @@ pub(super) fn add(gallery: &mut Gallery) {
         reading: Some(Reading {
             covered: world::before(7),
             trouble: None,
+            stream: Some(stream(StreamState::Streaming, None)),
         }),
         revisions: vec![
             revision(3, 1_200, "Maps Fuel__c to fuel_type."),
@@ -89,6 +103,7 @@ pub(super) fn add(gallery: &mut Gallery) {
     let late = Reading {
         covered: world::before(900),
         trouble: Some("Salesforce answers that it is being maintained.".to_owned()),
+        stream: Some(stream(StreamState::FallingBack, Some(FallBack::LimitReached))),
     };
     let paused = SyncTab {
         status: SyncStatus::Paused,

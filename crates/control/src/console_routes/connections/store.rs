@@ -42,6 +42,8 @@ pub(super) async fn store_sealed(
         salesforce: PutSalesforce {
             login_url: stored.salesforce.login_url,
             daily_calls: stored.salesforce.daily_calls,
+            change_events: stored.salesforce.change_events,
+            pubsub_url: stored.salesforce.pubsub_url,
         },
         hubspot: PutHubSpot {
             base_url: stored.hubspot.base_url,

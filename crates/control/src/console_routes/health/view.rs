@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use landbridge_model::SyncName;
-use landbridge_model::ask::CallBudget;
+use landbridge_model::ask::{CallBudget, StreamStatus};
 use landbridge_model::config::SyncStatus;
 use landbridge_model::sync::MaxDeletes;
 
@@ -78,10 +78,17 @@ pub(super) fn health(facts: &Facts, now: Timestamp) -> Health {
         failures: failures(&facts.failures),
         suspended: suspended(status),
         held: held(&facts.held, &facts.limits),
+        streams: streams(status),
         notes: status.notes.clone(),
         has_history,
         events: None,
     }
+}
+
+fn streams(status: &TenantStatus) -> Vec<(SyncName, StreamStatus)> {
+    let live = status.syncs.iter().filter_map(|sync| sync.live.as_ref());
+    live.filter_map(|live| Some((live.sync.clone(), live.stream.clone()?)))
+        .collect()
 }
 
 fn time(milliseconds: i64) -> Timestamp {

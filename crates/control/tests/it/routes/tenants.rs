@@ -31,6 +31,15 @@ async fn tenants_are_added_changed_and_removed() {
         "secrets do not follow an address: {}",
         refused.text
     );
+    // Tokens go to the Pub/Sub API as well.
+    let mut streamed = wanted.clone();
+    streamed["salesforce"]["pubsub_url"] = json!("https://evil.example:7443");
+    let refused = api.put(path, &admin, &streamed).await.expect(422);
+    assert!(refused.text.contains("credentials"), "{}", refused.text);
+    let mut polled = wanted.clone();
+    polled["salesforce"]["change_events"] = json!(false);
+    let without = api.put(path, &admin, &polled).await.expect(200).json();
+    assert_eq!(without["salesforce"]["change_events"], false);
     for (wrong, part) in [
         (
             json!({"salesforce": {"login_url": "http://acme.example"}, "hubspot": {}}),

@@ -126,11 +126,12 @@ impl EventBus {
     }
 
     /// Ends all running streams, as an outage does.
-    pub(super) fn cut(&self) {
+    pub fn cut(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
 
-    pub(in crate::salesforce) fn habits(&self) -> PubSubHabits {
+    /// What they are like now.
+    pub fn habits(&self) -> PubSubHabits {
         self.inner.lock().habits.clone()
     }
 
@@ -139,7 +140,7 @@ impl EventBus {
     }
 
     /// Changes the habits, unless there are too many entities or one that does not exist.
-    pub(super) fn set_habits(&self, habits: PubSubHabits) -> Result<(), String> {
+    pub fn set_habits(&self, habits: PubSubHabits) -> Result<(), String> {
         let mut inner = self.inner.lock();
         if habits.entities.len() > MOST_ENTITIES {
             return Err(format!("at most {MOST_ENTITIES} entities can be selected"));
@@ -147,16 +148,20 @@ impl EventBus {
         let unknown = habits
             .entities
             .iter()
+            .chain(&habits.forbidden)
             .find(|name| inner.schema.index(name).is_none());
         if let Some(unknown) = unknown {
             return Err(format!("there is no object {unknown}"));
         }
         inner.habits = habits;
+        drop(inner);
+        // Streams that may no longer be served find out.
+        self.news.send_modify(|news| *news += 1);
         Ok(())
     }
 
     /// Makes every place that was given out void, as a move to another instance does.
-    pub(in crate::salesforce) fn void_places(&self) {
+    pub fn void_places(&self) {
         let mut inner = self.inner.lock();
         inner.events.clear();
         inner.given.clear();

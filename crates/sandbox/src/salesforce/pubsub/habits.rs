@@ -6,6 +6,20 @@ use serde::{Deserialize, Serialize};
 /// Objects whose changes may be selected without an add-on.
 pub(super) const MOST_ENTITIES: usize = 5;
 
+impl PubSubHabits {
+    /// Whether an object's changes are told at all.
+    pub(super) fn selects(&self, object: &str) -> bool {
+        self.entities.iter().any(|name| name.eq_ignore_ascii_case(object))
+    }
+
+    /// Whether the user may not hear of an object.
+    pub(super) fn forbids(&self, object: &str) -> bool {
+        self.forbidden
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(object))
+    }
+}
+
 /// What may be turned while it runs, through `/__sandbox/pubsub`. Times are milliseconds of this machine, except for
 /// the retention, which is the org's.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -13,6 +27,10 @@ pub(super) const MOST_ENTITIES: usize = 5;
 pub struct PubSubHabits {
     /// The objects whose changes are told; five at most.
     pub entities: Vec<String>,
+    /// Objects that the user may not hear of: their own channels are refused, the channel of all leaves them out.
+    pub forbidden: Vec<String>,
+    /// Whether the org's licence has the Pub/Sub API.
+    pub licensed: bool,
     /// An empty answer comes after so long without an event.
     pub keep_alive_ms: u64,
     /// A stream without credit is closed after so long.
@@ -37,6 +55,8 @@ impl Default for PubSubHabits {
     fn default() -> Self {
         PubSubHabits {
             entities: Vec::new(),
+            forbidden: Vec::new(),
+            licensed: true,
             keep_alive_ms: 270_000,
             credit_ms: 60_000,
             retention_ms: 3 * DAY_MS,

@@ -186,14 +186,18 @@ impl<'s> Subscription<'s> {
 
     /// Sends what there is, as far as the credit reaches.
     async fn deliver(&mut self, answers: &Answers) -> Result<(), Status> {
+        // What the user may hear of, and what is selected, may have changed since.
+        self.topic = self.service.topic(&self.name)?;
+        let forbidden = self.forbidden();
         while self.credit > 0 && !self.is_mute() {
             let topic = self.topic;
             let now = self.service.org.clock.now_ms();
-            let next = self
-                .service
-                .org
-                .bus
-                .next(self.place, |object| topic.wants(object), self.credit, now);
+            let next = self.service.org.bus.next(
+                self.place,
+                |object| topic.wants(object) && !forbidden.contains(&object),
+                self.credit,
+                now,
+            );
             let Some((events, place)) = next else {
                 self.service.org.stats.refused("pubsub_deliveries");
                 let message = "You have exceeded the event delivery limit for your org.";
@@ -219,6 +223,14 @@ impl<'s> Subscription<'s> {
             self.answer(answers, events).await?;
         }
         Ok(())
+    }
+
+    /// Objects that the channel of all leaves out without a word.
+    fn forbidden(&self) -> Vec<usize> {
+        let habits = self.service.org.bus.habits();
+        let org = self.service.org.org.read();
+        let named = habits.forbidden.iter();
+        named.filter_map(|name| org.schema().index(name)).collect()
     }
 
     fn is_mute(&self) -> bool {

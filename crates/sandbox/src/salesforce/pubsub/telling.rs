@@ -82,11 +82,7 @@ impl Inner {
                 continue;
             };
             let name = &self.schema.objects[object].name;
-            let is_selected = self
-                .habits
-                .entities
-                .iter()
-                .any(|entity| entity.eq_ignore_ascii_case(name));
+            let is_selected = self.habits.selects(name);
             let Some(change) = touch.kind.and_then(ChangeType::of).filter(|_| is_selected) else {
                 continue;
             };

@@ -1,0 +1,66 @@
+//! Somebody who edits the org.
+
+use anyhow::Context as _;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::installation::SalesforceAccess;
+
+/// The API's path.
+const API: &str = "/services/data/v66.0";
+
+/// A session of an integration of the customer's.
+pub(super) struct Org {
+    http: reqwest::Client,
+    instance: String,
+    token: String,
+}
+
+impl Org {
+    /// Signs in.
+    pub(super) async fn open(access: &SalesforceAccess) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder().no_proxy().build()?;
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", &access.client_id),
+            ("client_secret", &access.client_secret),
+        ];
+        let url = format!("{}/services/oauth2/token", access.login_url);
+        let answer = http.post(url).form(&form).send().await?.error_for_status()?;
+        let answer: Value = serde_json::from_slice(&answer.bytes().await?)?;
+        let text = |name: &str| answer[name].as_str().map(str::to_owned);
+        Ok(Self {
+            http,
+            instance: text("instance_url").context("the sign-in names no instance")?,
+            token: text("access_token").context("the sign-in gave no token")?,
+        })
+    }
+
+    /// Ids of so many vehicles.
+    pub(super) async fn vehicles(&self, most: usize) -> anyhow::Result<Vec<String>> {
+        let query = format!("SELECT Id FROM Vehicle__c ORDER BY Id LIMIT {most}");
+        let request = self.call(Method::GET, "query").query(&[("q", &query)]);
+        let answer = request.send().await?.error_for_status()?;
+        let answer: Value = serde_json::from_slice(&answer.bytes().await?)?;
+        let records = answer["records"]
+            .as_array()
+            .context("the query gave no records")?;
+        let ids = records
+            .iter()
+            .filter_map(|record| Some(record["Id"].as_str()?.to_owned()));
+        Ok(ids.collect())
+    }
+
+    /// Gives a vehicle another name. When this returns, the change is committed.
+    pub(super) async fn rename(&self, id: &str, name: &str) -> anyhow::Result<()> {
+        let path = format!("sobjects/Vehicle__c/{id}");
+        let request = self.call(Method::PATCH, &path).json(&json!({ "Name": name }));
+        request.send().await?.error_for_status().map(drop)?;
+        Ok(())
+    }
+
+    fn call(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let url = format!("{}{API}/{path}", self.instance);
+        self.http.request(method, url).bearer_auth(&self.token)
+    }
+}
