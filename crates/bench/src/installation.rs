@@ -31,6 +31,7 @@ pub(crate) struct Installation {
     folder: PathBuf,
     server: LocalServer,
     access: Access,
+    limits: SandboxLimits,
     sandbox: Process,
     stages: Vec<Process>,
     /// Where control serves the REST API and the console.
@@ -75,10 +76,20 @@ pub(crate) enum Events {
 /// The one tenant.
 pub(crate) const TENANT: &str = "demo";
 
+/// How to get into the portal.
 #[derive(Deserialize)]
-struct HubSpotAccess {
-    base_url: String,
-    token: String,
+pub(crate) struct HubSpotAccess {
+    pub(crate) base_url: String,
+    pub(crate) token: String,
+}
+
+/// Whether the portal counts calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SandboxLimits {
+    /// As HubSpot does.
+    Real,
+    /// It does not.
+    Off,
 }
 
 impl Installation {
@@ -94,13 +105,33 @@ impl Installation {
         records: u64,
         stages: &[&'static str],
     ) -> anyhow::Result<Self> {
+        Self::start_as(binary, folder, records, stages, SandboxLimits::Off).await
+    }
+
+    /// With all stages and the portal's limits as they are.
+    pub(crate) async fn start_limited(
+        binary: &Path,
+        folder: &Path,
+        records: u64,
+        limits: SandboxLimits,
+    ) -> anyhow::Result<Self> {
+        Self::start_as(binary, folder, records, &STAGES, limits).await
+    }
+
+    async fn start_as(
+        binary: &Path,
+        folder: &Path,
+        records: u64,
+        stages: &[&'static str],
+        limits: SandboxLimits,
+    ) -> anyhow::Result<Self> {
         let store = Some(folder.join("nats"));
         let server = LocalServer::start(LocalServerOptions {
             store,
             ..Default::default()
         })
         .await?;
-        let (sandbox, access) = start_sandbox(binary, folder, records).await?;
+        let (sandbox, access) = start_sandbox(binary, folder, records, limits).await?;
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(30))
             .build()?;
@@ -109,6 +140,7 @@ impl Installation {
             folder: folder.to_owned(),
             server,
             access,
+            limits,
             sandbox,
             stages: Vec::new(),
             control: free_address()?,
@@ -204,6 +236,11 @@ impl Installation {
         succeed(apply, "sync apply").await.map(drop)
     }
 
+    /// How to get into the portal.
+    pub(crate) fn hubspot(&self) -> &HubSpotAccess {
+        &self.access.hubspot
+    }
+
     /// How to get into the org.
     pub(crate) fn salesforce(&self) -> &SalesforceAccess {
         &self.access.salesforce
@@ -217,9 +254,11 @@ impl Installation {
             .args(["--salesforce-login-url", &salesforce.login_url])
             .args(["--client-id", &salesforce.client_id])
             .args(["--hubspot-url", &hubspot.base_url])
-            .args(["--hubspot-calls-per-ten-seconds", "0"])
             .env("LANDBRIDGE_SALESFORCE_CLIENT_SECRET", &salesforce.client_secret)
             .env("LANDBRIDGE_HUBSPOT_TOKEN", &hubspot.token);
+        if self.limits == SandboxLimits::Off {
+            add.args(["--hubspot-calls-per-ten-seconds", "0"]);
+        }
         match events {
             Events::Heard => add.args(["--salesforce-pubsub-url", &salesforce.pubsub]),
             Events::Off => add.arg("--salesforce-without-change-events"),
@@ -344,13 +383,21 @@ fn spawn(
 }
 
 /// Returns once it listens; filling a large org takes a while.
-async fn start_sandbox(binary: &Path, folder: &Path, records: u64) -> anyhow::Result<(Process, Access)> {
+async fn start_sandbox(
+    binary: &Path,
+    folder: &Path,
+    records: u64,
+    limits: SandboxLimits,
+) -> anyhow::Result<(Process, Access)> {
     let mut command = command(binary);
     command.args([
         "sandbox",
         "--json",
         "--limits",
-        "off",
+        match limits {
+            SandboxLimits::Real => "real",
+            SandboxLimits::Off => "off",
+        },
         "--records",
         &records.to_string(),
     ]);

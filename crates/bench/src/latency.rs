@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::binary::repository;
 use crate::installation::{Events, Installation};
 
-mod org;
+pub(crate) mod org;
 mod told;
 mod witness;
 
@@ -160,7 +160,7 @@ impl Run<'_> {
 }
 
 /// So many of a hundred took no longer, in milliseconds.
-fn at(took: &mut [Duration], percent: usize) -> u64 {
+pub(crate) fn at(took: &mut [Duration], percent: usize) -> u64 {
     took.sort_unstable();
     let place = (took.len() * percent).div_ceil(100).saturating_sub(1);
     took.get(place).map_or(0, |took| took.as_millis() as u64)
@@ -222,7 +222,7 @@ async fn idle(installation: &Installation, time: Duration) -> anyhow::Result<u64
 }
 
 /// Waits until change events come, or are off, as is wanted.
-async fn wait_for_stream(installation: &mut Installation, wanted: bool) -> anyhow::Result<()> {
+pub(crate) async fn wait_for_stream(installation: &mut Installation, wanted: bool) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         installation.all_run()?;

@@ -4,6 +4,7 @@
 //! same payload over three lanes of the same server. `memory` imports two sizes and shows resident memory of both.
 //! `sandbox` measures the sandbox alone, which both others stand on. `console` loads the console's pages over a full
 //! store. `latency` measures how long a change is on its way to the bus, with change events and without.
+//! `limits` imports at HubSpot's real limits, alone, with live edits and beside a second client of the same key.
 //!
 //! * **B1** What is compared was measured in one run on one machine, with the same server binary.
 //! * **B2** Nothing is asserted of a time: a slow machine gives other numbers, never a failure. A record that is not
@@ -17,6 +18,7 @@ mod console;
 mod figures;
 mod installation;
 mod latency;
+mod limits;
 mod page;
 mod payload;
 mod pipeline;
@@ -56,6 +58,8 @@ enum Command {
     Sandbox(SandboxArgs),
     /// Edit records one by one, and compare how they are heard of: by change events, and by the increment alone.
     Latency(LatencyArgs),
+    /// Import at HubSpot's real limits, alone, with live edits and beside a second client of the same key.
+    Limits(LimitsArgs),
     /// Load the console's pages with many tenants in the store, and compare with a page that asks nothing.
     Console(ConsoleArgs),
 }
@@ -110,6 +114,21 @@ struct LatencyArgs {
     /// Seconds for which calls are counted without a change, twice.
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     idle: u64,
+    #[command(flatten)]
+    setup: Setup,
+}
+
+#[derive(Debug, Args)]
+struct LimitsArgs {
+    /// Records of custom objects that the sandbox's org holds; the import reads the vehicles among them.
+    #[arg(long, value_name = "N", default_value_t = 330_000)]
+    records: u64,
+    /// Live edits of each round.
+    #[arg(long, value_name = "N", default_value_t = 120)]
+    edits: usize,
+    /// Milliseconds between two of them.
+    #[arg(long, value_name = "MS", default_value_t = 250)]
+    pace: u64,
     #[command(flatten)]
     setup: Setup,
 }
@@ -193,6 +212,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
                 say(&serde_json::to_string(&upserts)?)
             }
             Command::Latency(arguments) => latency(arguments).await,
+            Command::Limits(arguments) => limits(arguments).await,
             Command::Console(arguments) => console(arguments).await,
         }
     };
@@ -283,6 +303,23 @@ async fn latency(arguments: LatencyArgs) -> anyhow::Result<()> {
         idle: std::time::Duration::from_secs(arguments.idle),
     };
     let measured = latency::run(&binary, folder.path(), plan).await;
+    if measured.is_err() {
+        folder.disable_cleanup(true);
+    }
+    let measured = measured.with_context(|| format!("the run failed; see {}", folder.path().display()))?;
+    say(&measured.told())?;
+    say(&serde_json::to_string(&measured)?)
+}
+
+async fn limits(arguments: LimitsArgs) -> anyhow::Result<()> {
+    let binary = arguments.setup.binary()?;
+    let mut folder = arguments.setup.folder()?;
+    let plan = limits::Plan {
+        records: arguments.records,
+        edits: arguments.edits,
+        pace: std::time::Duration::from_millis(arguments.pace),
+    };
+    let measured = limits::run(&binary, folder.path(), plan).await;
     if measured.is_err() {
         folder.disable_cleanup(true);
     }

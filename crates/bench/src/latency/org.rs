@@ -8,9 +8,11 @@ use crate::installation::SalesforceAccess;
 
 /// The API's path.
 const API: &str = "/services/data/v66.0";
+/// Most records of one collections call.
+const COLLECTION_MAX: usize = 200;
 
 /// A session of an integration of the customer's.
-pub(super) struct Org {
+pub(crate) struct Org {
     http: reqwest::Client,
     instance: String,
     token: String,
@@ -18,7 +20,7 @@ pub(super) struct Org {
 
 impl Org {
     /// Signs in.
-    pub(super) async fn open(access: &SalesforceAccess) -> anyhow::Result<Self> {
+    pub(crate) async fn open(access: &SalesforceAccess) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder().no_proxy().build()?;
         let form = [
             ("grant_type", "client_credentials"),
@@ -37,9 +39,42 @@ impl Org {
     }
 
     /// Ids of so many vehicles.
-    pub(super) async fn vehicles(&self, most: usize) -> anyhow::Result<Vec<String>> {
+    pub(crate) async fn vehicles(&self, most: usize) -> anyhow::Result<Vec<String>> {
         let query = format!("SELECT Id FROM Vehicle__c ORDER BY Id LIMIT {most}");
-        let request = self.call(Method::GET, "query").query(&[("q", &query)]);
+        self.ids(&query).await
+    }
+
+    /// Gives a vehicle another name. When this returns, the change is committed.
+    pub(crate) async fn rename(&self, id: &str, name: &str) -> anyhow::Result<()> {
+        let path = format!("sobjects/Vehicle__c/{id}");
+        let request = self.call(Method::PATCH, &path).json(&json!({ "Name": name }));
+        request.send().await?.error_for_status().map(drop)?;
+        Ok(())
+    }
+
+    /// Gives so many vehicles another depot each, in as few calls as it takes; gives how many have one now.
+    pub(crate) async fn move_vehicles(&self, most: usize) -> anyhow::Result<u64> {
+        let query = "SELECT Id FROM Depot__c ORDER BY Id LIMIT 2".to_owned();
+        let depots = self.ids(&query).await?;
+        let query = format!(
+            "SELECT Id FROM Vehicle__c WHERE Depot__c != '{}' ORDER BY Id LIMIT {most}",
+            depots.first().context("the org has no depot")?
+        );
+        let vehicles = self.ids(&query).await?;
+        for part in vehicles.chunks(COLLECTION_MAX) {
+            let records: Vec<Value> = part
+                .iter()
+                .map(|id| json!({ "attributes": { "type": "Vehicle__c" }, "id": id, "Depot__c": depots[0] }))
+                .collect();
+            let body = json!({ "allOrNone": true, "records": records });
+            let request = self.call(Method::PATCH, "composite/sobjects").json(&body);
+            request.send().await?.error_for_status()?;
+        }
+        Ok(vehicles.len() as u64)
+    }
+
+    async fn ids(&self, query: &str) -> anyhow::Result<Vec<String>> {
+        let request = self.call(Method::GET, "query").query(&[("q", query)]);
         let answer = request.send().await?.error_for_status()?;
         let answer: Value = serde_json::from_slice(&answer.bytes().await?)?;
         let records = answer["records"]
@@ -49,14 +84,6 @@ impl Org {
             .iter()
             .filter_map(|record| Some(record["Id"].as_str()?.to_owned()));
         Ok(ids.collect())
-    }
-
-    /// Gives a vehicle another name. When this returns, the change is committed.
-    pub(super) async fn rename(&self, id: &str, name: &str) -> anyhow::Result<()> {
-        let path = format!("sobjects/Vehicle__c/{id}");
-        let request = self.call(Method::PATCH, &path).json(&json!({ "Name": name }));
-        request.send().await?.error_for_status().map(drop)?;
-        Ok(())
     }
 
     fn call(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
