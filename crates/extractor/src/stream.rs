@@ -18,6 +18,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use landbridge_model::ask::StreamState;
 use landbridge_model::config::{SalesforceConnection, Sync, Tenant};
 use landbridge_model::{SyncKey, TenantId};
 use landbridge_salesforce::SalesforceError;
@@ -25,6 +26,7 @@ use landbridge_salesforce::pubsub::{Schemas, Wire};
 use parking_lot::Mutex;
 
 use crate::settings::StreamSettings;
+use crate::shard::Shard;
 
 pub mod course;
 pub mod heard;
@@ -110,6 +112,20 @@ impl Streams {
     /// What the increment of a sync is asked for.
     pub fn hurry(&self, key: &SyncKey) -> Arc<Hurry> {
         self.hurries.lock().entry(key.clone()).or_default().clone()
+    }
+}
+
+/// Measures how many of a shard's channels stand in each way.
+pub(crate) fn note_states(shard: &Shard) {
+    let standings = shard.streams.all();
+    for state in StreamState::ALL {
+        let channels = standings
+            .iter()
+            .filter(|standing| standing.state() == state)
+            .count() as u64;
+        shard
+            .metrics
+            .streams(shard.context.shard, state.as_str(), channels);
     }
 }
 

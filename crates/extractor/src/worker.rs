@@ -13,7 +13,7 @@ use crate::live::{LiveReader, is_live};
 use crate::reconcile::Reconciler;
 use crate::settings::{ExtractorSettings, StreamSettings};
 use crate::shard::Shard;
-use crate::stream::{Channel, Subscriber, address, channel_of};
+use crate::stream::{Channel, Subscriber, address, channel_of, note_states};
 use crate::{answers, reread};
 
 /// The extractor.
@@ -120,6 +120,7 @@ impl Worker for Extractor {
                 _ => None,
             });
             shard.streams.retain(&channels.collect());
+            note_states(&shard);
             shard.live.lock().retain(|key, _| {
                 running
                     .keys()

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use landbridge_model::ask::{FallBack, StreamState};
-use landbridge_salesforce::SalesforceError;
 use landbridge_salesforce::pubsub::{PubSubError, StreamVerdict};
+use landbridge_salesforce::{SalesforceError, Verdict};
 
 use crate::settings::StreamSettings;
 use crate::trouble::{Remedy, Trouble};
@@ -53,7 +53,11 @@ pub fn after(ended: &Ended, failures: u32, settings: &StreamSettings) -> Step {
         sign_in: false,
     };
     match ended {
-        Ended::Stream(error) => match stream_verdict(error) {
+        // A sign-in that Salesforce refuses for good is not cured by trying soon.
+        Ended::Stream(PubSubError::Salesforce(cause)) if cause.verdict() == Verdict::Configuration => {
+            step(FallBack::SignIn, rarely)
+        }
+        Ended::Stream(error) => match error.verdict() {
             StreamVerdict::Retry => step(FallBack::Disturbed, soon),
             StreamVerdict::SignInAgain => Step {
                 sign_in: true,
@@ -87,18 +91,6 @@ pub fn after(ended: &Ended, failures: u32, settings: &StreamSettings) -> Step {
                 Remedy::TryRarely | Remedy::Stop | Remedy::StopTenant => step(why, rarely),
             }
         }
-    }
-}
-
-/// A sign-in that Salesforce refuses for good is not cured by trying soon.
-fn stream_verdict(error: &PubSubError) -> StreamVerdict {
-    match error {
-        PubSubError::Salesforce(cause)
-            if cause.verdict() == landbridge_salesforce::Verdict::Configuration =>
-        {
-            StreamVerdict::Bug
-        }
-        other => other.verdict(),
     }
 }
 
@@ -151,6 +143,15 @@ mod tests {
                 allowed: 1,
             }))
         };
+        let unwelcome = || {
+            let (code, message) = ("invalid_grant".to_owned(), "user is inactive".to_owned());
+            let refused = SalesforceError::SignIn {
+                code,
+                message,
+                transient: false,
+            };
+            Ended::Stream(PubSubError::Salesforce(refused))
+        };
         let unsigned = || Ended::Reading(Trouble::NoCredentials(TenantId::new("acme").unwrap()));
         for (ended, why, pause, forget_place, sign_in) in [
             (refused(StreamVerdict::Retry), Some(Disturbed), soon, false, false),
@@ -198,6 +199,7 @@ mod tests {
                 false,
             ),
             (refused(StreamVerdict::Bug), Some(Refused), rarely, false, false),
+            (unwelcome(), Some(SignIn), rarely, false, false),
             (spent(), Some(Unread), rarely, false, false),
             (unsigned(), Some(SignIn), rarely, false, false),
         ] {

@@ -17,7 +17,7 @@ use super::course::{self, Ended, Step};
 use super::heard::heard;
 use super::pace::{self, Pace};
 use super::place::{Place, Places};
-use super::{Channel, Standing, reading};
+use super::{Channel, Standing, note_states, reading};
 use crate::shard::Shard;
 use crate::trouble::Trouble;
 
@@ -113,7 +113,7 @@ impl Subscriber {
         );
         // What was stamped by then may have been committed before anybody listened.
         self.standing.opened(now.checked_add(GRAIN).unwrap_or(now));
-        self.note_state();
+        note_states(&self.shard);
         // What happened while nobody listened, and what the stream has forgotten of it.
         self.ask_increments(now);
         self.collect(&client, &mut subscription).await
@@ -215,7 +215,7 @@ impl Subscriber {
             }
         }
         self.standing.ended(step, reason);
-        self.note_state();
+        note_states(&self.shard);
         if was_streaming {
             let now = self
                 .shard
@@ -251,18 +251,5 @@ impl Subscriber {
             Told::Unreadable(_) => "unreadable",
         };
         self.shard.metrics.change_events(change, 1);
-    }
-
-    fn note_state(&self) {
-        let standings = self.shard.streams.all();
-        for state in StreamState::ALL {
-            let channels = standings
-                .iter()
-                .filter(|standing| standing.state() == state)
-                .count();
-            self.shard
-                .metrics
-                .streams(self.shard.context.shard, state.as_str(), channels as u64);
-        }
     }
 }

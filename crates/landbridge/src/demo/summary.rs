@@ -102,7 +102,8 @@ fn delays(arrived: &[Arrival], lag: Duration) -> String {
     }
     took.sort_unstable();
     format!(
-        "{} arrived; from Salesforce commit to HubSpot acknowledgement median {:.1} s, p99 {:.1} s, of which {:.0} s are the increment's lag",
+        "{} arrived; from Salesforce commit to HubSpot acknowledgement median {:.1} s, p99 {:.1} s, \
+         by change events; polling stands in for them {:.0} s behind the org's clock",
         took.len(),
         percentile(&took, 50).as_secs_f32(),
         percentile(&took, 99).as_secs_f32(),

@@ -76,7 +76,7 @@ async fn tenants_are_added_changed_and_removed() {
         .collect();
     assert_eq!(
         actions,
-        ["tenant.removed", "tenant.added"],
+        ["tenant.removed", "tenant.changed", "tenant.added"],
         "what changes nothing is not a change"
     );
 }
