@@ -175,6 +175,7 @@ fn status(shard: &Arc<Shard>, tenant: &TenantId) -> StageStatus {
             .collect();
     }
     status.budget = shard.orgs.budget(tenant);
+    status.notes = shard.schemas.notes(tenant);
     let live = shard.live.lock();
     status.live = live
         .iter()

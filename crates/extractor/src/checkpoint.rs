@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use landbridge_bus::{Bucket, Key, Kv};
+use landbridge_model::drift::SchemaRecord;
 use landbridge_model::{ImportId, Revision, SalesforceId, SyncKey, SyncName, TenantId};
 use landbridge_salesforce::Position;
 use landbridge_stage::{Hub, StageError};
@@ -211,6 +212,18 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// What is kept of the schema that a sync reads.
+    pub async fn schema(&self, key: &SyncKey) -> Result<Option<SchemaRecord>, StageError> {
+        let found = self.kv.get_json(&schema_key(key)).await?;
+        Ok(found.map(|(record, _)| record))
+    }
+
+    /// Stores what is kept of it.
+    pub async fn put_schema(&self, key: &SyncKey, record: &SchemaRecord) -> Result<(), StageError> {
+        self.kv.put_json(&schema_key(key), record).await?;
+        Ok(())
+    }
+
     /// Where an import stands.
     pub async fn import(
         &self,
@@ -242,6 +255,10 @@ fn live_key(key: &SyncKey) -> Key {
 
 fn reconciled_key(key: &SyncKey) -> Key {
     Key::new(["reconciled", key.tenant.as_str(), key.name.as_str()])
+}
+
+fn schema_key(key: &SyncKey) -> Key {
+    Key::new(["schema", key.tenant.as_str(), key.name.as_str()])
 }
 
 fn import_key(tenant: &TenantId, id: &ImportId) -> Key {

@@ -11,6 +11,8 @@
 //!   was deleted since; its rows are as many as Salesforce says ([`import`]).
 //! * **E5** Every row travels with its version: its stamp, and the org's time as of which it was read.
 //! * **E6** That a record cannot be seen is never taken for a delete.
+//! * **E8** What a definition reads and Salesforce shows no more stops the sync with its name, and is never a null
+//!   ([`schema`]).
 //! * **E7** Another org behind the same address stops the tenant and deletes nothing.
 //!
 //! Start at [`window`], [`plan`], [`rows`] and [`checkpoint`]: they decide, and are pure. It must never know HubSpot,
@@ -30,6 +32,7 @@ pub mod reader;
 pub mod reconcile;
 pub mod reread;
 pub mod rows;
+pub mod schema;
 pub mod settings;
 pub mod shard;
 mod signing_in;

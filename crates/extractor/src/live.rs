@@ -15,6 +15,7 @@ use crate::outlet::Outlet;
 use crate::plan::ReadPlan;
 use crate::reader::{Page, Reader};
 use crate::rows;
+use crate::schema;
 use crate::shard::Shard;
 use crate::trouble::{Remedy, Trouble};
 use crate::window::{Stretch, WindowRule};
@@ -92,6 +93,7 @@ impl LiveReader {
                             pause_after_trouble
                         }
                         Remedy::TryRarely => RARELY,
+                        Remedy::Stop if schema::explains(&self.shard, &self.key, &trouble).await => RARELY,
                         Remedy::Stop => {
                             self.shard.suspend_sync(&self.key, &trouble.chain()).await;
                             RARELY

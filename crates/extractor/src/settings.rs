@@ -20,6 +20,9 @@ pub struct ExtractorSettings {
     /// How often what HubSpot has is looked for in Salesforce, so that records are found that were purged or deleted for
     /// good: no window shows those. Zero is never.
     pub reconcile_interval: Duration,
+    /// How often an object is described again, at most: a call each time, which costs little while nothing changed. Zero
+    /// is never; a query that Salesforce refuses for its schema's sake is still looked into.
+    pub describe_interval: Duration,
     /// Most rows of one message.
     pub batch_rows: usize,
     /// Rows of one Bulk results page, where we may choose.
@@ -44,6 +47,7 @@ impl Default for ExtractorSettings {
             overlap: Duration::from_secs(120),
             settle_interval: Duration::from_secs(300),
             reconcile_interval: Duration::from_secs(24 * 3_600),
+            describe_interval: Duration::from_secs(300),
             batch_rows: 200,
             page_rows: 20_000,
             parallel_pages: 3,

@@ -15,6 +15,7 @@ use crate::checkpoint::Checkpoints;
 use crate::orgs::Orgs;
 use crate::plan::ReadPlan;
 use crate::reader::Reader;
+use crate::schema::Schemas;
 use crate::settings::ExtractorSettings;
 use crate::trouble::Trouble;
 
@@ -33,6 +34,8 @@ pub struct Shard {
     pub checkpoints: Checkpoints,
     /// Where each live source stands.
     pub live: Mutex<HashMap<SyncKey, LiveStatus>>,
+    /// What is known of schemas.
+    pub schemas: Schemas,
     /// Compares that run; dropped with the shard.
     pub compares: Mutex<HashMap<RunId, tokio_util::task::AbortOnDropHandle<()>>>,
 }
@@ -52,6 +55,7 @@ impl Shard {
             metrics,
             checkpoints,
             live: Mutex::default(),
+            schemas: Schemas::default(),
             compares: Mutex::default(),
         }
     }

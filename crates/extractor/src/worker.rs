@@ -13,7 +13,7 @@ use crate::live::{LiveReader, is_live};
 use crate::reconcile::Reconciler;
 use crate::settings::ExtractorSettings;
 use crate::shard::Shard;
-use crate::{answers, reread};
+use crate::{answers, reread, schema};
 
 /// The extractor.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +38,8 @@ pub enum Job {
     Live(SyncKey, u32),
     /// Looking for a sync's records in Salesforce.
     Reconcile(SyncKey),
+    /// Watching the schema that a tenant's syncs read.
+    Schema(TenantId),
     /// An import.
     Import(TenantId, ImportId),
 }
@@ -56,7 +58,11 @@ pub fn wanted(context: &ShardContext) -> HashSet<Job> {
         if tenant.suspended.is_some() {
             continue;
         }
-        for sync in context.config.syncs(&tenant.id) {
+        let syncs = context.config.syncs(&tenant.id);
+        if syncs.iter().any(|sync| schema::is_watched(sync)) {
+            jobs.insert(Job::Schema(tenant.id.clone()));
+        }
+        for sync in syncs {
             if is_live(&sync) {
                 jobs.insert(Job::Live(sync.key(), sync.activation));
                 jobs.insert(Job::Reconcile(sync.key()));
@@ -70,6 +76,8 @@ fn spawn(shard: &Arc<Shard>, job: &Job) -> Option<AbortOnDropHandle<()>> {
     let task = match job {
         Job::Live(key, _) => tokio::spawn(LiveReader::new(shard.clone(), key.clone()).run()),
         Job::Reconcile(_) if shard.settings.reconcile_interval.is_zero() => return None,
+        Job::Schema(_) if shard.settings.describe_interval.is_zero() => return None,
+        Job::Schema(tenant) => tokio::spawn(schema::watch(shard.clone(), tenant.clone())),
         Job::Reconcile(key) => tokio::spawn(Reconciler::new(shard.clone(), key.clone()).run()),
         Job::Import(tenant, id) => {
             let import = shard.context.config.import(tenant, id)?;

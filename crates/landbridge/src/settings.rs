@@ -163,6 +163,9 @@ pub struct ExtractorSection {
     /// How often what HubSpot has is looked for in Salesforce; `0s` is never.
     #[serde(with = "humantime_serde")]
     pub reconcile_interval: Duration,
+    /// How often an object is described again, at most, to see what changed in it; `0s` is never.
+    #[serde(with = "humantime_serde")]
+    pub describe_interval: Duration,
     /// Most rows of one message, 1 to 500.
     pub batch_rows: usize,
     /// Rows of one Bulk results page, where we may choose.
@@ -180,6 +183,7 @@ impl Default for ExtractorSection {
             overlap: settings.overlap,
             settle_interval: settings.settle_interval,
             reconcile_interval: settings.reconcile_interval,
+            describe_interval: settings.describe_interval,
             batch_rows: settings.batch_rows,
             page_rows: settings.page_rows,
             parallel_pages: settings.parallel_pages,
@@ -290,6 +294,7 @@ impl Settings {
             overlap: self.extractor.overlap,
             settle_interval: self.extractor.settle_interval,
             reconcile_interval: self.extractor.reconcile_interval,
+            describe_interval: self.extractor.describe_interval,
             batch_rows: self.extractor.batch_rows,
             page_rows: self.extractor.page_rows,
             parallel_pages: self.extractor.parallel_pages,

@@ -482,6 +482,28 @@ pub struct HeldPage {
 
 // ---- of control
 
+/// Follow a change of Salesforce's schema: hold the sync's definition against both schemas again, and start an import that
+/// writes over what is there, if all records are to be read again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FollowSchema {
+    /// Which sync.
+    pub sync: SyncName,
+    /// The version of the schema, as its events count them.
+    pub version: u32,
+    /// Whether all records are to be read again.
+    pub back_fill: bool,
+}
+question!(FollowSchema, "follow-schema", FollowedSchema);
+
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FollowedSchema {
+    /// What must be put right first; then nothing was done.
+    pub problems: Vec<String>,
+    /// The import that was started.
+    pub import: Option<ImportId>,
+}
+
 /// Where do this tenant's imports stand?
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ListImports {

@@ -14,6 +14,7 @@ pub mod batch;
 pub mod columns;
 pub mod config;
 pub mod convert;
+pub mod drift;
 pub mod filter;
 pub mod hubspot;
 pub mod ids;

@@ -29,6 +29,7 @@ pub mod error;
 pub mod governor;
 pub mod info;
 pub mod normalise;
+pub mod permissions;
 pub mod query;
 pub mod records;
 pub mod replication;
