@@ -139,6 +139,7 @@ async fn fill(bus_url: &str, tenants: usize, syncs_each: usize) -> anyhow::Resul
                 login_url: "https://org.example".to_owned(),
                 org_id: None,
                 daily_calls: None,
+                adopted_ms: None,
             },
             hubspot: HubSpotConnection {
                 base_url: "https://portal.example".to_owned(),

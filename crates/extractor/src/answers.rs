@@ -117,6 +117,7 @@ async fn test(shard: &Arc<Shard>, tenant: &TenantId) -> Result<SalesforceTest, T
         api_version: version,
         daily_calls_max: calls.map(|calls| number(calls.max)),
         daily_calls_left: calls.map(|calls| number(calls.remaining)),
+        clock_ms: client.clock().now().map(|now| now.as_millisecond()),
         problems,
     })
 }

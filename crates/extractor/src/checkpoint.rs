@@ -212,6 +212,16 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// Whether another org was adopted and the sync's records were not looked for in it yet.
+    pub async fn is_adopting(&self, key: &SyncKey) -> Result<bool, StageError> {
+        Ok(self.kv.get(&adopting_key(key)).await?.is_some())
+    }
+
+    /// The sync's records were looked for in the org that was adopted.
+    pub async fn has_adopted(&self, key: &SyncKey) -> Result<(), StageError> {
+        Ok(self.kv.delete(&adopting_key(key)).await?)
+    }
+
     /// What is kept of the schema that a sync reads.
     pub async fn schema(&self, key: &SyncKey) -> Result<Option<SchemaRecord>, StageError> {
         let found = self.kv.get_json(&schema_key(key)).await?;
@@ -255,6 +265,10 @@ fn live_key(key: &SyncKey) -> Key {
 
 fn reconciled_key(key: &SyncKey) -> Key {
     Key::new(["reconciled", key.tenant.as_str(), key.name.as_str()])
+}
+
+fn adopting_key(key: &SyncKey) -> Key {
+    Key::new(["adopting", key.tenant.as_str(), key.name.as_str()])
 }
 
 fn schema_key(key: &SyncKey) -> Key {

@@ -19,6 +19,7 @@
 //! nor what a value means: values stay the text that Salesforce gives.
 
 pub mod answers;
+pub mod budget;
 pub mod checkpoint;
 pub mod compare;
 pub mod emitted;

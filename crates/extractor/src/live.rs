@@ -190,7 +190,7 @@ impl LiveReader {
         }
         let begin = self
             .rule
-            .begin(self.shard.latest_fence(&self.key).await?, org_now);
+            .begin(self.shard.latest_fence(&self.key, &org_id).await?, org_now);
         let checkpoint = LiveCheckpoint {
             org_id,
             activation: sync.activation,

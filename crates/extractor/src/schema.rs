@@ -103,7 +103,8 @@ pub async fn watch(shard: Arc<Shard>, tenant: TenantId) {
 /// Looks at once, because Salesforce refused a query for its schema's sake. Whether the sync is suspended now, with a reason
 /// that says more than the refusal did.
 pub async fn explains(shard: &Arc<Shard>, key: &SyncKey, trouble: &Trouble) -> bool {
-    let is_schema = matches!(trouble, Trouble::Salesforce(error) if error.verdict() == Verdict::SchemaChanged);
+    let is_schema =
+        matches!(trouble, Trouble::Salesforce(error) if error.verdict() == Verdict::SchemaChanged);
     if !is_schema {
         return false;
     }
@@ -151,7 +152,9 @@ async fn describe_all(
     let mut asked: Vec<String> = Vec::new();
     loop {
         let wanted = syncs.iter().flat_map(|sync| drift::objects_of(sync, &objects));
-        let next = wanted.into_iter().find(|object| !asked.contains(&object.to_ascii_lowercase()));
+        let next = wanted
+            .into_iter()
+            .find(|object| !asked.contains(&object.to_ascii_lowercase()));
         let Some(object) = next else { return Ok(objects) };
         let key = object.to_ascii_lowercase();
         let tenant = &syncs[0].definition.metadata.tenant;
@@ -259,7 +262,10 @@ fn tell(key: &SyncKey, events: &[SchemaEvent]) {
 }
 
 /// The sync's own object as it was resolved: what it leads over is known even when Salesforce shows it no more.
-fn with_resolved(sync: &Sync, objects: &BTreeMap<String, ObjectDescribe>) -> BTreeMap<String, ObjectDescribe> {
+fn with_resolved(
+    sync: &Sync,
+    objects: &BTreeMap<String, ObjectDescribe>,
+) -> BTreeMap<String, ObjectDescribe> {
     let mut known = BTreeMap::new();
     if let Some(resolved) = &sync.resolved {
         let name = resolved.object.name.to_ascii_lowercase();
@@ -302,14 +308,22 @@ fn absent(
     watched: &[WatchedField],
 ) -> Vec<String> {
     let (Some(before), Some(now)) = (before, now) else {
-        return if before.is_some() { vec![String::new()] } else { Vec::new() };
+        return if before.is_some() {
+            vec![String::new()]
+        } else {
+            Vec::new()
+        };
     };
     let is_gone = |watched: &&WatchedField| {
         watched.object.eq_ignore_ascii_case(object)
             && before.fields.contains_key(&watched.field.to_ascii_lowercase())
             && now.field(&watched.field).is_none()
     };
-    watched.iter().filter(is_gone).map(|watched| watched.field.clone()).collect()
+    watched
+        .iter()
+        .filter(is_gone)
+        .map(|watched| watched.field.clone())
+        .collect()
 }
 
 /// Where absent things are, as far as this user may ask.
@@ -322,7 +336,13 @@ async fn whereabouts(
     if absent.is_empty() {
         return Ok(found);
     }
-    let told = |is_there: bool| if is_there { Whereabouts::Hidden } else { Whereabouts::Deleted };
+    let told = |is_there: bool| {
+        if is_there {
+            Whereabouts::Hidden
+        } else {
+            Whereabouts::Deleted
+        }
+    };
     for name in absent {
         let asked = if name.is_empty() {
             client.has_object_whatever_hides_it(object).await.map(told)
@@ -353,13 +373,17 @@ fn note(shard: &Shard, key: &SyncKey, record: &SchemaRecord) {
         is_new && (event.consequence == Consequence::BackFill || event.resolves)
     };
     let notes = record.events.iter().filter(concerns);
-    let notes = notes.map(|event| format!("{}: {}", key.name, event.text)).collect();
+    let notes = notes
+        .map(|event| format!("{}: {}", key.name, event.text))
+        .collect();
     shard.schemas.notes.lock().insert(key.clone(), notes);
 }
 
 /// Asks control for what follows, until it has done it.
 async fn follow(shard: &Arc<Shard>, key: &SyncKey, mut record: SchemaRecord) -> Result<(), Trouble> {
-    let runs = shard.sync(key).is_ok_and(|sync| sync.status == SyncStatus::Active);
+    let runs = shard
+        .sync(key)
+        .is_ok_and(|sync| sync.status == SyncStatus::Active);
     let Some(pending) = record.pending.filter(|_| runs) else {
         return Ok(());
     };
@@ -374,7 +398,10 @@ async fn follow(shard: &Arc<Shard>, key: &SyncKey, mut record: SchemaRecord) -> 
         StageError::worker(format!("control cannot follow the schema of {key} yet: {error}"))
     })?;
     if !followed.problems.is_empty() {
-        let reason = format!("the schema changed, and the definition does not fit it: {}", followed.problems.join("; "));
+        let reason = format!(
+            "the schema changed, and the definition does not fit it: {}",
+            followed.problems.join("; ")
+        );
         shard.suspend_sync(key, &reason).await;
     }
     record.pending = None;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use landbridge_salesforce::RetryPolicy;
+use landbridge_salesforce::{DailyBudget, RetryPolicy};
 
 /// How the extractor reads.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +31,8 @@ pub struct ExtractorSettings {
     pub parallel_pages: usize,
     /// A compare of more records than this reads them by Bulk.
     pub bulk_from: u64,
+    /// How often one call is let through although the org's day is spent: the answer tells whether calls are free again.
+    pub probe_interval: Duration,
     /// Longest time for one call.
     pub call_timeout: Duration,
     /// API version in its path form.
@@ -52,6 +54,7 @@ impl Default for ExtractorSettings {
             page_rows: 20_000,
             parallel_pages: 3,
             bulk_from: 10_000,
+            probe_interval: DailyBudget::PROBE_EVERY,
             call_timeout: Duration::from_secs(60),
             api_version: "v66.0".to_owned(),
             retry: RetryPolicy::default(),

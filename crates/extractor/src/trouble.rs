@@ -36,6 +36,15 @@ pub enum Trouble {
         /// The org that answers now.
         found: String,
     },
+    /// The daily calls run low: what is left is for the live reading.
+    #[error(
+        "{percent} % of the daily Salesforce calls that Landbridge may make are used: only the live reading goes on, and this \
+         goes on by itself when calls are free again"
+    )]
+    OnlyLive {
+        /// How much of the budget is used.
+        percent: u64,
+    },
     /// The definition is not there (any more).
     #[error("{0}")]
     Missing(String),
@@ -72,7 +81,7 @@ impl Trouble {
             },
             Self::Stage(_) => Remedy::TryAgain,
             Self::Plan(_) | Self::Row(_) => Remedy::Stop,
-            Self::NoCredentials(_) | Self::Missing(_) => Remedy::TryRarely,
+            Self::NoCredentials(_) | Self::Missing(_) | Self::OnlyLive { .. } => Remedy::TryRarely,
             Self::OtherOrg { .. } => Remedy::StopTenant,
         }
     }
@@ -104,6 +113,7 @@ impl Trouble {
                     FailureCategory::SalesforceError
                 }
             },
+            Self::OnlyLive { .. } => FailureCategory::RateLimit,
             Self::Plan(_) => FailureCategory::SchemaChanged,
             Self::Stage(_) | Self::Row(_) | Self::Missing(_) => FailureCategory::Internal,
             Self::OtherOrg { .. } => FailureCategory::Permission,
@@ -143,6 +153,7 @@ impl Trouble {
                 Verdict::Shrink | Verdict::Refused => AskErrorCode::Invalid,
                 Verdict::Bug => AskErrorCode::Internal,
             },
+            Self::OnlyLive { .. } => AskErrorCode::Limited,
             Self::Plan(_) => AskErrorCode::Invalid,
             Self::Missing(_) => AskErrorCode::NotFound,
             Self::OtherOrg { .. } => AskErrorCode::Forbidden,

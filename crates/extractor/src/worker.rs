@@ -75,7 +75,6 @@ pub fn wanted(context: &ShardContext) -> HashSet<Job> {
 fn spawn(shard: &Arc<Shard>, job: &Job) -> Option<AbortOnDropHandle<()>> {
     let task = match job {
         Job::Live(key, _) => tokio::spawn(LiveReader::new(shard.clone(), key.clone()).run()),
-        Job::Reconcile(_) if shard.settings.reconcile_interval.is_zero() => return None,
         Job::Schema(_) if shard.settings.describe_interval.is_zero() => return None,
         Job::Schema(tenant) => tokio::spawn(schema::watch(shard.clone(), tenant.clone())),
         Job::Reconcile(key) => tokio::spawn(Reconciler::new(shard.clone(), key.clone()).run()),

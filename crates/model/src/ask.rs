@@ -54,6 +54,9 @@ pub struct SalesforceTest {
     pub daily_calls_max: Option<u64>,
     /// API calls left of them.
     pub daily_calls_left: Option<u64>,
+    /// The org's clock, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_ms: Option<i64>,
     /// What is missing, each with its remedy; empty when all is well.
     pub problems: Vec<String>,
 }

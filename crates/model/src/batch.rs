@@ -49,6 +49,8 @@ pub enum Source {
     Repair,
     /// Records that HubSpot has and Salesforce shows no more: purged, deleted for good, or hidden.
     Reconcile,
+    /// The same, for a user who sees all records of the object: purged or deleted for good.
+    Purged,
     /// A compare.
     Compare,
     /// A compare of a draft: what an import of a definition that is not applied would do.
@@ -57,7 +59,7 @@ pub enum Source {
 
 impl Source {
     /// Every source, each at its [number](Self::number).
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Import,
         Self::Increment,
         Self::ChangeEvent,
@@ -66,6 +68,7 @@ impl Source {
         Self::Compare,
         Self::DryRun,
         Self::Reconcile,
+        Self::Purged,
     ];
 
     /// Stands for it in caches. A number is never given anew.
@@ -80,6 +83,7 @@ impl Source {
             Self::Compare => 5,
             Self::DryRun => 6,
             Self::Reconcile => 7,
+            Self::Purged => 8,
         }
     }
 
@@ -98,6 +102,7 @@ impl Source {
             Self::Reread => "reread",
             Self::Repair => "repair",
             Self::Reconcile => "reconcile",
+            Self::Purged => "purged",
             Self::Compare => "compare",
             Self::DryRun => "dry-run",
         }

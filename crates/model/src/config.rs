@@ -33,6 +33,10 @@ pub struct SalesforceConnection {
     /// API calls a day that Landbridge may spend; `None` leaves only the reserve alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_calls: Option<u64>,
+    /// When a person took this org in the place of another, in milliseconds since 1970: what is read of it counts as changed
+    /// then at the earliest, so that it is newer than all that the other org left in HubSpot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted_ms: Option<i64>,
 }
 
 /// Where the portal is, and which one it is.

@@ -50,7 +50,9 @@ impl Shape {
     #[must_use]
     pub fn of(object: &ObjectDescribe, watched: &[WatchedField], is_whole: bool) -> Self {
         let fields = object.fields.iter().map(|field| {
-            let is_watched = watched.iter().any(|watched| watched.is(&object.name, &field.name));
+            let is_watched = watched
+                .iter()
+                .any(|watched| watched.is(&object.name, &field.name));
             (field.name.to_ascii_lowercase(), FieldShape::of(field, is_watched))
         });
         Self {
@@ -94,8 +96,8 @@ pub struct WatchedField {
 pub enum FieldUse {
     /// It becomes this property.
     Property {
-        /// The property.
-        property: Box<PropertyDefinition>,
+        /// The property, as it was resolved; without it the validation alone says whether it can hold another type.
+        property: Option<Box<PropertyDefinition>>,
         /// Whether values without an option get one in HubSpot.
         adds_options: bool,
     },
@@ -120,19 +122,24 @@ pub fn watched(sync: &Sync, objects: &BTreeMap<String, ObjectDescribe>) -> Vec<W
     let mut uses: Vec<(&str, FieldUse)> = Vec::new();
     for rule in &spec.fields {
         let property = properties.and_then(|properties| properties.property(&rule.to));
-        let Some(property) = property else { continue };
         let property = FieldUse::Property {
-            property: Box::new(property.clone()),
+            property: property.cloned().map(Box::new),
             adds_options: rule.unmatched == Unmatched::AddOption,
         };
         uses.push((&rule.from, property));
     }
-    uses.extend(spec.associations.iter().map(|rule| (rule.field.as_str(), FieldUse::Lookup)));
+    uses.extend(
+        spec.associations
+            .iter()
+            .map(|rule| (rule.field.as_str(), FieldUse::Lookup)),
+    );
     let conditions = spec.filter.iter().flat_map(|filter| &filter.all);
     uses.extend(conditions.map(|condition| (condition.field.as_str(), FieldUse::Condition)));
     let mut watched: Vec<WatchedField> = Vec::new();
     for (path, used) in uses {
-        let known = watched.iter_mut().find(|known| known.path.eq_ignore_ascii_case(path));
+        let known = watched
+            .iter_mut()
+            .find(|known| known.path.eq_ignore_ascii_case(path));
         if let Some(known) = known {
             known.uses.push(used);
             continue;
@@ -150,11 +157,7 @@ pub fn watched(sync: &Sync, objects: &BTreeMap<String, ObjectDescribe>) -> Vec<W
 }
 
 /// The object and the field at the end of a path.
-fn end_of(
-    object: &str,
-    path: &str,
-    objects: &BTreeMap<String, ObjectDescribe>,
-) -> Option<(String, String)> {
+fn end_of(object: &str, path: &str, objects: &BTreeMap<String, ObjectDescribe>) -> Option<(String, String)> {
     let mut at = object.to_owned();
     let mut steps = path.split('.').peekable();
     while let Some(step) = steps.next() {
@@ -172,7 +175,13 @@ fn parent_of(object: &ObjectDescribe, relationship: &str) -> Option<String> {
         let name = field.relationship_name.as_deref();
         name.is_some_and(|name| name.eq_ignore_ascii_case(relationship))
     };
-    object.fields.iter().find(is_called)?.reference_to.first().cloned()
+    object
+        .fields
+        .iter()
+        .find(is_called)?
+        .reference_to
+        .first()
+        .cloned()
 }
 
 /// The objects that a definition's paths lead over, as far as they can be followed with these describes: those that are
@@ -222,7 +231,9 @@ impl Whereabouts {
 
     fn remedy(self) -> &'static str {
         match self {
-            Self::Deleted => "take it out of the definition, or restore it in Salesforce; then resume the sync",
+            Self::Deleted => {
+                "take it out of the definition, or restore it in Salesforce; then resume the sync"
+            }
             Self::Hidden => "give the user read access to it, and resume the sync",
             Self::HiddenOrDeleted => {
                 "give the user read access to it, or take it out of the definition; then resume the sync"
@@ -355,7 +366,9 @@ impl SchemaRecord {
         self.events.extend_from_slice(events);
         let more = self.events.len().saturating_sub(EVENTS_KEPT);
         self.events.drain(..more);
-        let back_fill = events.iter().any(|event| event.consequence == Consequence::BackFill);
+        let back_fill = events
+            .iter()
+            .any(|event| event.consequence == Consequence::BackFill);
         let before = self.pending.is_some_and(|pending| pending.back_fill);
         if back_fill || events.iter().any(|event| event.resolves) {
             self.pending = Some(Pending {
@@ -369,7 +382,9 @@ impl SchemaRecord {
 /// Why events of one look stop a sync, if any does.
 #[must_use]
 pub fn suspension(events: &[SchemaEvent]) -> Option<String> {
-    let stops = events.iter().filter(|event| event.consequence == Consequence::Suspend);
+    let stops = events
+        .iter()
+        .filter(|event| event.consequence == Consequence::Suspend);
     let reasons: Vec<&str> = stops.map(|event| event.text.as_str()).collect();
     (!reasons.is_empty()).then(|| reasons.join("; "))
 }
@@ -445,8 +460,16 @@ pub fn events(
                 events.push(event(Some(&field.path), change, Consequence::Suspend, text));
             }
             (None, Some(_)) => {
-                let text = format!("{} is there again: resume the sync if it is suspended", field.path);
-                events.push(event(Some(&field.path), SchemaChange::FieldBack, Consequence::Continue, text));
+                let text = format!(
+                    "{} is there again: resume the sync if it is suspended",
+                    field.path
+                );
+                events.push(event(
+                    Some(&field.path),
+                    SchemaChange::FieldBack,
+                    Consequence::Continue,
+                    text,
+                ));
             }
             (Some(before), Some(now)) => {
                 for (change, consequence, text, resolves) in differences(field, before, now) {
@@ -458,7 +481,11 @@ pub fn events(
         }
     }
     if before.is_whole {
-        let is_named = |name: &str| of_object.iter().any(|field| field.field.eq_ignore_ascii_case(name));
+        let is_named = |name: &str| {
+            of_object
+                .iter()
+                .any(|field| field.field.eq_ignore_ascii_case(name))
+        };
         for field in now.fields.iter().filter(|field| !is_named(&field.name)) {
             if before.field(&field.name).is_none() {
                 let text = format!("{} is new: map it if it is to be carried", field.name);
@@ -496,7 +523,11 @@ fn differences(field: &WatchedField, before: &FieldShape, now: &FieldDescribe) -
                 format!("{reason}; change its mapping, and resume the sync"),
             ),
         };
-        let text = format!("{path} was of type {} and is of type {}: {what}", from.as_str(), to.as_str());
+        let text = format!(
+            "{path} was of type {} and is of type {}: {what}",
+            from.as_str(),
+            to.as_str()
+        );
         found.push((SchemaChange::FieldRetyped { from, to }, consequence, text, false));
     }
     let is_rewritten = before.formula.is_some() && before.formula != now.calculated_formula;
@@ -509,10 +540,23 @@ fn differences(field: &WatchedField, before: &FieldShape, now: &FieldDescribe) -
     let new_value = |value: &&crate::salesforce::PicklistValue| !before.values.contains(&value.value);
     let values: Vec<String> = match before.values.as_slice() {
         [] => Vec::new(),
-        _ => now.picklist_values.iter().filter(new_value).map(|value| value.value.clone()).collect(),
+        _ => now
+            .picklist_values
+            .iter()
+            .filter(new_value)
+            .map(|value| value.value.clone())
+            .collect(),
     };
     if !values.is_empty() {
-        let adds = |used: &FieldUse| matches!(used, FieldUse::Property { adds_options: true, .. });
+        let adds = |used: &FieldUse| {
+            matches!(
+                used,
+                FieldUse::Property {
+                    adds_options: true,
+                    ..
+                }
+            )
+        };
         let resolves = field.uses.iter().any(adds);
         let what = if resolves {
             "HubSpot's property gets them too"
@@ -520,7 +564,12 @@ fn differences(field: &WatchedField, before: &FieldShape, now: &FieldDescribe) -
             "give HubSpot's property the same options, or map them"
         };
         let text = format!("{path} has new values ({}): {what}", values.join(", "));
-        found.push((SchemaChange::ValuesAdded { values }, Consequence::Continue, text, resolves));
+        found.push((
+            SchemaChange::ValuesAdded { values },
+            Consequence::Continue,
+            text,
+            resolves,
+        ));
     }
     found
 }
@@ -528,7 +577,11 @@ fn differences(field: &WatchedField, before: &FieldShape, now: &FieldDescribe) -
 /// Why a field of another type cannot be what it was in the sync.
 fn unfit(field: &WatchedField, now: &FieldDescribe) -> Option<String> {
     field.uses.iter().find_map(|used| match used {
-        FieldUse::Property { property, .. } => match verdict(now, property) {
+        FieldUse::Property { property: None, .. } => None,
+        FieldUse::Property {
+            property: Some(property),
+            ..
+        } => match verdict(now, property) {
             Verdict::Fits | Verdict::Converts(_) => None,
             Verdict::Impossible(reason) => Some(reason),
         },

@@ -90,7 +90,15 @@ impl Client {
             sets.join(",")
         );
         let page = self.query(Scope::Live, &text, &columns).await?;
-        let seen: BTreeSet<String> = page.rows.at(0).iter().flatten().map(str::to_ascii_lowercase).collect();
-        Ok(objects.iter().all(|object| seen.contains(&object.to_ascii_lowercase())))
+        let seen: BTreeSet<String> = page
+            .rows
+            .at(0)
+            .iter()
+            .flatten()
+            .map(str::to_ascii_lowercase)
+            .collect();
+        Ok(objects
+            .iter()
+            .all(|object| seen.contains(&object.to_ascii_lowercase())))
     }
 }

@@ -96,6 +96,7 @@ mod tests {
                 login_url: "https://acme.my.salesforce.com".to_owned(),
                 org_id: Some("00DHs000001AbCdMAK".to_owned()),
                 daily_calls: None,
+                adopted_ms: None,
             },
             hubspot: HubSpotConnection {
                 base_url: "https://api.hubapi.com".to_owned(),

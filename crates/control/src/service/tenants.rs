@@ -190,6 +190,7 @@ impl Service {
                     login_url,
                     org_id: None,
                     daily_calls: wanted.salesforce.daily_calls,
+                    adopted_ms: None,
                 },
                 hubspot: HubSpotConnection {
                     base_url,

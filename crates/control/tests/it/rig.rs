@@ -278,6 +278,7 @@ pub(crate) fn acme() -> Tenant {
             login_url: "http://127.0.0.1:1".to_owned(),
             org_id: None,
             daily_calls: None,
+            adopted_ms: None,
         },
         hubspot: HubSpotConnection {
             base_url: "http://127.0.0.1:2".to_owned(),

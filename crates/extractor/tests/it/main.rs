@@ -1,6 +1,8 @@
 //! The extractor against a real bus and a rehearsal org.
 
 mod asked;
+mod budget;
+mod drift;
 mod imports;
 mod ledger;
 mod live;

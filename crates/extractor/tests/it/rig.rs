@@ -218,6 +218,14 @@ impl Rig {
         Client::new(ClientConfig::new(access.login_url.parse().unwrap(), flow)).unwrap()
     }
 
+    /// A client that takes no care of how much an org can do at once, and tries once.
+    pub(crate) fn impatient_org(&self) -> Client {
+        let mut config = self.org().config().clone();
+        config.calls_at_once = 1_000;
+        config.retry = landbridge_salesforce::RetryPolicy::once();
+        Client::new(config).unwrap()
+    }
+
     /// Waits until the org's clock shows another second than now.
     pub(crate) async fn second_is_over(&self) {
         let org = self.org();
@@ -420,6 +428,7 @@ async fn store_tenant(bus: &Bus, config: &ConfigView, sandbox: &Sandbox, pair: &
             login_url: access.login_url.clone(),
             org_id: None,
             daily_calls: None,
+            adopted_ms: None,
         },
         hubspot: HubSpotConnection {
             base_url: sandbox.announcement().hubspot.base_url.clone(),

@@ -247,6 +247,7 @@ impl World {
                 login_url: access.salesforce.login_url.clone(),
                 org_id: None,
                 daily_calls: None,
+                adopted_ms: None,
             },
             hubspot: HubSpotConnection {
                 base_url: access.hubspot.base_url.clone(),

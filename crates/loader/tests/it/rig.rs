@@ -198,6 +198,7 @@ impl Rig {
                 login_url: String::new(),
                 org_id: None,
                 daily_calls: None,
+                adopted_ms: None,
             },
             hubspot: HubSpotConnection {
                 base_url: url,

@@ -88,6 +88,7 @@ impl Rig {
                 login_url: "http://127.0.0.1:1".to_owned(),
                 org_id: None,
                 daily_calls: None,
+                adopted_ms: None,
             },
             hubspot: HubSpotConnection {
                 base_url: "http://127.0.0.1:1".to_owned(),

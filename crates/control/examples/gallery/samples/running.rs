@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use landbridge_control::console::Place;
+use landbridge_control::console::identity::{self, IdentityView};
+use landbridge_control::console::schema::SchemaView;
 use landbridge_control::console::sync::{
     self, BackFill, DeleteSync, Reading, RevisionDiff, RevisionRow, SyncTab,
 };
 use landbridge_model::config::SyncStatus;
+use landbridge_model::drift::{Consequence, SchemaChange, SchemaEvent, Whereabouts};
+use landbridge_model::salesforce::FieldType;
 use landbridge_model::{LinkOutcome, Outcome, Revision, yaml};
 
 use super::{Gallery, world};
@@ -19,7 +23,83 @@ pub(super) fn links(numbers: [u64; 4]) -> Vec<(LinkOutcome, u64)> {
     LinkOutcome::ALL.into_iter().zip(numbers).collect()
 }
 
+fn schema() -> SchemaView {
+    let event = |seconds, field: &str, change, consequence, text: &str| SchemaEvent {
+        version: 1,
+        revision: Revision(2),
+        at_ms: world::before(seconds).as_millisecond(),
+        object: "Vehicle__c".to_owned(),
+        field: Some(field.to_owned()),
+        change,
+        consequence,
+        text: text.to_owned(),
+        resolves: false,
+    };
+    let (from, to) = (FieldType::Double, FieldType::String);
+    let retyped = "Seats__c was of type double and is of type string: its property can hold that, so all records are read again";
+    let gone = "Price__c is hidden from Landbridge's user by a permission: give the user read access to it, and resume the sync";
+    let whereabouts = Whereabouts::Hidden;
+    SchemaView {
+        looked: Some(world::before(120)),
+        events: vec![
+            event(
+                900,
+                "Price__c",
+                SchemaChange::FieldGone { whereabouts },
+                Consequence::Suspend,
+                gone,
+            ),
+            event(
+                4_000,
+                "Seats__c",
+                SchemaChange::FieldRetyped { from, to },
+                Consequence::BackFill,
+                retyped,
+            ),
+            event(
+                9_000,
+                "Color__c",
+                SchemaChange::FieldAdded { kind: to },
+                Consequence::Continue,
+                "Color__c is new: map it if it is to be carried",
+            ),
+        ],
+    }
+}
+
+fn add_identity(gallery: &mut Gallery) {
+    let shell = world::shell(Place::Connected);
+    let view = IdentityView {
+        pinned: Some("00DHs000001AbCdMAK".to_owned()),
+        answers: Ok("00DHs000009ZyXwMAV".to_owned()),
+        is_suspended: true,
+        active: 3,
+    };
+    gallery.add(
+        "identity--other",
+        identity::page(&shell, &world::tenant(), &Ok(view.clone())),
+    );
+    let same = IdentityView {
+        answers: Ok("00DHs000001AbCdMAK".to_owned()),
+        is_suspended: false,
+        ..view.clone()
+    };
+    gallery.add(
+        "identity--same",
+        identity::page(&shell, &world::tenant(), &Ok(same)),
+    );
+    let silent = IdentityView {
+        answers: Err(world::unavailable()),
+        ..view
+    };
+    gallery.add(
+        "identity--silent",
+        identity::page(&shell, &world::tenant(), &Ok(silent)),
+    );
+}
+
 pub(super) fn add(gallery: &mut Gallery) {
+    add_identity(gallery);
     let shell = world::shell(Place::Connected);
     let (tenant, name) = (world::tenant(), world::sync_name("vehicles"));
     let definition = world::definition();
@@ -63,6 +143,7 @@ pub(super) fn add(gallery: &mut Gallery) {
             calls: Some(483),
             takes: Some(Duration::from_secs(26)),
         }),
+        schema: schema(),
         has_draft: false,
         trouble: None,
     };
@@ -73,6 +154,7 @@ pub(super) fn add(gallery: &mut Gallery) {
     let base = SyncTab {
         shown: None,
         back_fill: None,
+        schema: SchemaView::default(),
         ..view
     };
     let suspended = SyncTab {
