@@ -137,7 +137,8 @@ impl Sandbox {
         sandbox
     }
 
-    fn sign_in(&mut self) {
+    /// Signs in to the org, again if its sessions were ended.
+    pub fn sign_in(&mut self) {
         let form = [
             ("grant_type", "client_credentials"),
             ("client_id", self.text("/salesforce/client_id")),
@@ -177,6 +178,13 @@ impl Sandbox {
     pub fn org_backdoor(&self, what: &str, body: Value) {
         let url = format!("{}/__sandbox/{what}", self.text("/salesforce/instance_url"));
         self.call("POST", &url, &self.salesforce_token, Some(body));
+    }
+
+    /// How often the org was asked for a family of calls.
+    pub fn asked_for(&self, family: &str) -> u64 {
+        let url = format!("{}/__sandbox/stats", self.text("/salesforce/instance_url"));
+        let counts = self.call("GET", &url, &self.salesforce_token, None);
+        counts["by_family"][family].as_u64().unwrap_or(0)
     }
 
     /// A call to the portal.

@@ -16,6 +16,7 @@ mod dry_run;
 mod failover;
 mod fleet;
 mod harness;
+mod identity;
 mod lifecycle;
 mod main_job;
 mod org_folder;

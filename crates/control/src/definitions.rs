@@ -462,7 +462,7 @@ pub(crate) async fn remove_one(context: &ShardContext, key: &SyncKey) -> Result<
     let declined = crate::service::declined_key(key.tenant.as_str(), key.name.as_str());
     bus.kv(Bucket::Config).delete(&declined).await?;
     let positions = bus.kv(Bucket::Checkpoints);
-    for kind in ["live", "reconciled", "schema", "adopting", "reread"] {
+    for kind in ["live", "reconciled", "schema", "adopting", "formulas"] {
         let position = Key::new([kind, key.tenant.as_str(), key.name.as_str()]);
         positions.delete(&position).await?;
     }

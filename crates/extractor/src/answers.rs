@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use landbridge_model::ask::{
-    AskStatus, CallCount, Count, CountRecords, DescribeObject, EstimateReading, Explain, ListObjects,
-    ObjectSummary, Question, SalesforceTest, StageStatus, StartCompare, Started, StopCompare, Story,
-    StoryLine, TestSalesforce,
+    AskFormulas, AskStatus, CallCount, Count, CountRecords, DescribeObject, EstimateReading, Explain,
+    ListObjects, ObjectSummary, Question, SalesforceTest, StageStatus, StartCompare, Started, StopCompare,
+    Story, StoryLine, TestSalesforce,
 };
 use landbridge_model::{SalesforceId, StageKind, SyncKey, TenantId};
 use landbridge_salesforce::{Columns, Scope, TextForm, soql};
@@ -15,6 +15,7 @@ use landbridge_wire::{Ask, AskError, AskErrorCode};
 use crate::compare;
 use crate::emitted::Emitted;
 use crate::estimate;
+use crate::formulas;
 use crate::plan::ReadPlan;
 use crate::shard::Shard;
 use crate::trouble::Trouble;
@@ -59,6 +60,14 @@ pub async fn answer(shard: &Arc<Shard>, ask: &Ask) -> Result<String, AskError> {
                 .and_then(|client| client.governor().usage());
             let left = used.map(|usage| usage.allowed.saturating_sub(usage.used));
             answer_with(&estimate::import(&shard.settings, question.records, left))
+        }
+        AskFormulas::SERVICE => {
+            let question: AskFormulas = parse_ask(ask)?;
+            let key = SyncKey {
+                tenant: tenant.clone(),
+                name: question.sync,
+            };
+            answer_with(&formulas::report(shard, &key).await.map_err(troubled)?)
         }
         AskStatus::SERVICE => answer_with(&status(shard, tenant)),
         Explain::SERVICE => {

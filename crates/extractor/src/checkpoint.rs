@@ -8,6 +8,8 @@ use landbridge_salesforce::Position;
 use landbridge_stage::{Hub, StageError};
 use serde::{Deserialize, Serialize};
 
+use crate::formulas::FormulaPoint;
+
 /// Where a sync's live reading stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveCheckpoint {
@@ -222,6 +224,18 @@ impl Checkpoints {
         Ok(self.kv.delete(&adopting_key(key)).await?)
     }
 
+    /// How far reading for formulas has come.
+    pub async fn formulas(&self, key: &SyncKey) -> Result<Option<FormulaPoint>, StageError> {
+        let found = self.kv.get_json(&formulas_key(key)).await?;
+        Ok(found.map(|(point, _)| point))
+    }
+
+    /// Stores how far it has come.
+    pub async fn put_formulas(&self, key: &SyncKey, point: &FormulaPoint) -> Result<(), StageError> {
+        self.kv.put_json(&formulas_key(key), point).await?;
+        Ok(())
+    }
+
     /// What is kept of the schema that a sync reads.
     pub async fn schema(&self, key: &SyncKey) -> Result<Option<SchemaRecord>, StageError> {
         let found = self.kv.get_json(&schema_key(key)).await?;
@@ -265,6 +279,10 @@ fn live_key(key: &SyncKey) -> Key {
 
 fn reconciled_key(key: &SyncKey) -> Key {
     Key::new(["reconciled", key.tenant.as_str(), key.name.as_str()])
+}
+
+fn formulas_key(key: &SyncKey) -> Key {
+    Key::new(["formulas", key.tenant.as_str(), key.name.as_str()])
 }
 
 fn adopting_key(key: &SyncKey) -> Key {

@@ -92,7 +92,7 @@ impl LiveReader {
                             pause_after_trouble = (pause_after_trouble * 2).min(LONGEST_PAUSE);
                             pause_after_trouble
                         }
-                        Remedy::TryRarely => RARELY,
+                        Remedy::TryRarely => RARELY.min(self.shard.settings.probe_interval),
                         Remedy::Stop if schema::explains(&self.shard, &self.key, &trouble).await => RARELY,
                         Remedy::Stop => {
                             self.shard.suspend_sync(&self.key, &trouble.chain()).await;

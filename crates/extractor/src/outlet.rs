@@ -12,6 +12,7 @@ use landbridge_stage::{Hub, LeaseClock, Metrics, StageError};
 use landbridge_wire::{Report, ReportBody, RunPhase, RunProgress, VersionedId};
 use tracing::Instrument;
 
+use crate::latest::Latest;
 use crate::plan::ReadPlan;
 use crate::rows::{self, RowKey, Split};
 use crate::shard::Shard;
@@ -31,6 +32,8 @@ pub struct Outlet {
     lane: Lane,
     /// What is read of an adopted org counts as changed then at the earliest.
     adopted_ms: Option<i64>,
+    /// What was sent of each record last, where records are read again without a stamp that changed.
+    latest: Option<Latest>,
     /// Part of every message's id, beside its content.
     cause: String,
 }
@@ -58,6 +61,8 @@ impl Outlet {
             force: false,
         };
         let context = &shard.context;
+        let is_kept = plan.is_read_again && purpose == Purpose::Apply;
+        let latest = is_kept.then(|| Latest::of(&context.cache, &plan.key));
         let tenant = context.config.tenant(&plan.key.tenant);
         let adopted_ms = tenant.and_then(|tenant| tenant.salesforce.adopted_ms);
         let (hub, lease, metrics) = (context.hub.clone(), context.lease.clone(), shard.metrics.clone());
@@ -69,6 +74,7 @@ impl Outlet {
             envelope,
             lane,
             adopted_ms,
+            latest,
             cause,
         }
     }
@@ -140,7 +146,13 @@ impl Outlet {
             let started = Instant::now();
             self.lease.wait_to_send(PUBLISH_MARGIN).await?;
             let subject = self.hub.changes(&self.envelope.tenant, self.lane);
+            if let Some(latest) = &self.latest {
+                latest.forget(batch).await?;
+            }
             self.hub.send(&subject, &self.cause, batch).await?;
+            if let Some(latest) = &self.latest {
+                latest.remember(batch).await?;
+            }
             let versions = batch.ids.iter().zip(&batch.versions);
             self.extracted(
                 versions

@@ -11,10 +11,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use landbridge_model::ask::FollowSchema;
 use landbridge_model::config::{Sync, SyncStatus};
-use landbridge_model::drift::{
-    self, Consequence, Look, SchemaEvent, SchemaRecord, Seen, Shape, WatchedField, Whereabouts,
-};
+use landbridge_model::drift::{self, Consequence, Look, SchemaEvent, SchemaRecord, Seen, Shape};
+use landbridge_model::formula;
 use landbridge_model::salesforce::ObjectDescribe;
+use landbridge_model::sync::SyncDefinition;
 use landbridge_model::{StageKind, SyncKey, TenantId};
 use landbridge_salesforce::{Client, Verdict};
 use landbridge_stage::StageError;
@@ -24,6 +24,10 @@ use tracing::Instrument;
 use crate::shard::Shard;
 use crate::trouble::{Remedy, Trouble};
 
+mod before;
+
+use before::{absent, first_shape, whereabouts, with_resolved};
+
 /// Pause after trouble that a person or the next day must cure; who reads the increment says so.
 const RARELY: Duration = Duration::from_secs(600);
 /// Pause after other trouble.
@@ -32,6 +36,8 @@ const SOON: Duration = Duration::from_secs(30);
 const EASY_PRESSURE: f64 = 0.8;
 /// A schema may change in the very second in which it is described.
 const WITHIN: SignedDuration = SignedDuration::from_secs(2);
+/// For so long a formula's text is taken as it was described.
+const FORMULAS_KNOWN: SignedDuration = SignedDuration::from_hours(1);
 /// Control resolves against both systems, and may create options.
 const FOLLOW: Duration = Duration::from_secs(300);
 /// Events of so long are told among a tenant's notes, in milliseconds.
@@ -70,11 +76,13 @@ impl Schemas {
         of_tenant.flat_map(|(_, notes)| notes.iter().cloned()).collect()
     }
 
-    /// An object as it was described last, if it was.
+    /// An object as it was described last, if it was since then.
     #[must_use]
-    pub fn known(&self, tenant: &TenantId, object: &str) -> Option<Arc<ObjectDescribe>> {
+    pub fn known(&self, tenant: &TenantId, object: &str, since: Timestamp) -> Option<Arc<ObjectDescribe>> {
         let key = (tenant.clone(), object.to_ascii_lowercase());
-        self.described.lock().get(&key).map(|known| known.object.clone())
+        let described = self.described.lock();
+        let known = described.get(&key).filter(|known| known.since >= since)?;
+        Some(known.object.clone())
     }
 }
 
@@ -159,6 +167,34 @@ async fn describe_all(
         let key = object.to_ascii_lowercase();
         let tenant = &syncs[0].definition.metadata.tenant;
         if let Some(described) = describe(shard, client, tenant, &object, asking).await? {
+            objects.insert(key.clone(), (*described).clone());
+        }
+        asked.push(key);
+    }
+}
+
+/// The objects that a definition's formulas and paths lead over, by name in lower case.
+pub async fn described_for_formulas(
+    shard: &Arc<Shard>,
+    client: &Client,
+    definition: &SyncDefinition,
+) -> Result<BTreeMap<String, ObjectDescribe>, Trouble> {
+    let mut objects: BTreeMap<String, ObjectDescribe> = BTreeMap::new();
+    let mut asked: Vec<String> = Vec::new();
+    let tenant = &definition.metadata.tenant;
+    loop {
+        let wanted = formula::objects_of(definition, &objects);
+        let next = wanted
+            .into_iter()
+            .find(|object| !asked.contains(&object.to_ascii_lowercase()));
+        let Some(object) = next else { return Ok(objects) };
+        let key = object.to_ascii_lowercase();
+        let since = client.org_now().await? - FORMULAS_KNOWN;
+        let described = match shard.schemas.known(tenant, &object, since) {
+            Some(known) => Some(known),
+            None => describe(shard, client, tenant, &object, Asking::Changes).await?,
+        };
+        if let Some(described) = described {
             objects.insert(key.clone(), (*described).clone());
         }
         asked.push(key);
@@ -259,111 +295,6 @@ fn tell(key: &SyncKey, events: &[SchemaEvent]) {
         let consequence = event.consequence.as_str();
         tracing::info!(sync = %key, consequence, "the schema changed: {}", event.text);
     }
-}
-
-/// The sync's own object as it was resolved: what it leads over is known even when Salesforce shows it no more.
-fn with_resolved(
-    sync: &Sync,
-    objects: &BTreeMap<String, ObjectDescribe>,
-) -> BTreeMap<String, ObjectDescribe> {
-    let mut known = BTreeMap::new();
-    if let Some(resolved) = &sync.resolved {
-        let name = resolved.object.name.to_ascii_lowercase();
-        if !objects.contains_key(&name) {
-            known.insert(name, resolved.object.clone());
-        }
-    }
-    known
-}
-
-/// What is known of an object that was never looked at: what the definition was resolved with.
-fn first_shape(sync: &Sync, object: &str, watched: &[WatchedField]) -> Option<Shape> {
-    let resolved = sync.resolved.as_ref()?;
-    if resolved.object.name.eq_ignore_ascii_case(object) {
-        return Some(Shape::of(&resolved.object, watched, false));
-    }
-    let at_end = |parent: &&landbridge_model::config::ParentField| {
-        let is_it = |watched: &&WatchedField| {
-            watched.path.eq_ignore_ascii_case(&parent.path) && watched.object.eq_ignore_ascii_case(object)
-        };
-        watched.iter().any(|watched| is_it(&watched))
-    };
-    let fields = resolved.parent_fields.iter().filter(at_end);
-    let described = ObjectDescribe {
-        name: object.to_owned(),
-        label: object.to_owned(),
-        custom: true,
-        queryable: true,
-        key_prefix: None,
-        fields: fields.map(|parent| parent.field.clone()).collect(),
-    };
-    Some(Shape::of(&described, watched, false))
-}
-
-/// Watched fields that were shown and are not; an empty name is the object.
-fn absent(
-    before: Option<&Shape>,
-    now: Option<&ObjectDescribe>,
-    object: &str,
-    watched: &[WatchedField],
-) -> Vec<String> {
-    let (Some(before), Some(now)) = (before, now) else {
-        return if before.is_some() {
-            vec![String::new()]
-        } else {
-            Vec::new()
-        };
-    };
-    let is_gone = |watched: &&WatchedField| {
-        watched.object.eq_ignore_ascii_case(object)
-            && before.fields.contains_key(&watched.field.to_ascii_lowercase())
-            && now.field(&watched.field).is_none()
-    };
-    watched
-        .iter()
-        .filter(is_gone)
-        .map(|watched| watched.field.clone())
-        .collect()
-}
-
-/// Where absent things are, as far as this user may ask.
-async fn whereabouts(
-    client: &Client,
-    object: &str,
-    absent: &[String],
-) -> Result<BTreeMap<String, Whereabouts>, Trouble> {
-    let mut found = BTreeMap::new();
-    if absent.is_empty() {
-        return Ok(found);
-    }
-    let told = |is_there: bool| {
-        if is_there {
-            Whereabouts::Hidden
-        } else {
-            Whereabouts::Deleted
-        }
-    };
-    for name in absent {
-        let asked = if name.is_empty() {
-            client.has_object_whatever_hides_it(object).await.map(told)
-        } else {
-            client.fields_whatever_hides_them(object).await.map(|fields| {
-                // An answer without any field is no answer: every object has an Id.
-                match fields.is_empty() {
-                    true => Whereabouts::HiddenOrDeleted,
-                    false => told(fields.iter().any(|field| field.eq_ignore_ascii_case(name))),
-                }
-            })
-        };
-        match asked {
-            Ok(whereabouts) => drop(found.insert(name.clone(), whereabouts)),
-            Err(error) if matches!(error.verdict(), Verdict::Retry { .. } | Verdict::Refresh) => {
-                return Err(error.into());
-            }
-            Err(error) => tracing::debug!(object, %error, "the user may not ask where a field is"),
-        }
-    }
-    Ok(found)
 }
 
 /// What a tenant's people should know: what happened within a day and concerns what is carried.

@@ -23,6 +23,9 @@ pub struct ExtractorSettings {
     /// How often an object is described again, at most: a call each time, which costs little while nothing changed. Zero
     /// is never; a query that Salesforce refuses for its schema's sake is still looked into.
     pub describe_interval: Duration,
+    /// How often parents are looked at for changes that formulas and mapped paths of their children show: a call for each
+    /// parent's object. All records are read again by each sync's own schedule. Zero is never.
+    pub formula_interval: Duration,
     /// Most rows of one message.
     pub batch_rows: usize,
     /// Rows of one Bulk results page, where we may choose.
@@ -50,6 +53,7 @@ impl Default for ExtractorSettings {
             settle_interval: Duration::from_secs(300),
             reconcile_interval: Duration::from_secs(24 * 3_600),
             describe_interval: Duration::from_secs(300),
+            formula_interval: Duration::from_secs(300),
             batch_rows: 200,
             page_rows: 20_000,
             parallel_pages: 3,

@@ -191,6 +191,42 @@ mod tests {
         );
     }
 
+    fn refused(status: u16, code: &str) -> Trouble {
+        let error = landbridge_salesforce::error::ApiError {
+            code: code.to_owned(),
+            message: "in Salesforce's words".to_owned(),
+            fields: Vec::new(),
+        };
+        let refusal = landbridge_salesforce::error::Refusal {
+            status,
+            errors: vec![error],
+            body_start: String::new(),
+            retry_after: None,
+        };
+        let what = "a query";
+        Trouble::from(SalesforceError::Refused { what, refusal })
+    }
+
+    #[test]
+    fn trap_10_and_11_a_locator_that_died_is_read_anew() {
+        for code in ["INVALID_QUERY_LOCATOR", "INVALID_QUERY_LOCATOR_FORMAT"] {
+            // The live reading begins its window again; only an import gives a job up for it.
+            assert_eq!(refused(400, code).remedy(), Remedy::NewJob, "{code}");
+        }
+    }
+
+    #[test]
+    fn trap_18_a_query_that_took_too_long_is_tried_again_and_never_taken_for_empty() {
+        let late = refused(400, "QUERY_TIMEOUT");
+        assert!(late.is_timeout());
+        assert_eq!(late.remedy(), Remedy::TryAgain);
+    }
+
+    #[test]
+    fn trap_23_a_delete_log_that_does_not_reach_back_stops_nothing() {
+        assert_eq!(refused(400, "INVALID_REPLICATION_DATE").remedy(), Remedy::NewJob);
+    }
+
     #[test]
     fn every_trouble_knows_what_to_do() {
         let job = |message: &str| {

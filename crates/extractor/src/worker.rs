@@ -8,6 +8,7 @@ use landbridge_stage::{ShardContext, StageError, Worker};
 use landbridge_wire::{Ask, AskError};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::formulas::FormulaReader;
 use crate::import::Importer;
 use crate::live::{LiveReader, is_live};
 use crate::reconcile::Reconciler;
@@ -38,6 +39,8 @@ pub enum Job {
     Live(SyncKey, u32),
     /// Looking for a sync's records in Salesforce.
     Reconcile(SyncKey),
+    /// Reading a sync's records again for the sake of formulas.
+    Formulas(SyncKey),
     /// Watching the schema that a tenant's syncs read.
     Schema(TenantId),
     /// An import.
@@ -66,6 +69,7 @@ pub fn wanted(context: &ShardContext) -> HashSet<Job> {
             if is_live(&sync) {
                 jobs.insert(Job::Live(sync.key(), sync.activation));
                 jobs.insert(Job::Reconcile(sync.key()));
+                jobs.insert(Job::Formulas(sync.key()));
             }
         }
     }
@@ -75,6 +79,8 @@ pub fn wanted(context: &ShardContext) -> HashSet<Job> {
 fn spawn(shard: &Arc<Shard>, job: &Job) -> Option<AbortOnDropHandle<()>> {
     let task = match job {
         Job::Live(key, _) => tokio::spawn(LiveReader::new(shard.clone(), key.clone()).run()),
+        Job::Formulas(_) if shard.settings.formula_interval.is_zero() => return None,
+        Job::Formulas(key) => tokio::spawn(FormulaReader::new(shard.clone(), key.clone()).run()),
         Job::Schema(_) if shard.settings.describe_interval.is_zero() => return None,
         Job::Schema(tenant) => tokio::spawn(schema::watch(shard.clone(), tenant.clone())),
         Job::Reconcile(key) => tokio::spawn(Reconciler::new(shard.clone(), key.clone()).run()),

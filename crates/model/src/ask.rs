@@ -128,6 +128,36 @@ pub struct StartCompare {
 }
 question!(StartCompare, "compare", Started);
 
+/// Which of a sync's mapped fields change without a stamp, and what reading them again costs?
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AskFormulas {
+    /// The sync.
+    pub sync: SyncName,
+}
+question!(AskFormulas, "formulas", FormulaReading);
+
+/// How a sync's records are read again for the sake of formulas and parents' fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct FormulaReading {
+    /// The mapped fields that change without their record being stamped.
+    pub fields: Vec<crate::formula::Unstamped>,
+    /// How often all records are read again, in seconds; never when none.
+    pub every_seconds: Option<u64>,
+    /// Records that are read then.
+    pub records: u64,
+    /// Calls to Salesforce that one reading of all takes.
+    pub calls: u64,
+    /// Calls a day that all of it takes: readings of all by their schedule, and looks at parents.
+    pub calls_per_day: u64,
+    /// When all records were read last, in milliseconds since 1970 by the org's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_ms: Option<i64>,
+    /// Records that were read then.
+    pub last_read: u64,
+    /// Of them, those that said something new and were sent on.
+    pub last_sent: u64,
+}
+
 /// Read no more for a compare. What is on its way still travels.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StopCompare {

@@ -16,6 +16,7 @@ pub mod config;
 pub mod convert;
 pub mod drift;
 pub mod filter;
+pub mod formula;
 pub mod hubspot;
 pub mod ids;
 pub mod names;

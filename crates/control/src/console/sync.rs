@@ -158,6 +158,7 @@ fn inner(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &SyncTab) -> M
         @if let Some(back_fill) = &view.back_fill { (offer(shell, tenant, name, back_fill)) }
         @if view.trouble.is_none() { (outcomes(shell, tenant, name, view)) }
         (schema::section(shell, &view.schema))
+        (schema::formulas(shell, &view.schema.formulas))
         (definition(shell, tenant, name, view))
         (revisions(shell, tenant, name, view))
         @if shell.may(Role::Editor) {

@@ -7,6 +7,7 @@ use axum::extract::{Path, Query};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
+use landbridge_model::ask::FormulaReading;
 use landbridge_model::config::{Sync, SyncStatus};
 use landbridge_model::sync::{AssociationRule, SyncDefinition};
 use landbridge_model::{LinkOutcome, Outcome, Revision, SyncName, yaml};
@@ -81,6 +82,11 @@ async fn show(visit: Visit, Path(place): Path<(String, String)>, Query(wanted): 
     let line = status
         .as_ref()
         .and_then(|status| status.syncs.iter().find(|line| line.name == name));
+    // Only what runs is read again; the others cost no call.
+    let formulas = match sync.status {
+        SyncStatus::Active => tenant.formulas(&name).await,
+        SyncStatus::Draft | SyncStatus::Paused | SyncStatus::Suspended => Ok(FormulaReading::default()),
+    };
     let known = Known {
         line,
         trouble,
@@ -89,7 +95,7 @@ async fn show(visit: Visit, Path(place): Path<(String, String)>, Query(wanted): 
         shown: wanted.revision.map(Revision),
         touched,
         // Control that cannot be asked says so by its status.
-        schema: schema_view(schema.unwrap_or_default()),
+        schema: schema_view(schema.unwrap_or_default(), formulas.unwrap_or_default()),
     };
     let view = SyncTab {
         syncs: summaries(&tenant.configured_syncs(), &drafts, status.as_ref()),
@@ -110,10 +116,11 @@ struct Known<'a> {
     schema: SchemaView,
 }
 
-fn schema_view(events: SchemaEvents) -> SchemaView {
+fn schema_view(events: SchemaEvents, formulas: FormulaReading) -> SchemaView {
     let mut events_shown = events.events;
     events_shown.truncate(SCHEMA_EVENTS);
     SchemaView {
+        formulas,
         looked: events.looked_ms.and_then(moment),
         events: events_shown,
     }

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::http::StatusCode;
+use landbridge_model::ask::FormulaReading;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,6 +17,7 @@ use crate::service::Service;
 pub(super) fn routes() -> OpenApiRouter<Service> {
     OpenApiRouter::new()
         .routes(routes!(list_schema_events))
+        .routes(routes!(get_formulas))
         .routes(routes!(adopt_org))
         .routes(routes!(disconnect))
 }
@@ -28,6 +30,17 @@ async fn list_schema_events(
     Named(path): Named<SyncPath>,
 ) -> Result<Json<SchemaEvents>, Problem> {
     Ok(Json(tenant.schema_events(&path.sync).await?))
+}
+
+/// Read which mapped fields change without their records being stamped, how those are read again, and what that costs. Counts
+/// the object's records, which is a call to Salesforce.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/syncs/{sync}/formulas", tag = "syncs",
+    responses((status = 200, body = FormulaReading)))]
+async fn get_formulas(
+    InTenant(tenant): InTenant,
+    Named(path): Named<SyncPath>,
+) -> Result<Json<FormulaReading>, Problem> {
+    Ok(Json(tenant.formulas(&path.sync).await?))
 }
 
 /// Which org is meant.

@@ -3,6 +3,7 @@
 mod asked;
 mod budget;
 mod drift;
+mod formulas;
 mod imports;
 mod ledger;
 mod live;

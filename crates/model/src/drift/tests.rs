@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::config::Sync;
 
 fn object(fields: serde_json::Value) -> ObjectDescribe {
     serde_json::from_value(json!({

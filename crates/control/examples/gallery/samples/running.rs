@@ -1,5 +1,6 @@
 //! A synced object's own tab, and what all samples of running things count by.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use landbridge_control::console::Place;
@@ -8,8 +9,10 @@ use landbridge_control::console::schema::SchemaView;
 use landbridge_control::console::sync::{
     self, BackFill, DeleteSync, Reading, RevisionDiff, RevisionRow, SyncTab,
 };
+use landbridge_model::ask::FormulaReading;
 use landbridge_model::config::SyncStatus;
 use landbridge_model::drift::{Consequence, SchemaChange, SchemaEvent, Whereabouts};
+use landbridge_model::formula::{ParentRead, Unstamped};
 use landbridge_model::salesforce::FieldType;
 use landbridge_model::{LinkOutcome, Outcome, Revision, yaml};
 
@@ -39,7 +42,32 @@ fn schema() -> SchemaView {
     let retyped = "Seats__c was of type double and is of type string: its property can hold that, so all records are read again";
     let gone = "Price__c is hidden from Landbridge's user by a permission: give the user read access to it, and resume the sync";
     let whereabouts = Whereabouts::Hidden;
+    let field = Unstamped {
+        field: "Age_Days__c".to_owned(),
+        is_formula: true,
+        depends_on_time: true,
+        is_unreadable: false,
+        parents: BTreeSet::new(),
+    };
+    let (object, lookup) = ("Depot__c".to_owned(), "Depot__c".to_owned());
+    let above = Unstamped {
+        field: "Label__c".to_owned(),
+        depends_on_time: false,
+        parents: BTreeSet::from([ParentRead { object, lookup }]),
+        ..field.clone()
+    };
+    let formulas = FormulaReading {
+        fields: vec![field, above],
+        every_seconds: Some(86_400),
+        records: 48_212,
+        calls: 8,
+        calls_per_day: 296,
+        last_ms: Some(world::before(30_000).as_millisecond()),
+        last_read: 48_212,
+        last_sent: 31_004,
+    };
     SchemaView {
+        formulas,
         looked: Some(world::before(120)),
         events: vec![
             event(
