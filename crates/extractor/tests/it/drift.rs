@@ -101,7 +101,7 @@ async fn trap_05_fields_that_come_and_go_are_events_with_consequences() {
         }
     );
 
-    // A field of a parent counts as much as the object's own.
+    // It comes back, and another is gone for good.
     rig.edit_schema(json!({ "object": "Vehicle__c", "show": ["Price__c"] }))
         .await;
     event(&rig, "the field's return", |event| {
@@ -146,7 +146,7 @@ async fn a_user_who_may_not_ask_is_told_both_and_an_object_that_is_gone_stops_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_changed_costs_a_call_a_look_and_no_body() {
+async fn while_nothing_changes_a_look_finds_nothing() {
     let rig = small().await;
     let extractor = rig.extractor("one").await;
     rig.store_sync("active", Value::Null).await;
