@@ -12,6 +12,7 @@ use landbridge_salesforce::{Columns, Scope, TextForm, soql};
 use landbridge_stage::{answer_with, parse_ask};
 use landbridge_wire::{Ask, AskError, AskErrorCode};
 
+use crate::budget;
 use crate::compare;
 use crate::emitted::Emitted;
 use crate::estimate;
@@ -186,6 +187,11 @@ fn status(shard: &Arc<Shard>, tenant: &TenantId) -> StageStatus {
     }
     status.budget = shard.orgs.budget(tenant);
     status.notes = shard.schemas.notes(tenant);
+    if let Some(client) = shard.orgs.made(tenant)
+        && let Err(trouble) = budget::at_length(&client)
+    {
+        status.notes.push(trouble.to_string());
+    }
     let live = shard.live.lock();
     status.live = live
         .iter()

@@ -38,8 +38,8 @@ pub enum Trouble {
     },
     /// The daily calls run low: what is left is for the live reading.
     #[error(
-        "{percent} % of the daily Salesforce calls that Landbridge may make are used: only the live reading goes on, and this \
-         goes on by itself when calls are free again"
+        "{percent} % of the daily Salesforce calls that Landbridge may make are used: only the live reading goes on; \
+         imports and other long reading go on by themselves when calls are free again"
     )]
     OnlyLive {
         /// How much of the budget is used.

@@ -67,6 +67,13 @@ async fn a_daily_limit_that_is_reached_stops_reading_before_it_and_nothing_is_lo
     let budget = status(&rig).await.budget.unwrap();
     assert_eq!((budget.limit, budget.reserved), (ALLOWED, RESERVED));
     assert!(budget.used < ALLOWED, "{budget:?}");
+    let notes = status(&rig).await.notes;
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("only the live reading goes on")),
+        "{notes:?}"
+    );
 
     // An import waits as well, and says why.
     let import = rig.start_import("import-1").await;
