@@ -137,7 +137,8 @@ impl Sandbox {
         sandbox
     }
 
-    fn sign_in(&mut self) {
+    /// Signs in to the org, again if its sessions were ended.
+    pub fn sign_in(&mut self) {
         let form = [
             ("grant_type", "client_credentials"),
             ("client_id", self.text("/salesforce/client_id")),
@@ -194,6 +195,12 @@ impl Sandbox {
             let url = format!("{}/__sandbox/faults", self.text(base));
             self.call("DELETE", &url, token, None);
         }
+    }
+
+    /// How often the org was asked for a family of calls.
+    pub fn asked_for(&self, family: &str) -> u64 {
+        let counts = self.org_state("stats");
+        counts["by_family"][family].as_u64().unwrap_or(0)
     }
 
     /// A call to the portal.

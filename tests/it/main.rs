@@ -17,6 +17,7 @@ mod dry_run;
 mod failover;
 mod fleet;
 mod harness;
+mod identity;
 mod keys;
 mod lifecycle;
 mod main_job;

@@ -141,6 +141,7 @@ async fn fill(bus_url: &str, tenants: usize, syncs_each: usize) -> anyhow::Resul
                 daily_calls: None,
                 change_events: true,
                 pubsub_url: None,
+                adopted_ms: None,
             },
             hubspot: HubSpotConnection {
                 base_url: "https://portal.example".to_owned(),

@@ -27,6 +27,8 @@ macro_rules! question {
 mod alerts;
 mod dry_run;
 mod health;
+mod identity;
+mod schema;
 
 pub use alerts::{TestAlerts, TriedChannel};
 pub use dry_run::{
@@ -34,6 +36,9 @@ pub use dry_run::{
     DryRunReport, DryRunScope, DryRunStarted, DryRunState, ListDryRuns, LookupTotals, MatchingCount,
     StartDryRun,
 };
+
+pub use identity::{AdoptOrg, Adopted, ConnectionSide, Disconnect};
+pub use schema::{ListSchemaEvents, SchemaEvents};
 
 pub use health::{AskHistory, HistoryStretch, ListParked, ParkedGroup, TenantHistory};
 

@@ -14,6 +14,7 @@ mod entry;
 mod failures;
 mod form;
 mod health;
+mod identity;
 mod imports;
 mod listing;
 mod live;
@@ -44,6 +45,7 @@ pub fn router(service: Service) -> Router {
         .merge(tenants::routes())
         .merge(connected::routes())
         .merge(connections::routes())
+        .merge(identity::routes())
         .merge(sync::routes())
         .merge(alerts::routes())
         .merge(audit::routes())

@@ -7,7 +7,7 @@ mod tenants;
 
 use std::time::Duration;
 
-use landbridge_bus::{Bucket, Filter, Key, KeyFilter, StreamName};
+use landbridge_bus::{Bucket, Filter, Key, StreamName};
 use landbridge_model::ask::CountRecords;
 use landbridge_model::config::{Resolved, Sync, SyncStatus, Tenant};
 use landbridge_model::sync::SyncDefinition;
@@ -460,15 +460,10 @@ pub(crate) async fn remove_one(context: &ShardContext, key: &SyncKey) -> Result<
     bus.kv(Bucket::Config).delete(&crate::removals::key(key)).await?;
     let declined = back_fill::declined_key(key);
     bus.kv(Bucket::Config).delete(&declined).await?;
-    let position = Key::new(["live", key.tenant.as_str(), key.name.as_str()]);
-    Ok(bus.kv(Bucket::Checkpoints).delete(&position).await?)
-}
-
-/// Removes everything under these tokens from the extractor's positions.
-async fn remove_positions(context: &ShardContext, tokens: [&str; 2]) -> Result<(), StageError> {
-    let bucket = context.hub.bus().kv(Bucket::Checkpoints);
-    for entry in bucket.list(&KeyFilter::Under(Key::new(tokens))).await? {
-        bucket.delete(&entry.key).await?;
+    let positions = bus.kv(Bucket::Checkpoints);
+    for kind in ["live", "reconciled", "schema", "adopting", "formulas"] {
+        let position = Key::new([kind, key.tenant.as_str(), key.name.as_str()]);
+        positions.delete(&position).await?;
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ mod extract;
 mod failures;
 mod health;
 mod idempotency;
+mod identity;
 mod imports;
 mod openapi;
 mod problem;
@@ -42,6 +43,7 @@ use crate::service::{Service, ServiceError};
 pub use access::{PasswordRequest, SignInRequest};
 pub use dry_runs::{DryRunRequest, PredictedRecords};
 pub use extract::address_of;
+pub use identity::{AdoptRequest, DisconnectRequest};
 pub(crate) use imports::csv_file;
 pub use imports::{CountRequest, ImportRequest};
 pub use problem::{Problem, ProblemDocument};
@@ -88,6 +90,7 @@ fn api(service: Option<&Service>) -> (Router<Service>, OpenApi) {
         .merge(tenants::routes())
         .merge(waiting::routes())
         .merge(connections::routes())
+        .merge(identity::routes())
         .merge(syncs::routes())
         .merge(revisions::routes())
         .merge(imports::routes())

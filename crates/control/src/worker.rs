@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use landbridge_model::StageKind;
-use landbridge_model::ask::{DecideHeld, Explain, ListFailures, ListImports, Question, Reseal};
+use landbridge_model::ask::{DecideHeld, Explain, FollowSchema, ListFailures, ListImports, Question, Reseal};
 use landbridge_stage::{ShardContext, StageError, Worker, answer_with, parse_ask};
 use landbridge_wire::{Ask, AskError, AskErrorCode};
 use serde::{Deserialize, Serialize};
 
 use crate::alerts::AlertPace;
 use crate::ask::{
-    ApplySyncs, AskHistory, AskTenant, CancelDryRun, CancelImport, CountMatching, DismissFailure, DryRunPage,
-    DryRunState, EditSyncs, FindByHubSpotId, ListDryRuns, ListHeld, ListParked, PauseImport, PutTenant,
-    RemoveSyncs, RemoveTenant, Repair, ResumeImport, RetryFailures, SetSyncs, StartDryRun, StartImports,
-    StartVerify, TestAlerts, TestConnections, VerifyState,
+    AdoptOrg, ApplySyncs, AskHistory, AskTenant, CancelDryRun, CancelImport, CountMatching, Disconnect,
+    DismissFailure, DryRunPage, DryRunState, EditSyncs, FindByHubSpotId, ListDryRuns, ListHeld, ListParked,
+    ListSchemaEvents, PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair, ResumeImport, RetryFailures,
+    SetSyncs, StartDryRun, StartImports, StartVerify, TestAlerts, TestConnections, VerifyState,
 };
 use crate::service::{OidcSettings, ServiceError};
 use crate::shard::ControlShard;
@@ -213,6 +213,10 @@ impl Worker for Control {
             }
             AskHistory::SERVICE => answer_with(&shard.tenant_history(tenant).await?),
             ListParked::SERVICE => answer_with(&health::parked(context, tenant).await?),
+            ListSchemaEvents::SERVICE => answer_with(&shard.schema_events(tenant, &parse_ask(&ask)?).await?),
+            FollowSchema::SERVICE => answer_with(&shard.follow_schema(tenant, &parse_ask(&ask)?).await?),
+            AdoptOrg::SERVICE => answer_with(&shard.adopt_org(tenant, parse_ask(&ask)?).await?),
+            Disconnect::SERVICE => answer_with(&shard.disconnect(tenant, &parse_ask(&ask)?).await?),
             AskTenant::SERVICE => answer_with(&shard.tenant_status(tenant).await?),
             other => {
                 let what =

@@ -4,18 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use landbridge_model::ask::{
-    AskStatus, CallCount, Count, CountRecords, DescribeObject, EstimateReading, Explain, ListObjects,
-    ObjectSummary, Question, SalesforceTest, StageStatus, StartCompare, Started, StopCompare, Story,
-    StoryLine, StreamStatus, TestSalesforce,
+    AskFormulas, AskStatus, CallCount, Count, CountRecords, DescribeObject, EstimateReading, Explain,
+    ListObjects, ObjectSummary, Question, SalesforceTest, StageStatus, StartCompare, Started, StopCompare,
+    Story, StoryLine, StreamStatus, TestSalesforce,
 };
 use landbridge_model::{SalesforceId, StageKind, SyncKey, TenantId};
 use landbridge_salesforce::{Columns, Scope, TextForm, soql};
 use landbridge_stage::{answer_with, parse_ask};
 use landbridge_wire::{Ask, AskError, AskErrorCode};
 
+use crate::budget;
 use crate::compare;
 use crate::emitted::Emitted;
 use crate::estimate;
+use crate::formulas;
 use crate::plan::ReadPlan;
 use crate::shard::Shard;
 use crate::stream::channel_of;
@@ -68,6 +70,14 @@ pub async fn answer(shard: &Arc<Shard>, ask: &Ask) -> Result<String, AskError> {
                 .and_then(|client| client.governor().usage());
             let left = used.map(|usage| usage.allowed.saturating_sub(usage.used));
             answer_with(&estimate::import(&shard.settings, question.records, left))
+        }
+        AskFormulas::SERVICE => {
+            let question: AskFormulas = parse_ask(ask)?;
+            let key = SyncKey {
+                tenant: tenant.clone(),
+                name: question.sync,
+            };
+            answer_with(&formulas::report(shard, &key).await.map_err(troubled)?)
         }
         AskStatus::SERVICE => answer_with(&status(shard, tenant)),
         Explain::SERVICE => {
@@ -135,6 +145,7 @@ async fn test(shard: &Arc<Shard>, tenant: &TenantId) -> Result<SalesforceTest, T
         api_version: version,
         daily_calls_max: calls.map(|calls| number(calls.max)),
         daily_calls_left: calls.map(|calls| number(calls.remaining)),
+        clock_ms: client.clock().now().map(|now| now.as_millisecond()),
         problems,
     })
 }
@@ -201,6 +212,12 @@ fn status(shard: &Arc<Shard>, tenant: &TenantId) -> StageStatus {
             .collect();
     }
     status.budget = shard.orgs.budget(tenant);
+    status.notes = shard.schemas.notes(tenant);
+    if let Some(client) = shard.orgs.made(tenant)
+        && let Err(trouble) = budget::at_length(&client)
+    {
+        status.notes.push(trouble.to_string());
+    }
     let live = shard.live.lock();
     status.live = live
         .iter()

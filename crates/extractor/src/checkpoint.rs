@@ -2,10 +2,13 @@
 
 use jiff::Timestamp;
 use landbridge_bus::{Bucket, Key, Kv};
+use landbridge_model::drift::SchemaRecord;
 use landbridge_model::{ImportId, Revision, SalesforceId, SyncKey, SyncName, TenantId};
 use landbridge_salesforce::Position;
 use landbridge_stage::{Hub, StageError};
 use serde::{Deserialize, Serialize};
+
+use crate::formulas::FormulaPoint;
 
 /// Where a sync's live reading stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,6 +214,40 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// Whether another org was adopted and the sync's records were not looked for in it yet.
+    pub async fn is_adopting(&self, key: &SyncKey) -> Result<bool, StageError> {
+        Ok(self.kv.get(&adopting_key(key)).await?.is_some())
+    }
+
+    /// The sync's records were looked for in the org that was adopted.
+    pub async fn has_adopted(&self, key: &SyncKey) -> Result<(), StageError> {
+        Ok(self.kv.delete(&adopting_key(key)).await?)
+    }
+
+    /// How far reading for formulas has come.
+    pub async fn formulas(&self, key: &SyncKey) -> Result<Option<FormulaPoint>, StageError> {
+        let found = self.kv.get_json(&formulas_key(key)).await?;
+        Ok(found.map(|(point, _)| point))
+    }
+
+    /// Stores how far it has come.
+    pub async fn put_formulas(&self, key: &SyncKey, point: &FormulaPoint) -> Result<(), StageError> {
+        self.kv.put_json(&formulas_key(key), point).await?;
+        Ok(())
+    }
+
+    /// What is kept of the schema that a sync reads.
+    pub async fn schema(&self, key: &SyncKey) -> Result<Option<SchemaRecord>, StageError> {
+        let found = self.kv.get_json(&schema_key(key)).await?;
+        Ok(found.map(|(record, _)| record))
+    }
+
+    /// Stores what is kept of it.
+    pub async fn put_schema(&self, key: &SyncKey, record: &SchemaRecord) -> Result<(), StageError> {
+        self.kv.put_json(&schema_key(key), record).await?;
+        Ok(())
+    }
+
     /// Where an import stands.
     pub async fn import(
         &self,
@@ -242,6 +279,18 @@ fn live_key(key: &SyncKey) -> Key {
 
 fn reconciled_key(key: &SyncKey) -> Key {
     Key::new(["reconciled", key.tenant.as_str(), key.name.as_str()])
+}
+
+fn formulas_key(key: &SyncKey) -> Key {
+    Key::new(["formulas", key.tenant.as_str(), key.name.as_str()])
+}
+
+fn adopting_key(key: &SyncKey) -> Key {
+    Key::new(["adopting", key.tenant.as_str(), key.name.as_str()])
+}
+
+fn schema_key(key: &SyncKey) -> Key {
+    Key::new(["schema", key.tenant.as_str(), key.name.as_str()])
 }
 
 fn import_key(tenant: &TenantId, id: &ImportId) -> Key {

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use landbridge_model::config::{Import, ImportWish, Sync, SyncStatus};
-use landbridge_model::{Envelope, Purpose, RunId, Source, StageKind, SyncKey};
+use landbridge_model::{Envelope, Purpose, RunId, SalesforceId, Source, StageKind, SyncKey};
 use landbridge_stage::StageError;
 use landbridge_wire::{Report, ReportBody, RunPhase, RunProgress};
 use tracing::Instrument;
 
+use crate::budget;
 use crate::checkpoint::{ImportCheckpoint, ImportEnd, ImportStep};
 use crate::outlet::Outlet;
 use crate::plan::ReadPlan;
@@ -184,6 +185,7 @@ impl Importer {
     }
 
     async fn step(&self, go: &mut Go) -> Result<(), Trouble> {
+        budget::at_length(&go.reader.client)?;
         match go.checkpoint.step() {
             ImportStep::CreateJob => self.create_job(go).await,
             ImportStep::AwaitJob => self.await_job(go).await,
@@ -222,7 +224,7 @@ impl Importer {
         let org_id = reader.client.org_id().await?;
         let stored = match stored {
             Some(stored) => Some(stored),
-            None => self.predecessors().await?,
+            None => self.predecessors(&org_id).await?,
         };
         let checkpoint = match stored {
             Some(known) if known.org_id.is_some_and(|known| known != org_id) => {
@@ -269,7 +271,7 @@ impl Importer {
     }
 
     /// Where the import was that this one goes on with, if it goes on with one that has read anything.
-    async fn predecessors(&self) -> Result<Option<ImportCheckpoint>, Trouble> {
+    async fn predecessors(&self, org: &SalesforceId) -> Result<Option<ImportCheckpoint>, Trouble> {
         let Some(id) = &self.import.continues else {
             return Ok(None);
         };
@@ -279,7 +281,9 @@ impl Importer {
             let what = format!("{id}, which this import goes on with, has not stopped yet");
             return Err(StageError::worker(what).into());
         }
-        Ok(found.and_then(ImportCheckpoint::successor))
+        // Of another org nothing is gone on with: this import begins anew.
+        let successor = found.and_then(ImportCheckpoint::successor);
+        Ok(successor.filter(|successor| successor.org_id.is_none_or(|known| known == *org)))
     }
 
     /// Ends the import because a person wants it to. What Salesforce has collected stays there for a week, for an

@@ -11,6 +11,8 @@
 //!   was deleted since; its rows are as many as Salesforce says ([`import`]).
 //! * **E5** Every row travels with its version: its stamp, and the org's time as of which it was read.
 //! * **E6** That a record cannot be seen is never taken for a delete.
+//! * **E8** What a definition reads and Salesforce shows no more stops the sync with its name, and is never a null
+//!   ([`schema`]).
 //! * **E7** Another org behind the same address stops the tenant and deletes nothing.
 //! * **E8** Change events only make it faster: without them, nothing is missed ([`stream`]).
 //!
@@ -18,11 +20,14 @@
 //! nor what a value means: values stay the text that Salesforce gives.
 
 pub mod answers;
+pub mod budget;
 pub mod checkpoint;
 pub mod compare;
 pub mod emitted;
 pub mod estimate;
+pub mod formulas;
 pub mod import;
+pub mod latest;
 pub mod live;
 pub mod orgs;
 pub mod outlet;
@@ -31,6 +36,7 @@ pub mod reader;
 pub mod reconcile;
 pub mod reread;
 pub mod rows;
+pub mod schema;
 pub mod settings;
 pub mod shard;
 mod signing_in;

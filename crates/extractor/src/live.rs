@@ -15,6 +15,7 @@ use crate::outlet::Outlet;
 use crate::plan::ReadPlan;
 use crate::reader::{Page, Reader};
 use crate::rows;
+use crate::schema;
 use crate::shard::Shard;
 use crate::stream::trust::poll_interval;
 use crate::stream::{Standing, channel_of};
@@ -94,7 +95,8 @@ impl LiveReader {
                             pause_after_trouble = (pause_after_trouble * 2).min(LONGEST_PAUSE);
                             pause_after_trouble
                         }
-                        Remedy::TryRarely => RARELY,
+                        Remedy::TryRarely => RARELY.min(self.shard.settings.probe_interval),
+                        Remedy::Stop if schema::explains(&self.shard, &self.key, &trouble).await => RARELY,
                         Remedy::Stop => {
                             self.shard.suspend_sync(&self.key, &trouble.chain()).await;
                             RARELY
@@ -214,7 +216,7 @@ impl LiveReader {
         }
         let begin = self
             .rule
-            .begin(self.shard.latest_fence(&self.key).await?, org_now);
+            .begin(self.shard.latest_fence(&self.key, &org_id).await?, org_now);
         let checkpoint = LiveCheckpoint {
             org_id,
             activation: sync.activation,

@@ -180,7 +180,9 @@ impl Orgs {
         config.call_timeout = self.settings.call_timeout;
         config.silence_timeout = self.settings.call_timeout;
         config.retry = self.settings.retry.clone();
-        let budget = DailyBudget::new(1.0 - RESERVE).with_own_calls(tenant.salesforce.daily_calls);
+        let budget = DailyBudget::new(1.0 - RESERVE)
+            .with_own_calls(tenant.salesforce.daily_calls)
+            .probing_every(self.settings.probe_interval);
         let metered = Arc::new(Metered {
             budget,
             metrics: self.metrics.clone(),

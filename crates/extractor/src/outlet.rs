@@ -12,6 +12,7 @@ use landbridge_stage::{Hub, LeaseClock, Metrics, StageError};
 use landbridge_wire::{Report, ReportBody, RunPhase, RunProgress, VersionedId};
 use tracing::Instrument;
 
+use crate::latest::Latest;
 use crate::plan::ReadPlan;
 use crate::rows::{self, RowKey, Split};
 use crate::shard::Shard;
@@ -29,6 +30,10 @@ pub struct Outlet {
     /// What every batch says of itself.
     pub envelope: Envelope,
     lane: Lane,
+    /// What is read of an adopted org counts as changed then at the earliest.
+    adopted_ms: Option<i64>,
+    /// What was sent of each record last, where records are read again without a stamp that changed.
+    latest: Option<Latest>,
     /// Part of every message's id, beside its content.
     cause: String,
 }
@@ -39,7 +44,9 @@ impl Outlet {
     pub fn new(shard: &Shard, client: &Client, plan: &ReadPlan, source: Source, run: Option<RunId>) -> Self {
         let (purpose, lane) = match (source, &run) {
             (Source::Compare | Source::DryRun, _) => (Purpose::Compare, Lane::Check),
-            (Source::Import | Source::Reconcile, _) | (_, Some(_)) => (Purpose::Apply, Lane::Bulk),
+            (Source::Import | Source::Reconcile | Source::Purged, _) | (_, Some(_)) => {
+                (Purpose::Apply, Lane::Bulk)
+            }
             (_, None) => (Purpose::Apply, Lane::Live),
         };
         let of_run = run.as_ref().map(|run| format!(" {run}")).unwrap_or_default();
@@ -55,6 +62,10 @@ impl Outlet {
             only: None,
         };
         let context = &shard.context;
+        let is_kept = plan.is_read_again && purpose == Purpose::Apply;
+        let latest = is_kept.then(|| Latest::of(&context.cache, &plan.key));
+        let tenant = context.config.tenant(&plan.key.tenant);
+        let adopted_ms = tenant.and_then(|tenant| tenant.salesforce.adopted_ms);
         let (hub, lease, metrics) = (context.hub.clone(), context.lease.clone(), shard.metrics.clone());
         Self {
             hub,
@@ -63,6 +74,8 @@ impl Outlet {
             client: client.clone(),
             envelope,
             lane,
+            adopted_ms,
+            latest,
             cause,
         }
     }
@@ -81,8 +94,8 @@ impl Outlet {
     }
 
     /// Says that Salesforce showed these records no more when it was looked through at `looked`; for an outlet of
-    /// [`Source::Reconcile`]. The loader holds such deletes until a person decides: a permission that was lost must not
-    /// look like a mass delete.
+    /// [`Source::Reconcile`], whose deletes the loader holds until a person decides, because a permission that was lost must
+    /// not look like a mass delete; or of [`Source::Purged`], when the user sees all records whatever sharing says.
     pub async fn absent(
         &self,
         plan: &ReadPlan,
@@ -112,7 +125,10 @@ impl Outlet {
     pub async fn send(&self, split: &Split) -> Result<u64, StageError> {
         let mut rows = 0;
         for batch in &split.batches {
-            self.send_batch(batch).await?;
+            match self.adopted_ms {
+                None => self.send_batch(batch).await?,
+                Some(at) => self.send_batch(&no_older(batch, at)).await?,
+            }
             rows += batch.ids.len() as u64;
         }
         if !split.too_large.is_empty() {
@@ -131,7 +147,13 @@ impl Outlet {
             let started = Instant::now();
             self.lease.wait_to_send(PUBLISH_MARGIN).await?;
             let subject = self.hub.changes(&self.envelope.tenant, self.lane);
+            if let Some(latest) = &self.latest {
+                latest.forget(batch).await?;
+            }
             self.hub.send(&subject, &self.cause, batch).await?;
+            if let Some(latest) = &self.latest {
+                latest.remember(batch).await?;
+            }
             let versions = batch.ids.iter().zip(&batch.versions);
             self.extracted(
                 versions
@@ -228,6 +250,15 @@ impl Outlet {
             })
             .await
     }
+}
+
+/// The batch with no version older than an org's adoption: what the org before left in HubSpot is older than all of it.
+fn no_older(batch: &ChangeBatch, adopted_ms: i64) -> ChangeBatch {
+    let mut batch = batch.clone();
+    for version in &mut batch.versions {
+        version.stamp_ms = version.stamp_ms.max(adopted_ms);
+    }
+    batch
 }
 
 /// A record's failure.

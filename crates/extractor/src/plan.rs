@@ -41,6 +41,8 @@ pub struct ReadPlan {
     pub filter: Option<String>,
     /// Whether `filter` lets through just what the sync wants.
     pub filter_is_exact: bool,
+    /// Whether a column may change without its record being stamped: a formula or a parent's field.
+    pub is_read_again: bool,
 }
 
 /// Why nothing can be read for a sync.
@@ -91,6 +93,8 @@ impl ReadPlan {
             .ok_or_else(|| PlanError::Unresolved(key.clone()))?;
         let mut wanted: Vec<(String, TextForm)> = OWN.map(|(name, form)| (name.to_owned(), form)).to_vec();
         let mut named: Vec<&str> = Vec::new();
+        let rules = &sync.definition.spec.rules;
+        let mut is_read_again = matches!(rules.reread_every(), Some(Ok(Some(_))));
         for name in named_fields(sync) {
             let field = find(resolved, name).ok_or_else(|| PlanError::UnknownField {
                 key: key.clone(),
@@ -105,6 +109,7 @@ impl ReadPlan {
                     kind,
                 });
             }
+            is_read_again |= field.calculated || name.contains('.');
             wanted.push((name.to_owned(), text_form(field)));
             named.push(name);
         }
@@ -126,6 +131,7 @@ impl ReadPlan {
             carried,
             filter,
             filter_is_exact,
+            is_read_again,
         })
     }
 
@@ -199,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_cannot_be_read_are_named() {
+    fn trap_14_fields_that_cannot_be_read_are_named() {
         let mut sync = testing::sync();
         sync.definition.spec.fields[0].from = "Place__c".into();
         assert_eq!(

@@ -2,14 +2,19 @@
 //!
 //! A record that is purged, or deleted for good, leaves no row behind that a window could show. So what HubSpot has is
 //! looked for in Salesforce from time to time, by ids alone. What is absent twice is a delete with the time of the look as
-//! its version, and is held by the loader until a person decides: absence may also be a permission that was lost.
+//! its version. If the user demonstrably sees all records of the object it is a delete as others are, under the sync's rule
+//! and safety limit; else it is held by the loader until a person decides: absence may also be a permission that was lost.
+//! What is held already is not told again.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use landbridge_model::ask::{ListRecords, ListedRecord};
+use landbridge_model::salesforce::FieldDescribe;
 use landbridge_model::{SalesforceId, Source, StageKind, SyncKey};
+use landbridge_salesforce::Verdict;
 use landbridge_salesforce::collections::RETRIEVE_MAX;
 use landbridge_stage::StageError;
 use tracing::Instrument;
@@ -41,6 +46,17 @@ struct Found {
     looked_for: usize,
     deleted: usize,
     absent: usize,
+}
+
+impl Found {
+    fn tell(self) {
+        tracing::info!(
+            looked_for = self.looked_for,
+            deleted = self.deleted,
+            absent = self.absent,
+            "what HubSpot has was looked for in Salesforce"
+        );
+    }
 }
 
 impl Reconciler {
@@ -81,6 +97,18 @@ impl Reconciler {
         let client = self.shard.orgs.client(&self.key.tenant).await?;
         let reader = self.shard.reader(client, plan);
         let now = reader.org_now().await?;
+        // Also where nothing is looked for by the clock.
+        let is_adopting = self.shard.checkpoints.is_adopting(&self.key).await?;
+        if is_adopting {
+            let found = self.look(&reader, now, Source::Reconcile).await?;
+            found.tell();
+            self.shard.checkpoints.put_reconciled(&self.key, now).await?;
+            self.shard.checkpoints.has_adopted(&self.key).await?;
+            return Ok(interval);
+        }
+        if interval.is_zero() {
+            return Ok(PAUSES.1);
+        }
         let Some(last) = self.shard.checkpoints.reconciled(&self.key).await? else {
             // What was turned on a moment ago has nothing to be looked for yet.
             self.shard.checkpoints.put_reconciled(&self.key, now).await?;
@@ -93,18 +121,40 @@ impl Reconciler {
         if reader.client.governor().pressure() > EASY_PRESSURE {
             return Ok(PAUSES.1);
         }
-        let found = self.look(&reader, now).await?;
-        tracing::info!(
-            looked_for = found.looked_for,
-            deleted = found.deleted,
-            absent = found.absent,
-            "what HubSpot has was looked for in Salesforce"
-        );
+        let source = self.source(&reader).await?;
+        let found = self.look(&reader, now, source).await?;
+        found.tell();
         self.shard.checkpoints.put_reconciled(&self.key, now).await?;
         Ok(interval)
     }
 
-    async fn look(&self, reader: &Reader, now: Timestamp) -> Result<Found, Trouble> {
+    /// What absence says: a delete, if the user demonstrably sees all records of the object and of the masters that its
+    /// sharing follows. A user who may not ask does not.
+    async fn source(&self, reader: &Reader) -> Result<Source, Trouble> {
+        let object = reader.client.describe(&reader.plan.object).await?;
+        let is_master = |field: &&FieldDescribe| field.relationship_order.is_some();
+        let masters = object
+            .fields
+            .iter()
+            .filter(is_master)
+            .flat_map(|field| &field.reference_to);
+        let mut objects = vec![object.name.as_str()];
+        objects.extend(masters.map(String::as_str));
+        let user = reader.client.session().await?.user_id;
+        match reader.client.sees_all(&user, &objects).await {
+            Ok(true) => Ok(Source::Purged),
+            Ok(false) => Ok(Source::Reconcile),
+            Err(error) if matches!(error.verdict(), Verdict::Retry { .. } | Verdict::WaitForWindow) => {
+                Err(error.into())
+            }
+            Err(error) => {
+                tracing::info!(%error, "the user may not ask what it sees; what is absent is held");
+                Ok(Source::Reconcile)
+            }
+        }
+    }
+
+    async fn look(&self, reader: &Reader, now: Timestamp, source: Source) -> Result<Found, Trouble> {
         let sync = self.shard.sync(&self.key)?;
         let mut found = Found::default();
         let Some(resolved) = &sync.resolved else {
@@ -115,21 +165,28 @@ impl Reconciler {
             id_property: sync.definition.spec.hubspot.id_property.clone(),
             after: None,
         };
+        let hub = &self.shard.context.hub;
+        let held = hub.held(&self.key.tenant, Some(&self.key.name)).await?;
+        let held: HashSet<SalesforceId> = held.iter().map(|held| held.id).collect();
         let mut ids: Vec<SalesforceId> = Vec::with_capacity(RETRIEVE_MAX);
         loop {
-            let hub = &self.shard.context.hub;
             let listed = hub
                 .ask(StageKind::Loader, &self.key.tenant, &question, PATIENCE)
                 .await;
             let page = listed.map_err(|error| {
                 StageError::worker(format!("the loader does not list HubSpot's records: {error}"))
             })?;
-            ids.extend(page.records.iter().filter_map(ours));
+            ids.extend(
+                page.records
+                    .iter()
+                    .filter_map(ours)
+                    .filter(|id| !held.contains(id)),
+            );
             let is_last = page.after.is_none();
             question.after = page.after;
             while ids.len() >= RETRIEVE_MAX || (is_last && !ids.is_empty()) {
                 let some: Vec<SalesforceId> = ids.drain(..ids.len().min(RETRIEVE_MAX)).collect();
-                self.look_for(reader, &some, now, &mut found).await?;
+                self.look_for(reader, &some, (now, source), &mut found).await?;
             }
             if is_last {
                 return Ok(found);
@@ -141,7 +198,7 @@ impl Reconciler {
         &self,
         reader: &Reader,
         ids: &[SalesforceId],
-        now: Timestamp,
+        (now, source): (Timestamp, Source),
         found: &mut Found,
     ) -> Result<(), Trouble> {
         found.looked_for += ids.len();
@@ -157,7 +214,7 @@ impl Reconciler {
         let all = 0..seen.keys.len();
         let split = rows::split(plan, &reread.envelope, &seen.table, &seen.keys, all, most);
         reread.send(&split).await?;
-        let reconciling = Outlet::new(&self.shard, client, plan, Source::Reconcile, None);
+        let reconciling = Outlet::new(&self.shard, client, plan, source, None);
         reconciling.absent(plan, &absent, now, most).await?;
         found.deleted += seen.keys.len();
         found.absent += absent.len();

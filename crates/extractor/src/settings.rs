@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use landbridge_salesforce::RetryPolicy;
+use landbridge_salesforce::{DailyBudget, RetryPolicy};
 
 /// How the extractor reads.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +20,12 @@ pub struct ExtractorSettings {
     /// How often what HubSpot has is looked for in Salesforce, so that records are found that were purged or deleted for
     /// good: no window shows those. Zero is never.
     pub reconcile_interval: Duration,
+    /// How often an object is described again, at most: a call each time, which costs little while nothing changed. Zero
+    /// is never; a query that Salesforce refuses for its schema's sake is still looked into.
+    pub describe_interval: Duration,
+    /// How often parents are looked at for changes that formulas and mapped paths of their children show: a call for each
+    /// parent's object. All records are read again by each sync's own schedule. Zero is never.
+    pub formula_interval: Duration,
     /// Most rows of one message.
     pub batch_rows: usize,
     /// Rows of one Bulk results page, where we may choose.
@@ -28,6 +34,8 @@ pub struct ExtractorSettings {
     pub parallel_pages: usize,
     /// A compare of more records than this reads them by Bulk.
     pub bulk_from: u64,
+    /// How often one call is let through although the org's day is spent: the answer tells whether calls are free again.
+    pub probe_interval: Duration,
     /// Longest time for one call.
     pub call_timeout: Duration,
     /// API version in its path form.
@@ -93,10 +101,13 @@ impl Default for ExtractorSettings {
             overlap: Duration::from_secs(120),
             settle_interval: Duration::from_secs(300),
             reconcile_interval: Duration::from_secs(24 * 3_600),
+            describe_interval: Duration::from_secs(300),
+            formula_interval: Duration::from_secs(300),
             batch_rows: 200,
             page_rows: 20_000,
             parallel_pages: 3,
             bulk_from: 10_000,
+            probe_interval: DailyBudget::PROBE_EVERY,
             call_timeout: Duration::from_secs(60),
             api_version: "v66.0".to_owned(),
             retry: RetryPolicy::default(),

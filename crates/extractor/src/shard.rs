@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use landbridge_model::ask::LiveStatus;
 use landbridge_model::config::{Draft, Sync, SyncStatus};
-use landbridge_model::{RunId, StageKind, SyncKey, TenantId};
+use landbridge_model::{RunId, SalesforceId, StageKind, SyncKey, TenantId};
 use landbridge_salesforce::Client;
 use landbridge_stage::{Metrics, ShardContext, StageError};
 use parking_lot::Mutex;
@@ -15,6 +15,7 @@ use crate::checkpoint::Checkpoints;
 use crate::orgs::Orgs;
 use crate::plan::ReadPlan;
 use crate::reader::Reader;
+use crate::schema::Schemas;
 use crate::settings::ExtractorSettings;
 use crate::stream::Streams;
 use crate::trouble::Trouble;
@@ -36,6 +37,8 @@ pub struct Shard {
     pub live: Mutex<HashMap<SyncKey, LiveStatus>>,
     /// Change events.
     pub streams: Streams,
+    /// What is known of schemas.
+    pub schemas: Schemas,
     /// Compares that run; dropped with the shard.
     pub compares: Mutex<HashMap<RunId, tokio_util::task::AbortOnDropHandle<()>>>,
 }
@@ -56,6 +59,7 @@ impl Shard {
             checkpoints,
             live: Mutex::default(),
             streams: Streams::default(),
+            schemas: Schemas::default(),
             compares: Mutex::default(),
         }
     }
@@ -79,8 +83,12 @@ impl Shard {
         Reader::new(client, plan, self.context.lease.clone())
     }
 
-    /// The fence of the sync's latest import that has read anything, unless it was cancelled or failed.
-    pub async fn latest_fence(&self, key: &SyncKey) -> Result<Option<Timestamp>, StageError> {
+    /// The fence of the sync's latest import that has read anything of this org, unless it was cancelled or failed.
+    pub async fn latest_fence(
+        &self,
+        key: &SyncKey,
+        org: &SalesforceId,
+    ) -> Result<Option<Timestamp>, StageError> {
         let mut imports = self.context.config.imports(&key.tenant);
         imports.retain(|import| import.sync == key.name);
         imports.sort_by_key(|import| std::cmp::Reverse(import.started_ms));
@@ -88,10 +96,13 @@ impl Shard {
             let Some(checkpoint) = self.checkpoints.import(&key.tenant, &import.id).await? else {
                 continue;
             };
-            if !matches!(
-                checkpoint.end,
-                Some(crate::checkpoint::ImportEnd::Failed(_) | crate::checkpoint::ImportEnd::Canceled)
-            ) {
+            let is_of_org = checkpoint.org_id.is_none_or(|known| known == *org);
+            if is_of_org
+                && !matches!(
+                    checkpoint.end,
+                    Some(crate::checkpoint::ImportEnd::Failed(_) | crate::checkpoint::ImportEnd::Canceled)
+                )
+            {
                 return Ok(Some(checkpoint.fence));
             }
         }

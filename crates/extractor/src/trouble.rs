@@ -36,6 +36,15 @@ pub enum Trouble {
         /// The org that answers now.
         found: String,
     },
+    /// The daily calls run low: what is left is for the live reading.
+    #[error(
+        "{percent} % of the daily Salesforce calls that Landbridge may make are used: only the live reading goes on; \
+         imports and other long reading go on by themselves when calls are free again"
+    )]
+    OnlyLive {
+        /// How much of the budget is used.
+        percent: u64,
+    },
     /// The definition is not there (any more).
     #[error("{0}")]
     Missing(String),
@@ -72,7 +81,7 @@ impl Trouble {
             },
             Self::Stage(_) => Remedy::TryAgain,
             Self::Plan(_) | Self::Row(_) => Remedy::Stop,
-            Self::NoCredentials(_) | Self::Missing(_) => Remedy::TryRarely,
+            Self::NoCredentials(_) | Self::Missing(_) | Self::OnlyLive { .. } => Remedy::TryRarely,
             Self::OtherOrg { .. } => Remedy::StopTenant,
         }
     }
@@ -104,6 +113,7 @@ impl Trouble {
                     FailureCategory::SalesforceError
                 }
             },
+            Self::OnlyLive { .. } => FailureCategory::RateLimit,
             Self::Plan(_) => FailureCategory::SchemaChanged,
             Self::Stage(_) | Self::Row(_) | Self::Missing(_) => FailureCategory::Internal,
             Self::OtherOrg { .. } => FailureCategory::Permission,
@@ -143,6 +153,7 @@ impl Trouble {
                 Verdict::Shrink | Verdict::Refused => AskErrorCode::Invalid,
                 Verdict::Bug => AskErrorCode::Internal,
             },
+            Self::OnlyLive { .. } => AskErrorCode::Limited,
             Self::Plan(_) => AskErrorCode::Invalid,
             Self::Missing(_) => AskErrorCode::NotFound,
             Self::OtherOrg { .. } => AskErrorCode::Forbidden,
@@ -178,6 +189,42 @@ mod tests {
             "Salesforce refused the sign-in: invalid_client: invalid client credentials; check the connection's \
              consumer key and secret, and that its address is the org's My Domain"
         );
+    }
+
+    fn refused(status: u16, code: &str) -> Trouble {
+        let error = landbridge_salesforce::error::ApiError {
+            code: code.to_owned(),
+            message: "in Salesforce's words".to_owned(),
+            fields: Vec::new(),
+        };
+        let refusal = landbridge_salesforce::error::Refusal {
+            status,
+            errors: vec![error],
+            body_start: String::new(),
+            retry_after: None,
+        };
+        let what = "a query";
+        Trouble::from(SalesforceError::Refused { what, refusal })
+    }
+
+    #[test]
+    fn trap_10_and_11_a_locator_that_died_is_read_anew() {
+        for code in ["INVALID_QUERY_LOCATOR", "INVALID_QUERY_LOCATOR_FORMAT"] {
+            // The live reading begins its window again; only an import gives a job up for it.
+            assert_eq!(refused(400, code).remedy(), Remedy::NewJob, "{code}");
+        }
+    }
+
+    #[test]
+    fn trap_18_a_query_that_took_too_long_is_tried_again_and_never_taken_for_empty() {
+        let late = refused(400, "QUERY_TIMEOUT");
+        assert!(late.is_timeout());
+        assert_eq!(late.remedy(), Remedy::TryAgain);
+    }
+
+    #[test]
+    fn trap_23_a_delete_log_that_does_not_reach_back_stops_nothing() {
+        assert_eq!(refused(400, "INVALID_REPLICATION_DATE").remedy(), Remedy::NewJob);
     }
 
     #[test]

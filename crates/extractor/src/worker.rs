@@ -8,13 +8,14 @@ use landbridge_stage::{ShardContext, StageError, Worker};
 use landbridge_wire::{Ask, AskError};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::formulas::FormulaReader;
 use crate::import::Importer;
 use crate::live::{LiveReader, is_live};
 use crate::reconcile::Reconciler;
 use crate::settings::{ExtractorSettings, StreamSettings};
 use crate::shard::Shard;
 use crate::stream::{Channel, Subscriber, address, channel_of, note_states};
-use crate::{answers, reread};
+use crate::{answers, reread, schema};
 
 /// The extractor.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +42,10 @@ pub enum Job {
     Stream(Channel, String),
     /// Looking for a sync's records in Salesforce.
     Reconcile(SyncKey),
+    /// Reading a sync's records again for the sake of formulas.
+    Formulas(SyncKey),
+    /// Watching the schema that a tenant's syncs read.
+    Schema(TenantId),
     /// An import.
     Import(TenantId, ImportId),
 }
@@ -59,13 +64,18 @@ pub fn wanted(context: &ShardContext, stream: &StreamSettings) -> HashSet<Job> {
         if tenant.suspended.is_some() {
             continue;
         }
-        for sync in context.config.syncs(&tenant.id) {
+        let syncs = context.config.syncs(&tenant.id);
+        if syncs.iter().any(|sync| schema::is_watched(sync)) {
+            jobs.insert(Job::Schema(tenant.id.clone()));
+        }
+        for sync in syncs {
             if is_live(&sync) {
                 if let (Some(channel), Some(address)) = (channel_of(&sync), address(stream, &tenant)) {
                     jobs.insert(Job::Stream(channel, address));
                 }
                 jobs.insert(Job::Live(sync.key(), sync.activation));
                 jobs.insert(Job::Reconcile(sync.key()));
+                jobs.insert(Job::Formulas(sync.key()));
             }
         }
     }
@@ -75,6 +85,10 @@ pub fn wanted(context: &ShardContext, stream: &StreamSettings) -> HashSet<Job> {
 fn spawn(shard: &Arc<Shard>, job: &Job) -> Option<AbortOnDropHandle<()>> {
     let task = match job {
         Job::Live(key, _) => tokio::spawn(LiveReader::new(shard.clone(), key.clone()).run()),
+        Job::Formulas(_) if shard.settings.formula_interval.is_zero() => return None,
+        Job::Formulas(key) => tokio::spawn(FormulaReader::new(shard.clone(), key.clone()).run()),
+        Job::Schema(_) if shard.settings.describe_interval.is_zero() => return None,
+        Job::Schema(tenant) => tokio::spawn(schema::watch(shard.clone(), tenant.clone())),
         Job::Stream(channel, address) => {
             tokio::spawn(Subscriber::new(shard.clone(), channel.clone(), address.clone()).run())
         }

@@ -17,9 +17,10 @@ pub use alerts::{AlertsCommand, AlertsSetArgs, BoundArg};
 pub use imports::{ImportCommand, ImportListArgs, ImportOneArgs, ImportStartArgs, ImportWatchArgs};
 pub use operator::{
     ConnectionCommand, ExplainArgs, FailuresCommand, FailuresListArgs, FailuresRetryArgs, FailuresShowArgs,
-    HeldCommand, HeldDecideArgs, HeldListArgs, KeysCommand, OperatorCommand, RecordsArg, StatusArgs,
+    HeldCommand, HeldDecideArgs, HeldListArgs, KeysCommand, OperatorCommand, RecordsArg, SideArg, StatusArgs,
     SyncCommand, SyncDryRunArgs, SyncExportArgs, SyncFilesArgs, SyncListArgs, SyncNamesArgs, SyncRemoveArgs,
-    TenantAddArgs, TenantArg, TenantCommand, TenantRemoveArgs, VerifyArgs,
+    SyncSchemaArgs, TenantAddArgs, TenantAdoptArgs, TenantArg, TenantCommand, TenantDisconnectArgs,
+    TenantRemoveArgs, VerifyArgs,
 };
 
 /// What every exit code means; shown below the help of the whole program.

@@ -175,6 +175,12 @@ pub struct ExtractorSection {
     /// How often what HubSpot has is looked for in Salesforce; `0s` is never.
     #[serde(with = "humantime_serde")]
     pub reconcile_interval: Duration,
+    /// How often an object is described again, at most, to see what changed in it; `0s` is never.
+    #[serde(with = "humantime_serde")]
+    pub describe_interval: Duration,
+    /// How often parents are looked at for changes that formulas and mapped paths of their children show; `0s` is never.
+    #[serde(with = "humantime_serde")]
+    pub formula_interval: Duration,
     /// Most rows of one message, 1 to 500.
     pub batch_rows: usize,
     /// Rows of one Bulk results page, where we may choose.
@@ -195,6 +201,8 @@ impl Default for ExtractorSection {
             overlap: settings.overlap,
             settle_interval: settings.settle_interval,
             reconcile_interval: settings.reconcile_interval,
+            describe_interval: settings.describe_interval,
+            formula_interval: settings.formula_interval,
             batch_rows: settings.batch_rows,
             page_rows: settings.page_rows,
             parallel_pages: settings.parallel_pages,
@@ -316,6 +324,8 @@ impl Settings {
             overlap: self.extractor.overlap,
             settle_interval: self.extractor.settle_interval,
             reconcile_interval: self.extractor.reconcile_interval,
+            describe_interval: self.extractor.describe_interval,
+            formula_interval: self.extractor.formula_interval,
             batch_rows: self.extractor.batch_rows,
             page_rows: self.extractor.page_rows,
             parallel_pages: self.extractor.parallel_pages,

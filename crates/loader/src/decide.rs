@@ -75,7 +75,9 @@ pub(crate) fn decide(
         // What was found missing before stays as it is held: a person may have decided by now.
         let key = (row.batch.envelope.sync_key(), row.id());
         let is_held = shard.held.lock().contains_key(&key);
-        let reason = "Salesforce shows it no more: it was purged, or a permission hides it".to_owned();
+        let reason = "Salesforce shows it no more: it was purged, or hidden by sharing from Landbridge's user, who does not \
+                      demonstrably have View All on the object, or the org that was adopted never had it"
+            .to_owned();
         let held = (!is_held).then(|| held(None, reason));
         return Ok(Some((ended(Outcome::Held, known).told(false), held)));
     }

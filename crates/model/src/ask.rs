@@ -60,6 +60,9 @@ pub struct SalesforceTest {
     pub daily_calls_max: Option<u64>,
     /// API calls left of them.
     pub daily_calls_left: Option<u64>,
+    /// The org's clock, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_ms: Option<i64>,
     /// What is missing, each with its remedy; empty when all is well.
     pub problems: Vec<String>,
 }
@@ -130,6 +133,36 @@ pub struct StartCompare {
     pub sample: Option<u64>,
 }
 question!(StartCompare, "compare", Started);
+
+/// Which of a sync's mapped fields change without a stamp, and what reading them again costs?
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AskFormulas {
+    /// The sync.
+    pub sync: SyncName,
+}
+question!(AskFormulas, "formulas", FormulaReading);
+
+/// How a sync's records are read again for the sake of formulas and parents' fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct FormulaReading {
+    /// The mapped fields that change without their record being stamped.
+    pub fields: Vec<crate::formula::Unstamped>,
+    /// How often all records are read again, in seconds; never when none.
+    pub every_seconds: Option<u64>,
+    /// Records that are read then.
+    pub records: u64,
+    /// Calls to Salesforce that one reading of all takes.
+    pub calls: u64,
+    /// Calls a day that all of it takes: readings of all by their schedule, and looks at parents.
+    pub calls_per_day: u64,
+    /// When all records were read last, in milliseconds since 1970 by the org's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_ms: Option<i64>,
+    /// Records that were read then.
+    pub last_read: u64,
+    /// Of them, those that said something new and were sent on.
+    pub last_sent: u64,
+}
 
 /// Read no more for a compare. What is on its way still travels.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -529,6 +562,28 @@ pub struct SealedSecret {
 }
 
 // ---- of control
+
+/// Follow a change of Salesforce's schema: hold the sync's definition against both schemas again, and start an import that
+/// writes over what is there, if all records are to be read again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FollowSchema {
+    /// Which sync.
+    pub sync: SyncName,
+    /// The version of the schema, as its events count them.
+    pub version: u32,
+    /// Whether all records are to be read again.
+    pub back_fill: bool,
+}
+question!(FollowSchema, "follow-schema", FollowedSchema);
+
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FollowedSchema {
+    /// What must be put right first; then nothing was done.
+    pub problems: Vec<String>,
+    /// The import that was started.
+    pub import: Option<ImportId>,
+}
 
 /// Where do this tenant's imports stand?
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]

@@ -51,6 +51,8 @@ pub enum Source {
     Repair,
     /// Records that HubSpot has and Salesforce shows no more: purged, deleted for good, or hidden.
     Reconcile,
+    /// The same, for a user who sees all records of the object: purged or deleted for good.
+    Purged,
     /// A compare.
     Compare,
     /// A compare of a draft: what an import of a definition that is not applied would do.
@@ -59,7 +61,7 @@ pub enum Source {
 
 impl Source {
     /// Every source, each at its [number](Self::number).
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Import,
         Self::Increment,
         Self::ChangeEvent,
@@ -68,6 +70,7 @@ impl Source {
         Self::Compare,
         Self::DryRun,
         Self::Reconcile,
+        Self::Purged,
     ];
 
     /// Stands for it in caches. A number is never given anew.
@@ -82,6 +85,7 @@ impl Source {
             Self::Compare => 5,
             Self::DryRun => 6,
             Self::Reconcile => 7,
+            Self::Purged => 8,
         }
     }
 
@@ -100,6 +104,7 @@ impl Source {
             Self::Reread => "reread",
             Self::Repair => "repair",
             Self::Reconcile => "reconcile",
+            Self::Purged => "purged",
             Self::Compare => "compare",
             Self::DryRun => "dry-run",
         }

@@ -40,6 +40,10 @@ pub struct SalesforceConnection {
     /// Where this org's Pub/Sub API is, when it is not where the installation says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pubsub_url: Option<String>,
+    /// When a person took this org in the place of another, in milliseconds since 1970: what is read of it counts as changed
+    /// then at the earliest, so that it is newer than all that the other org left in HubSpot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted_ms: Option<i64>,
 }
 
 fn yes() -> bool {

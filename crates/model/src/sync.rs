@@ -115,6 +115,10 @@ pub struct Rules {
     /// How long a delete is held before it is written, such as `15m`. `None` is at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grace: Option<String>,
+    /// How often all records are read again for the sake of formulas, such as `1d`; `off` is never. Left out, daily when a
+    /// mapped formula depends on the date or cannot be read, else never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reread: Option<String>,
 }
 
 /// The one choice there is.
@@ -351,6 +355,32 @@ pub enum Unmatched {
 }
 
 impl Rules {
+    /// How often all records are read again for the sake of formulas: `None` leaves it to the formulas, `Some(Ok(None))` is
+    /// never, and an error says why `reread` is no time.
+    pub fn reread_every(&self) -> Option<Result<Option<std::time::Duration>, String>> {
+        let text = self.reread.as_deref()?;
+        if text.eq_ignore_ascii_case("off") {
+            return Some(Ok(None));
+        }
+        let parsed = text
+            .parse::<jiff::SignedDuration>()
+            .ok()
+            .or_else(|| {
+                let days = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
+                let is_days = matches!(text[days.len()..].trim(), "d" | "day" | "days");
+                let days = days.parse::<i64>().ok().filter(|_| is_days)?;
+                Some(jiff::SignedDuration::from_hours(days.checked_mul(24)?))
+            })
+            .and_then(|duration| std::time::Duration::try_from(duration).ok())
+            .filter(|duration| *duration >= std::time::Duration::from_secs(60));
+        Some(match parsed {
+            Some(every) => Ok(Some(every)),
+            None => Err(format!(
+                "{text:?} is neither off nor a length of time of a minute at least"
+            )),
+        })
+    }
+
     /// How long a delete is held before it is written; `None` is at once, and an error says why `grace` is no time.
     pub fn grace_period(&self) -> Option<Result<std::time::Duration, String>> {
         let text = self.grace.as_deref()?;

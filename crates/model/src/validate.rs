@@ -254,11 +254,22 @@ fn id_property(name: &str, schema: &ObjectSchema, problems: &mut Vec<Problem>) {
 }
 
 fn rules(definition: &SyncDefinition, problems: &mut Vec<Problem>) {
+    reread(definition, problems);
     if let Some(Err(what)) = definition.spec.rules.grace_period() {
         problems.push(Problem::new(
             "spec.rules.grace",
             what,
             "write a duration such as 15m or 24h",
+        ));
+    }
+}
+
+fn reread(definition: &SyncDefinition, problems: &mut Vec<Problem>) {
+    if let Some(Err(what)) = definition.spec.rules.reread_every() {
+        problems.push(Problem::new(
+            "spec.rules.reread",
+            what,
+            "write a duration such as 12h or 1d, or off",
         ));
     }
 }

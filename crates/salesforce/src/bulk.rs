@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_grow_rarer() {
+    fn trap_32_looks_grow_rarer_and_never_end() {
         let seconds = |n| Duration::from_secs(n);
         assert_eq!(poll_pause(seconds(0)), Duration::from_millis(500));
         assert_eq!(poll_pause(seconds(4)), seconds(2));

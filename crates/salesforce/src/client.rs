@@ -8,6 +8,7 @@ use std::time::Duration;
 use landbridge_model::SalesforceId;
 use reqwest::{Response, header};
 use serde::de::DeserializeOwned;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::debug;
 use url::Url;
 
@@ -42,6 +43,9 @@ pub struct ClientConfig {
     pub call_timeout: Duration,
     /// Longest silence within a stream of rows.
     pub silence_timeout: Duration,
+    /// Calls that are under way at once, downloads included. An org runs 25 calls at once that take 20 seconds or more,
+    /// everybody's together (facts: Salesforce, 10); what is beyond waits here and is not refused there.
+    pub calls_at_once: usize,
     /// When to try again.
     pub retry: RetryPolicy,
 }
@@ -58,6 +62,7 @@ impl ClientConfig {
             client_name: "landbridge".to_owned(),
             call_timeout: Duration::from_secs(120),
             silence_timeout: Duration::from_secs(60),
+            calls_at_once: 15,
             retry: RetryPolicy::default(),
         }
     }
@@ -75,6 +80,8 @@ struct Inner {
     governor: Arc<dyn Governor>,
     calls: Calls,
     clock: OrgClock,
+    /// One for each call that may be under way.
+    places: Arc<Semaphore>,
 }
 
 impl Client {
@@ -108,6 +115,7 @@ impl Client {
             config.call_timeout,
         )?;
         let (calls, clock) = (Calls::default(), OrgClock::default());
+        let places = Arc::new(Semaphore::new(config.calls_at_once.max(1)));
         Ok(Self(Arc::new(Inner {
             http,
             config,
@@ -115,6 +123,7 @@ impl Client {
             governor,
             calls,
             clock,
+            places,
         })))
     }
 
@@ -254,13 +263,16 @@ impl Client {
     }
 
     async fn try_once(&self, call: &Call, session: &Session) -> Result<Response, SalesforceError> {
+        // Before the budget is asked: what waits here has spent nothing.
+        let place = self.0.places.clone().acquire_owned().await;
+        let place = place.map_err(|_| SalesforceError::Setting("the client was closed".to_owned()))?;
         match self.0.governor.admit(call.family) {
             Admission::Go => {}
             Admission::After(pause) => tokio::time::sleep(pause).await,
             Admission::Stop { used, allowed } => return Err(SalesforceError::Budget { used, allowed }),
         }
         let started = tokio::time::Instant::now();
-        let ended = self.exchange(call, session).await;
+        let ended = self.exchange(call, session, place).await;
         let verdict = ended.as_ref().err().map(SalesforceError::verdict);
         if ended.as_ref().is_err_and(SalesforceError::is_limit) {
             self.0.calls.count_refused(call.family);
@@ -269,7 +281,12 @@ impl Client {
         ended
     }
 
-    async fn exchange(&self, call: &Call, session: &Session) -> Result<Response, SalesforceError> {
+    async fn exchange(
+        &self,
+        call: &Call,
+        session: &Session,
+        place: OwnedSemaphorePermit,
+    ) -> Result<Response, SalesforceError> {
         self.0.calls.count(call.family);
         let url = self.address(call, session)?;
         let mut request = self
@@ -286,11 +303,13 @@ impl Client {
         if !call.stream {
             request = request.timeout(self.0.config.call_timeout);
         }
-        let answer = request
+        let mut answer = request
             .send()
             .await
             .map_err(|source| SalesforceError::transport(call.what, source))?;
         self.observe(&answer);
+        // The place is taken until the body is read.
+        answer.extensions_mut().insert(Arc::new(place));
         if answer.status().is_success() || answer.status() == reqwest::StatusCode::NOT_MODIFIED {
             return Ok(answer);
         }

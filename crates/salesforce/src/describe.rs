@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn companions_hold_no_records() {
+    fn trap_21_companions_hold_no_records() {
         assert!(summary("Car__c", true).holds_records());
         assert!(summary("Account", false).holds_records());
         for name in ["Car__Share", "Car__ChangeEvent", "Rule__mdt", "Ping__e", "Big__b"] {

@@ -76,6 +76,8 @@ pub trait Governor: Send + Sync + std::fmt::Debug {
 pub struct DailyBudget {
     /// The part of the allocation, 0 to 1, at which we stop, counted with everybody's use.
     share: f64,
+    /// How often a call is let through although the budget is spent.
+    probe_every: Duration,
     state: Mutex<State>,
 }
 
@@ -91,10 +93,8 @@ struct State {
 
 impl State {
     /// Whether a call is let through although the budget is spent: not at first, then once in a while.
-    fn may_probe(&mut self, now: Instant) -> bool {
-        let due = self
-            .last_probe
-            .map(|last| now.duration_since(last) >= DailyBudget::PROBE_EVERY);
+    fn may_probe(&mut self, now: Instant, every: Duration) -> bool {
+        let due = self.last_probe.map(|last| now.duration_since(last) >= every);
         if due != Some(false) {
             self.last_probe = Some(now);
         }
@@ -132,6 +132,7 @@ impl DailyBudget {
     pub fn new(share: f64) -> Self {
         Self {
             share: share.clamp(0.01, 1.0),
+            probe_every: Self::PROBE_EVERY,
             state: Mutex::new(State::default()),
         }
     }
@@ -141,6 +142,12 @@ impl DailyBudget {
     pub fn with_own_calls(self, allowed: Option<u64>) -> Self {
         self.allow_own_calls(allowed);
         self
+    }
+
+    /// Lets a call through so often although the budget is spent.
+    #[must_use]
+    pub fn probing_every(self, probe_every: Duration) -> Self {
+        Self { probe_every, ..self }
     }
 
     /// Changes how many calls we may make in a day ourselves; those made so far still count.
@@ -192,7 +199,7 @@ impl Governor for DailyBudget {
         }
         if let Some(usage) = state.usage {
             let allowed = self.limit(usage);
-            if usage.used >= allowed && !state.may_probe(now) {
+            if usage.used >= allowed && !state.may_probe(now, self.probe_every) {
                 return Admission::Stop {
                     used: usage.used,
                     allowed,

@@ -30,6 +30,7 @@ pub mod error;
 pub mod governor;
 pub mod info;
 pub mod normalise;
+pub mod permissions;
 pub mod pubsub;
 pub mod query;
 pub mod records;

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_one_spelling() {
+    fn trap_15_numbers_have_one_spelling() {
         for (raw, expected) in [
             ("4", "4"),
             ("4.0", "4"),

@@ -81,7 +81,7 @@ impl Client {
             .await
     }
 
-    async fn page(&self, call: &Call, columns: &Columns) -> Result<QueryPage, SalesforceError> {
+    pub(crate) async fn page(&self, call: &Call, columns: &Columns) -> Result<QueryPage, SalesforceError> {
         let body = self.body(call).await?;
         let unreadable = |source| SalesforceError::Unreadable {
             what: call.what,

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_is_half_open_and_pages_by_stamp_and_id() {
+    fn trap_02_a_window_is_half_open_and_pages_by_stamp_and_id() {
         let columns = Columns::text(["Id", "SystemModstamp"]);
         let window = Window {
             object: "Car__c",

@@ -13,7 +13,7 @@
 //! * What lies below `/__sandbox/` (see the source of `backdoor`) needs no token and exists nowhere else.
 //! * Formulas of kinds that [`formula`] does not understand are null; [`OrgReport`] lists them.
 //! * One user, who may do everything; one time zone, UTC; one currency.
-//! * The tooling API answers and knows no metadata.
+//! * The tooling API knows the names of objects and fields, and no other metadata.
 
 pub mod builtin_org;
 pub mod bulk;
@@ -47,6 +47,7 @@ mod composite;
 mod describe;
 mod extras;
 mod limits;
+mod metadata;
 mod multiply;
 mod people;
 mod replication;

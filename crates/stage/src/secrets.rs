@@ -291,9 +291,14 @@ impl SecretOpener {
     /// Forgets a tenant's credentials.
     pub async fn forget(bus: &Bus, tenant: &TenantId) -> Result<(), StageError> {
         for side in [Side::Salesforce, Side::HubSpot] {
-            bus.kv(Bucket::Secrets).delete(&Self::place(tenant, side)).await?;
+            Self::forget_side(bus, tenant, side).await?;
         }
         Ok(())
+    }
+
+    /// Forgets the secrets of one side.
+    pub async fn forget_side(bus: &Bus, tenant: &TenantId, side: Side) -> Result<(), StageError> {
+        Ok(bus.kv(Bucket::Secrets).delete(&Self::place(tenant, side)).await?)
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn envelope_out(envelope: &Envelope) -> v1::Envelope {
         Source::Reread => v1::Source::Reread,
         Source::Repair => v1::Source::Repair,
         Source::Reconcile => v1::Source::Reconcile,
+        Source::Purged => v1::Source::Purged,
         Source::Compare => v1::Source::Compare,
         Source::DryRun => v1::Source::DryRun,
     };
@@ -60,6 +61,7 @@ pub(crate) fn envelope_in(envelope: Option<v1::Envelope>) -> Result<Envelope, Wi
         v1::Source::Reread => Source::Reread,
         v1::Source::Repair => Source::Repair,
         v1::Source::Reconcile => Source::Reconcile,
+        v1::Source::Purged => Source::Purged,
         v1::Source::Compare => Source::Compare,
         v1::Source::DryRun => Source::DryRun,
         v1::Source::Unspecified => return Err(invalid(what, "it names no known source")),

@@ -39,6 +39,16 @@ pub fn connection(tenant: &TenantId, side: super::connections::Side) -> String {
     format!("/tenants/{tenant}/connections/{}", side.as_str())
 }
 
+/// Which org answers, and what is to become of the tenant.
+pub fn identity(tenant: &TenantId) -> String {
+    format!("/tenants/{tenant}/identity")
+}
+
+/// A part of it: `adopt` or `disconnect`.
+pub fn identity_part(tenant: &TenantId, part: &str) -> String {
+    format!("/tenants/{tenant}/identity/{part}")
+}
+
 /// The first step of the wizard.
 pub fn new_sync(tenant: &TenantId) -> String {
     format!("/tenants/{tenant}/syncs/new")

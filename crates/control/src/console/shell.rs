@@ -231,10 +231,11 @@ impl Shell {
 
     fn told(&self) -> Markup {
         html! {
-            @if let Some(reason) = self.tenant.as_ref().and_then(|tenant| tenant.suspended.as_ref()) {
+            @if let Some((tenant, reason)) = self.tenant.as_ref().and_then(|tenant| Some((tenant, tenant.suspended.as_ref()?))) {
                 div.banner.stopped role="alert" {
                     (icon(Icon::Stopped))
                     p { strong { "This tenant stands still. " } (reason) }
+                    @if self.may(Role::Admin) { div.actions { a.button.small href=(paths::identity(&tenant.id)) { "Which org is this?" } } }
                 }
             }
             @for notice in &self.notices {

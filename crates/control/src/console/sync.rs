@@ -15,6 +15,7 @@ use super::parts::{
     self, Choice, Control, Icon, Table, ago, cell, count, duration, icon, radios, status_badge, submit,
     text_input,
 };
+use super::schema::{self, SchemaView};
 use super::wizard::Step;
 use super::{Content, Role, Shell, Trouble, fields, paths};
 
@@ -47,6 +48,8 @@ pub struct SyncTab {
     pub shown: Option<RevisionDiff>,
     /// Records that could be filled anew after an edit.
     pub back_fill: Option<BackFill>,
+    /// What changed in the Salesforce schema that it reads.
+    pub schema: SchemaView,
     /// Whether an edit is begun and not saved.
     pub has_draft: bool,
     /// Why its workers could not be asked how it stands.
@@ -159,6 +162,8 @@ fn inner(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &SyncTab) -> M
         @if let Some(trouble) = &view.trouble { (parts::trouble(trouble)) }
         @if let Some(back_fill) = &view.back_fill { (offer(shell, tenant, name, back_fill)) }
         @if view.trouble.is_none() { (outcomes(shell, tenant, name, view)) }
+        (schema::section(shell, &view.schema))
+        (schema::formulas(shell, &view.schema.formulas))
         (definition(shell, tenant, name, view))
         (revisions(shell, tenant, name, view))
         @if shell.may(Role::Editor) {

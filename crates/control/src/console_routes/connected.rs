@@ -98,6 +98,7 @@ mod tests {
                 daily_calls: None,
                 change_events: true,
                 pubsub_url: None,
+                adopted_ms: None,
             },
             hubspot: HubSpotConnection {
                 base_url: "https://api.hubapi.com".to_owned(),

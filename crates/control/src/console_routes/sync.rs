@@ -7,6 +7,7 @@ use axum::extract::{Path, Query};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
+use landbridge_model::ask::FormulaReading;
 use landbridge_model::config::{Sync, SyncStatus};
 use landbridge_model::sync::{AssociationRule, SyncDefinition};
 use landbridge_model::{LinkOutcome, Outcome, Revision, SyncName, yaml};
@@ -15,7 +16,8 @@ use serde::Deserialize;
 use super::form::Form;
 use super::summary::{behind, moment, summaries};
 use super::visit::{Answer, Refusal, Visit, trouble};
-use crate::ask::{SyncLine, Writing, WrittenRecords};
+use crate::ask::{SchemaEvents, SyncLine, Writing, WrittenRecords};
+use crate::console::schema::SchemaView;
 use crate::console::sync::{
     BackFill, DeleteSync, DiffLine, Reading, RevisionDiff, RevisionRow, SyncTab, delete_page, diff, page,
 };
@@ -25,6 +27,8 @@ use crate::service::{Draft, Role, Service, ServiceError, StoredRevision, SyncVie
 
 /// Revisions that are listed.
 const REVISIONS: usize = 50;
+/// Changes of the schema that are listed.
+const SCHEMA_EVENTS: usize = 20;
 
 pub(super) fn routes() -> Router<Service> {
     Router::new()
@@ -60,8 +64,12 @@ struct Wanted {
 
 async fn show(visit: Visit, Path(place): Path<(String, String)>, Query(wanted): Query<Wanted>) -> Answer {
     let (tenant, name, sync) = sync_of(&visit, &place)?;
-    let (status, drafts, revisions) =
-        futures::join!(tenant.status(), tenant.drafts(), tenant.kept_revisions(&name));
+    let (status, drafts, revisions, schema) = futures::join!(
+        tenant.status(),
+        tenant.drafts(),
+        tenant.kept_revisions(&name),
+        tenant.schema_events(&name)
+    );
     let (drafts, revisions) = drafts
         .and_then(|drafts| Ok((drafts, revisions?)))
         .map_err(|error| visit.refuse(error))?;
@@ -74,6 +82,11 @@ async fn show(visit: Visit, Path(place): Path<(String, String)>, Query(wanted): 
     let line = status
         .as_ref()
         .and_then(|status| status.syncs.iter().find(|line| line.name == name));
+    // Only what runs is read again; the others cost no call.
+    let formulas = match sync.status {
+        SyncStatus::Active => tenant.formulas(&name).await,
+        SyncStatus::Draft | SyncStatus::Paused | SyncStatus::Suspended => Ok(FormulaReading::default()),
+    };
     let known = Known {
         line,
         trouble,
@@ -81,6 +94,8 @@ async fn show(visit: Visit, Path(place): Path<(String, String)>, Query(wanted): 
         revisions: &revisions,
         shown: wanted.revision.map(Revision),
         touched,
+        // Control that cannot be asked says so by its status.
+        schema: schema_view(schema.unwrap_or_default(), formulas.unwrap_or_default()),
     };
     let view = SyncTab {
         syncs: summaries(&tenant.configured_syncs(), &drafts, status.as_ref()),
@@ -98,6 +113,17 @@ struct Known<'a> {
     revisions: &'a [StoredRevision],
     shown: Option<Revision>,
     touched: Lacking,
+    schema: SchemaView,
+}
+
+fn schema_view(events: SchemaEvents, formulas: FormulaReading) -> SchemaView {
+    let mut events_shown = events.events;
+    events_shown.truncate(SCHEMA_EVENTS);
+    SchemaView {
+        formulas,
+        looked: events.looked_ms.and_then(moment),
+        events: events_shown,
+    }
 }
 
 /// The offer to fill what older records lack.
@@ -139,6 +165,7 @@ fn tab(sync: &SyncView, known: Known<'_>) -> SyncTab {
         revisions: revision_rows(known.revisions),
         shown: known.shown.and_then(|shown| difference(known.revisions, shown)),
         back_fill: back_fill(known.touched),
+        schema: known.schema,
         has_draft: known.drafts.iter().any(|draft| draft.id == sync.name.as_str()),
         trouble: known.trouble,
     }

@@ -10,7 +10,7 @@ use landbridge_model::{StageKind, TenantId};
 use landbridge_stage::{SecretOpener, ShardContext, Side, StageError};
 use landbridge_wire::{AskError, AskErrorCode};
 
-use super::{remove_positions, tenant};
+use super::tenant;
 use crate::alerts::settings::AlertStore;
 use crate::ask::{Change, ConnectionsTest, Done, PutTenant};
 use crate::shard::{ControlShard, unavailable};
@@ -67,6 +67,7 @@ fn merged(stored: Option<&Tenant>, mut wanted: Tenant) -> Tenant {
     let Some(stored) = stored else { return wanted };
     if wanted.salesforce.login_url == stored.salesforce.login_url && wanted.salesforce.org_id.is_none() {
         wanted.salesforce.org_id.clone_from(&stored.salesforce.org_id);
+        wanted.salesforce.adopted_ms = stored.salesforce.adopted_ms;
     }
     if wanted.hubspot.base_url == stored.hubspot.base_url && wanted.hubspot.portal_id.is_none() {
         wanted.hubspot.portal_id = stored.hubspot.portal_id;
@@ -95,9 +96,7 @@ async fn forget_everything(shard: &ControlShard, tenant_id: &TenantId) -> Result
             .purge(&Filter::tenant(stream, context.shard, tenant_id))
             .await?;
     }
-    for kind in ["live", "import"] {
-        remove_positions(context, [kind, tenant_id.as_str()]).await?;
-    }
+    crate::identity::forget_positions(context, tenant_id, |_| true).await?;
     SecretOpener::forget(context.hub.bus(), tenant_id).await?;
     AlertStore::new(context.hub.bus()).forget(tenant_id).await?;
     shard.forget(tenant_id)
@@ -123,6 +122,10 @@ pub(crate) async fn test_connections(
             .problems
             .push(format!("org and portal could not be pinned: {}", error.chain()));
     }
+    if let Err(error) = crate::identity::restore(context, &tenant, &result).await {
+        let what = format!("the tenant could not be set going again: {}", error.chain());
+        result.problems.push(what);
+    }
     Ok(result)
 }
 
@@ -146,8 +149,8 @@ fn judge(
                 && *pinned != test.org_id
             {
                 result.problems.push(format!(
-                    "Salesforce: this is the org {}, but the tenant was set up for {pinned}; restore the connection, or \
-                     add a tenant of its own for this org",
+                    "Salesforce: this is the org {}, but the tenant was set up for {pinned}; restore the connection, \
+                     adopt this org, or add a tenant of its own for it",
                     test.org_id
                 ));
             }
@@ -227,6 +230,7 @@ mod tests {
                 daily_calls: None,
                 change_events: true,
                 pubsub_url: None,
+                adopted_ms: None,
             },
             hubspot: HubSpotConnection {
                 base_url: "https://api.hubapi.com".into(),

@@ -333,7 +333,7 @@ fn writing(sync: &Sync, records: u64) -> EstimateWriting {
 
 /// Parents before their children, otherwise in the order given. Where syncs are each other's parents, the one named
 /// first goes first: links that come early wait.
-fn parents_first(definitions: &[SyncDefinition]) -> Vec<SyncName> {
+pub(crate) fn parents_first(definitions: &[SyncDefinition]) -> Vec<SyncName> {
     let mut waiting: Vec<&SyncDefinition> = definitions.iter().collect();
     let mut order = Vec::with_capacity(waiting.len());
     while !waiting.is_empty() {

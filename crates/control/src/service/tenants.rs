@@ -219,6 +219,7 @@ impl Service {
                     daily_calls: wanted.salesforce.daily_calls,
                     change_events: wanted.salesforce.change_events,
                     pubsub_url,
+                    adopted_ms: None,
                 },
                 hubspot: HubSpotConnection {
                     base_url,

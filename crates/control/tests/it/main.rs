@@ -12,6 +12,7 @@ mod console_tenants;
 mod console_wizard;
 mod definitions;
 mod dry_runs;
+mod identity;
 mod imports;
 mod provider;
 mod records;

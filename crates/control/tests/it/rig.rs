@@ -303,6 +303,7 @@ pub(crate) fn acme() -> Tenant {
             daily_calls: None,
             change_events: true,
             pubsub_url: None,
+            adopted_ms: None,
         },
         hubspot: HubSpotConnection {
             base_url: "http://127.0.0.1:2".to_owned(),

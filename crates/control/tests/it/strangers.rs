@@ -32,6 +32,8 @@ fn body(operation: &Operation) -> Option<Value> {
         }
         "put_alerts" => json!({"bounds": {}}),
         "retry_failures" => json!({}),
+        "adopt_org" => json!({"org_id": "00D000000000007EAA"}),
+        "disconnect" => json!({"side": "salesforce"}),
         "put_allocation" => json!({"daily_calls": 1000}),
         "decide_held" => json!({"sync": "vehicles", "decision": "discard"}),
         "repair_records" => json!({"ids": ["a00Hs000001ABCdIAO"]}),

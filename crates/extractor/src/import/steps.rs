@@ -6,6 +6,7 @@ use landbridge_salesforce::{DownloadOptions, Position, Room, RowChunk, Scope, bu
 use landbridge_wire::RunPhase;
 
 use super::{Go, Importer};
+use crate::budget;
 use crate::checkpoint::{ImportEnd, JobPoint};
 use crate::rows;
 use crate::settings::ExtractorSettings;
@@ -81,6 +82,7 @@ impl Importer {
         while let Some(chunk) = download.next().await? {
             // The time as of which the rows count as read: no row is older than its job.
             self.hand_on(go, chunk, point.created.as_millisecond()).await?;
+            budget::at_length(&go.reader.client)?;
             if told.elapsed() >= EVERY {
                 told = Instant::now();
                 self.store(go).await?;

@@ -122,7 +122,7 @@ async fn rows_that_commit_late_and_out_of_order_are_not_lost() {
 
 /// Trap 1 of Salesforce's facts (17): a watermark that walks past rows which are not visible yet loses them for good.
 #[tokio::test(flavor = "multi_thread")]
-async fn trap_1_a_transaction_that_outlasts_the_overlap_is_waited_for() {
+async fn trap_01_a_transaction_that_outlasts_the_overlap_is_waited_for() {
     let config = SandboxConfig {
         records: Some(100),
         commit_delay: Duration::from_secs(6),
@@ -213,7 +213,7 @@ async fn another_org_behind_the_address_stops_the_tenant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mass_change_larger_than_a_page_arrives_whole() {
+async fn trap_02_a_mass_change_larger_than_a_page_arrives_whole() {
     let rig = Rig::new(SandboxConfig {
         records: Some(100),
         ..SandboxConfig::default()
@@ -242,7 +242,7 @@ async fn a_mass_change_larger_than_a_page_arrives_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_columns_than_an_address_can_name_are_read_all_the_same() {
+async fn trap_13_more_columns_than_an_address_can_name_are_read_all_the_same() {
     let rig = Rig::new(SandboxConfig {
         records: Some(100),
         ..SandboxConfig::default()

@@ -1,6 +1,9 @@
 //! The extractor against a real bus and a rehearsal org.
 
 mod asked;
+mod budget;
+mod drift;
+mod formulas;
 mod imports;
 mod ledger;
 mod live;

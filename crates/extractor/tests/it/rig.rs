@@ -276,6 +276,14 @@ impl Rig {
         Client::new(ClientConfig::new(access.login_url.parse().unwrap(), flow)).unwrap()
     }
 
+    /// A client that takes no care of how much an org can do at once, and tries once.
+    pub(crate) fn impatient_org(&self) -> Client {
+        let mut config = self.org().config().clone();
+        config.calls_at_once = 1_000;
+        config.retry = landbridge_salesforce::RetryPolicy::once();
+        Client::new(config).unwrap()
+    }
+
     /// Waits until the org's clock shows another second than now.
     pub(crate) async fn second_is_over(&self) {
         let org = self.org();
@@ -487,6 +495,7 @@ async fn store_tenant(
             daily_calls: None,
             change_events,
             pubsub_url: access.pubsub.clone(),
+            adopted_ms: None,
         },
         hubspot: HubSpotConnection {
             base_url: sandbox.announcement().hubspot.base_url.clone(),

@@ -66,8 +66,56 @@ pub enum TenantCommand {
     /// List the tenants.
     #[command(after_help = "Example:\n  landbridge tenant list --output json")]
     List,
+    /// Take the Salesforce org that answers now in the place of the one before, as after the refresh of a sandbox.
+    Adopt(TenantAdoptArgs),
+    /// Forget the credentials of a side; all syncs stand still until others are entered.
+    Disconnect(TenantDisconnectArgs),
     /// Remove a tenant with its syncs, imports and credentials. What was written to HubSpot stays.
     Remove(TenantRemoveArgs),
+}
+
+/// `landbridge tenant adopt`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+When another org answers than the one that a tenant was set up for, the tenant stands still and nothing is deleted. Adopt it
+if it is meant: nothing that was known of the other org is used, every active sync is imported again and writes over what
+HubSpot has, and records that the org does not have are held until you approve or discard their deletes (landbridge held).
+landbridge connection test shows the org's id. If it is not meant, restore the credentials: the test sets the tenant going.
+
+Example:
+  landbridge tenant adopt acme --org 00Dxx0000001gPLEAY")]
+pub struct TenantAdoptArgs {
+    /// Which tenant.
+    pub name: TenantId,
+    /// The id of the org that is meant.
+    #[arg(long, value_name = "ORG")]
+    pub org: String,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `landbridge tenant disconnect`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  landbridge tenant disconnect acme --side salesforce")]
+pub struct TenantDisconnectArgs {
+    /// Which tenant.
+    pub name: TenantId,
+    /// Which side.
+    #[arg(long, value_enum)]
+    pub side: SideArg,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// A side of a tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SideArg {
+    /// The Salesforce org.
+    Salesforce,
+    /// The HubSpot portal.
+    Hubspot,
 }
 
 /// `landbridge tenant add`.
@@ -192,6 +240,9 @@ pub enum SyncCommand {
     Diff(SyncDiffArgs),
     /// Print definitions as YAML that `sync apply` takes.
     Export(SyncExportArgs),
+    /// Show what changed in the Salesforce schema that a sync reads, and what followed.
+    #[command(after_help = "Example:\n  landbridge sync schema vehicles --tenant acme")]
+    Schema(SyncSchemaArgs),
     /// List the syncs.
     #[command(
         after_help = "Examples:\n  landbridge sync list\n  landbridge sync list --tenant acme --output json"
@@ -299,6 +350,19 @@ pub struct SyncListArgs {
     /// Whose; of all tenants when left out.
     #[arg(short, long, value_name = "TENANT", env = "LANDBRIDGE_TENANT")]
     pub tenant: Option<TenantId>,
+}
+
+/// `landbridge sync schema`.
+#[derive(Clone, Debug, Args)]
+pub struct SyncSchemaArgs {
+    /// Which sync.
+    pub name: SyncName,
+    /// Whose.
+    #[command(flatten)]
+    pub tenant: TenantArg,
+    /// Show at most so many changes, the latest.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
 }
 
 /// Some syncs of one tenant.

@@ -2,8 +2,8 @@
 //! what they changed is written down as what others change is.
 
 use landbridge_control::ask::{
-    CancelImport, EditSyncs, PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair, ResumeImport,
-    RetryFailures, SetSyncs, StartImports, StartVerify, TestConnections,
+    AdoptOrg, CancelImport, Disconnect, EditSyncs, PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair,
+    ResumeImport, RetryFailures, SetSyncs, StartImports, StartVerify, TestConnections,
 };
 use landbridge_model::TenantId;
 use landbridge_model::ask::{DecideHeld, Question};
@@ -14,6 +14,8 @@ pub(super) fn of<Q: Question>(tenant: &TenantId, question: &Q) -> Option<(String
     let question = serde_json::to_value(question).ok()?;
     let action = match Q::SERVICE {
         PutTenant::SERVICE => "tenant.changed",
+        AdoptOrg::SERVICE => "tenant.org-adopted",
+        Disconnect::SERVICE => "credentials.forgotten",
         RemoveTenant::SERVICE => "tenant.removed",
         TestConnections::SERVICE => "connections.tested",
         EditSyncs::SERVICE => "sync.applied",

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use landbridge_bus::seal::PublicKey;
 use landbridge_control::ask::{
-    Applied, AppliedSync, ApplySyncs, AskTenant, CancelDryRun, CancelImport, Done, DryRunPage, DryRunPart,
-    DryRunRecords, DryRunState, EditSyncs, ListHeld, PauseImport, PutTenant, RemoveSyncs, RemoveTenant,
-    Repair, ResumeImport, RetryFailures, SetSyncs, StartDryRun, StartImports, StartVerify, StartedImport,
-    StartedImports, TestConnections, VerifyState, Writing, WrittenRecords,
+    AdoptOrg, Applied, AppliedSync, ApplySyncs, AskTenant, CancelDryRun, CancelImport, Disconnect, Done,
+    DryRunPage, DryRunPart, DryRunRecords, DryRunState, EditSyncs, ListHeld, ListSchemaEvents, PauseImport,
+    PutTenant, RemoveSyncs, RemoveTenant, Repair, ResumeImport, RetryFailures, SetSyncs, StartDryRun,
+    StartImports, StartVerify, StartedImport, StartedImports, TestConnections, VerifyState, Writing,
+    WrittenRecords,
 };
 use landbridge_control::http::{PredictedRecords, ProblemDocument};
 use landbridge_control::service::{Keys, page_cursor};
@@ -222,6 +223,11 @@ impl Remote {
                 self.call(get, &path, &[], None).await
             }
             DryRunPage::SERVICE => self.dry_run_page(tenant, read(question)?).await,
+            ListSchemaEvents::SERVICE => {
+                let sync = read::<ListSchemaEvents>(question)?.sync;
+                let path = ["tenants", tenant, "syncs", sync.as_str(), "schema-events"];
+                self.call(get, &path, &[], None).await
+            }
             ListHeld::SERVICE => {
                 let sync = read::<ListHeld>(question)?.sync;
                 let query: Vec<(&str, &str)> = sync.iter().map(|sync| ("sync", sync.as_str())).collect();
@@ -236,6 +242,16 @@ impl Remote {
         match service {
             TestConnections::SERVICE => self.post(&of(&["connections", "test"]), None).await,
             RemoveTenant::SERVICE => self.remove(&of(&[])).await,
+            AdoptOrg::SERVICE => {
+                let body = json!({ "org_id": read::<AdoptOrg>(question)?.org_id });
+                self.post(&of(&["adopt"]), Some(&body)).await
+            }
+            Disconnect::SERVICE => {
+                let body = json!({ "side": read::<Disconnect>(question)?.side });
+                self.text(Method::POST, &of(&["disconnect"]), &[], Some(&body))
+                    .await?;
+                as_json(&Done {})
+            }
             PutTenant::SERVICE => self.put_tenant(tenant, read(question)?).await,
             ApplySyncs::SERVICE => self.post(&of(&["apply"]), Some(&question)).await,
             EditSyncs::SERVICE => {

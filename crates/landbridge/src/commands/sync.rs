@@ -4,6 +4,7 @@ mod apply;
 mod drift;
 mod dry_run;
 mod files;
+mod schema;
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ use serde::Serialize;
 use super::{Context, LONG_PATIENCE, confirm};
 use crate::cli::{
     OutputFormat, RecordsArg, SyncCommand, SyncDryRunArgs, SyncExportArgs, SyncFilesArgs, SyncListArgs,
-    SyncNamesArgs, SyncRemoveArgs, TenantArg,
+    SyncNamesArgs, SyncRemoveArgs, SyncSchemaArgs, TenantArg,
 };
 use crate::output::{CommandError, Exit, say, show, table};
 
@@ -35,6 +36,7 @@ pub(super) enum Prepared {
     DryRun(Vec<SyncDefinition>, SyncDryRunArgs),
     Diff(Vec<SyncDefinition>),
     Export(SyncExportArgs),
+    Schema(SyncSchemaArgs),
     List(SyncListArgs),
     SetStatus(SyncNamesArgs, SyncStatus),
     Remove(SyncRemoveArgs),
@@ -53,6 +55,7 @@ impl Prepared {
             SyncCommand::DryRun(arguments) => Self::DryRun(files::load(&arguments.files)?, arguments),
             SyncCommand::Diff(arguments) => Self::Diff(files::load(&arguments.files)?),
             SyncCommand::Export(arguments) => Self::Export(arguments),
+            SyncCommand::Schema(arguments) => Self::Schema(arguments),
             SyncCommand::List(arguments) => Self::List(arguments),
             SyncCommand::Activate(arguments) => Self::SetStatus(arguments, SyncStatus::Active),
             SyncCommand::Pause(arguments) => Self::SetStatus(arguments, SyncStatus::Paused),
@@ -83,6 +86,7 @@ impl Prepared {
             Self::DryRun(definitions, arguments) => dry_run::run(context, definitions, &arguments).await,
             Self::Diff(definitions) => drift::diff(context, definitions).await,
             Self::Export(arguments) => export(context, &arguments).await,
+            Self::Schema(arguments) => schema::show_events(context, &arguments).await,
             Self::List(arguments) => list(context, arguments).await,
             Self::SetStatus(arguments, status) => set_status(context, arguments, status).await,
             Self::Remove(arguments) => remove(context, arguments).await,

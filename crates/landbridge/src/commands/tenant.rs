@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use landbridge_bus::seal::{self, PublicKey};
-use landbridge_control::ask::{PutTenant, RemoveTenant};
+use landbridge_control::ask::{AdoptOrg, ConnectionSide, Disconnect, PutTenant, RemoveTenant};
 use landbridge_control::service::check_address;
 use landbridge_model::config::{
     HubSpotConnection, HubSpotCredentials, SalesforceConnection, SalesforceCredentials, Tenant,
@@ -13,7 +13,10 @@ use serde_json::json;
 
 use super::secret::SecretSource;
 use super::{Context, Installation, LONG_PATIENCE, confirm, connect, connection};
-use crate::cli::{GlobalArgs, OutputFormat, TenantAddArgs, TenantCommand, TenantRemoveArgs};
+use crate::cli::{
+    GlobalArgs, OutputFormat, SideArg, TenantAddArgs, TenantAdoptArgs, TenantCommand, TenantDisconnectArgs,
+    TenantRemoveArgs,
+};
 use crate::output::{CommandError, Exit, say, show, table};
 use crate::settings::Settings;
 
@@ -30,6 +33,10 @@ pub(super) async fn run(
             add(&context, &arguments, addresses, credentials).await
         }
         TenantCommand::List => list(&connect(global, settings).await?).await,
+        TenantCommand::Adopt(arguments) => adopt(&connect(global, settings).await?, &arguments).await,
+        TenantCommand::Disconnect(arguments) => {
+            disconnect(&connect(global, settings).await?, &arguments).await
+        }
         TenantCommand::Remove(arguments) => remove(&connect(global, settings).await?, &arguments).await,
     }
 }
@@ -173,6 +180,7 @@ async fn add(
             daily_calls: arguments.salesforce_daily_calls,
             change_events: !arguments.salesforce_without_change_events,
             pubsub_url: arguments.salesforce_pubsub_url.clone(),
+            adopted_ms: None,
         },
         hubspot: HubSpotConnection {
             base_url: addresses.base_url,
@@ -249,6 +257,55 @@ async fn list(context: &Context) -> anyhow::Result<Exit> {
             rows,
         )
     })?;
+    Ok(Exit::Done)
+}
+
+async fn adopt(context: &Context, arguments: &TenantAdoptArgs) -> anyhow::Result<Exit> {
+    let (name, org) = (&arguments.name, &arguments.org);
+    let question = format!(
+        "Take the org {org} in the place of the one that {name} reads? Every active sync is imported again and writes over \
+         what HubSpot has; records that the org does not have are held for your decision."
+    );
+    confirm(&question, arguments.yes)?;
+    let ask = AdoptOrg {
+        org_id: org.clone(),
+        by: super::local_name(),
+    };
+    let adopted = context.ask_patiently(name, &ask, LONG_PATIENCE).await?;
+    show(context.output, &adopted, |adopted| {
+        let from = adopted.from.as_deref().unwrap_or("no org");
+        let mut lines = vec![format!(
+            "{name} reads the org {} in the place of {from}",
+            adopted.to
+        )];
+        let imports = adopted.imports.iter();
+        lines.extend(imports.map(|import| format!("  import {} of {}", import.id, import.sync)));
+        lines.extend(
+            adopted
+                .problems
+                .iter()
+                .map(|problem| format!("  not imported: {problem}")),
+        );
+        lines.push("What the org does not have is held: landbridge held list".to_owned());
+        lines.join("\n")
+    })?;
+    Ok(Exit::Done)
+}
+
+async fn disconnect(context: &Context, arguments: &TenantDisconnectArgs) -> anyhow::Result<Exit> {
+    let name = &arguments.name;
+    let side = match arguments.side {
+        SideArg::Salesforce => ConnectionSide::Salesforce,
+        SideArg::Hubspot => ConnectionSide::HubSpot,
+    };
+    let question = format!(
+        "Forget the {} credentials of {name}? All of its syncs stand still; what was written to HubSpot stays.",
+        side.name()
+    );
+    confirm(&question, arguments.yes)?;
+    let by = super::local_name();
+    context.ask(name, &Disconnect { side, by }).await?;
+    say!("{} of {name} is disconnected; its syncs stand still", side.name());
     Ok(Exit::Done)
 }
 

@@ -252,6 +252,7 @@ impl World {
                 daily_calls: None,
                 change_events: true,
                 pubsub_url: access.salesforce.pubsub.clone(),
+                adopted_ms: None,
             },
             hubspot: HubSpotConnection {
                 base_url: access.hubspot.base_url.clone(),

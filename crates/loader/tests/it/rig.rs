@@ -205,6 +205,7 @@ impl Rig {
                 daily_calls: None,
                 change_events: true,
                 pubsub_url: None,
+                adopted_ms: None,
             },
             hubspot: HubSpotConnection {
                 base_url: url,

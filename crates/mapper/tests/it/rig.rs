@@ -90,6 +90,7 @@ impl Rig {
                 daily_calls: None,
                 change_events: true,
                 pubsub_url: None,
+                adopted_ms: None,
             },
             hubspot: HubSpotConnection {
                 base_url: "http://127.0.0.1:1".to_owned(),

@@ -255,6 +255,24 @@ mod tests {
     }
 
     #[test]
+    fn trap_06_a_cell_may_be_huge_and_hold_nul_bytes() {
+        let long = "x\0".repeat(70_000);
+        let page =
+            format!("\"Id\",\"Note__c\",\"Price__c\",\"Seen__c\",\"Depot__r.Name\"\n\"a01\",\"{long}\",,,\n");
+        let tables = parse(page.as_bytes(), 4_096, 10, 0).unwrap();
+        assert_eq!(tables[0].at(1).get(0), Some("x".repeat(70_000).as_str()));
+    }
+
+    #[test]
+    fn trap_07_a_line_end_within_quotes_ends_no_row_wherever_the_bytes_are_cut() {
+        for size in 1..PAGE.len() {
+            let tables = parse(PAGE.as_bytes(), size, 10, 0).unwrap();
+            assert_eq!(tables[0].rows(), 3, "{size}");
+            assert_eq!(tables[0].at(1).get(0), Some("two\r\nlines"), "{size}");
+        }
+    }
+
+    #[test]
     fn rows_delivered_before_are_skipped() {
         let tables = parse(PAGE.as_bytes(), 1000, 10, 2).unwrap();
         assert_eq!(tables[0].rows(), 1);

@@ -304,6 +304,13 @@ mod tests {
     }
 
     #[test]
+    fn trap_22_an_object_that_wants_a_filter_of_its_own_is_refused_and_not_tried_again() {
+        let message = "Implementation restriction: ContentDocumentLink requires a filter by a single Id on \
+                       ContentDocumentId or LinkedEntityId";
+        assert_eq!(classify(&refusal(400, "MALFORMED_QUERY", message)), Verdict::Bug);
+    }
+
+    #[test]
     fn a_named_pause_is_kept() {
         let mut busy = refusal(503, "", "");
         busy.retry_after = Some(Duration::from_secs(7));
@@ -337,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn failed_jobs_are_judged_by_their_text() {
+    fn trap_17_failed_jobs_are_judged_by_their_text() {
         assert_eq!(classify_job_message(""), Verdict::Retry { after: None });
         assert_eq!(
             classify_job_message("INVALID_FIELD: No such column 'X__c'"),

@@ -98,7 +98,7 @@ async fn a_job_is_watched_until_its_rows_are_there() {
 }
 
 #[tokio::test]
-async fn pages_are_fetched_ahead_and_handed_on_in_order() {
+async fn trap_09_pages_are_fetched_ahead_and_handed_on_in_order() {
     let fake = Fake::start().await;
     let more = format!("jobs/query/{JOB}/resultpages?locator=more");
     fake.on(
@@ -185,7 +185,7 @@ async fn a_position_is_resumed_even_when_pages_are_cut_differently() {
 }
 
 #[tokio::test]
-async fn rows_that_never_arrive_are_noticed() {
+async fn trap_09_rows_that_never_arrive_are_noticed() {
     let fake = Fake::start().await;
     fake.on(&results("?maxRecords=10"), page(0..10, "null"));
     let mut download = fake
@@ -211,7 +211,7 @@ async fn a_job_without_rows_ends_at_once() {
 }
 
 #[tokio::test]
-async fn results_that_have_expired_say_so() {
+async fn trap_12_results_that_have_expired_say_so() {
     let fake = Fake::start().await;
     let mut download = fake
         .client()

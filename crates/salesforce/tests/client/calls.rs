@@ -43,7 +43,7 @@ async fn a_session_that_stays_refused_ends_the_call() {
 }
 
 #[tokio::test]
-async fn transient_refusals_are_tried_again_and_lasting_ones_are_not() {
+async fn trap_20_transient_refusals_are_tried_again_and_lasting_ones_are_not() {
     let fake = Fake::start().await;
     fake.on(COUNT, answer(503, "<html><h1>down</h1></html>"));
     fake.on(COUNT, answer(406, ""));

@@ -48,7 +48,7 @@ fn grant(form: &str) -> (&str, Option<&str>) {
 }
 
 #[tokio::test]
-async fn a_token_that_replaces_another_is_kept_before_the_other_is_given_up() {
+async fn trap_19_a_token_that_replaces_another_is_kept_before_the_other_is_given_up() {
     let fake = Fake::start().await;
     fake.rotates();
     fake.on(

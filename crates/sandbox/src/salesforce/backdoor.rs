@@ -7,11 +7,12 @@
 //! | `POST revoke-grants` | takes all refresh tokens and authorization codes back |
 //! | `POST refresh` `{"number": 7}` | gives the org another id, ends all sessions and voids all replay ids, as the refresh of a sandbox does |
 //! | `POST app` `{"jwt_public_key": "…"}` | the PEM that assertions are checked with from now on |
-//! | `POST settings` | sets `commit_delay_ms`, `bulk_queue_ms`, `bulk_page_rows`, `daily_requests`, `clock_skew_ms`, `clock_rate`, `session_ms`, `recycle_bin_ms`, `rotate_refresh_tokens` |
+//! | `POST settings` | sets `commit_delay_ms`, `bulk_queue_ms`, `bulk_page_rows`, `daily_requests`, `clock_skew_ms`, `clock_rate`, `session_ms`, `recycle_bin_ms`, `rotate_refresh_tokens`, `view_setup`, `call_ms`, `long_call_ms` |
 //! | `POST advance` `{"ms": 1}` | lets time pass in the org |
 //! | `POST purge-delete-log` | forgets the delete log: `/deleted` refuses windows that begin before now |
 //! | `POST purge` `{"ids": []}` | empties the recycle bin of these records |
 //! | `POST undelete` `{"ids": []}` | brings records back, as `/services/data/vNN.0/__sandbox/undelete` does |
+//! | `POST permissions` `{"view_all_data": false, "view_all": ["Vehicle__c"]}` | what the one user sees whatever sharing says: everything, or all records of some objects |
 //! | `POST schema` | changes an object: see [`schema_edit`](super::schema_edit) |
 //! | `GET` and `PATCH pubsub`, `POST pubsub/cut`, `POST pubsub/void` | see [`pubsub`](super::pubsub) |
 //! | `POST fail-bulk` `{"times": 1, "message": "…"}` | lets the next Bulk queries fail, with or without a message |
@@ -22,7 +23,7 @@ use crate::salesforce::{
     errors::{ApiError, json_ok},
     handle::OrgHandle,
     ids::RecordId,
-    pubsub, rows, schema_edit,
+    people, pubsub, rows, schema_edit,
 };
 use axum::response::Response;
 use http::Method;
@@ -42,6 +43,17 @@ struct NewSettings {
     session_ms: Option<i64>,
     recycle_bin_ms: Option<i64>,
     rotate_refresh_tokens: Option<bool>,
+    view_setup: Option<bool>,
+    call_ms: Option<u64>,
+    long_call_ms: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Permissions {
+    view_all_data: Option<bool>,
+    #[serde(default)]
+    view_all: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -136,6 +148,12 @@ pub(super) async fn serve(
             schema_edit::apply(handle, parse(body)?)?;
             Ok(nothing())
         }
+        ("POST", ["permissions"]) => {
+            let given: Permissions = parse(body)?;
+            let now = handle.clock.now_ms();
+            people::permit(&mut handle.org.write(), given.view_all_data, &given.view_all, now);
+            Ok(nothing())
+        }
         ("POST", ["fail-bulk"]) => {
             let given: Failures = parse(body)?;
             handle.jobs.fail_next(given.times, given.message);
@@ -174,6 +192,15 @@ fn apply(handle: &OrgHandle, given: &NewSettings) {
     }
     if let Some(ms) = given.session_ms {
         settings.session_ms.store(ms, Ordering::Relaxed);
+    }
+    if let Some(ms) = given.call_ms {
+        settings.call_ms.store(ms, Ordering::Relaxed);
+    }
+    if let Some(ms) = given.long_call_ms {
+        settings.long_call_ms.store(ms, Ordering::Relaxed);
+    }
+    if let Some(may) = given.view_setup {
+        settings.view_setup.store(may, Ordering::Relaxed);
     }
     if let Some(rotates) = given.rotate_refresh_tokens {
         settings.rotate_refresh_tokens.store(rotates, Ordering::Relaxed);

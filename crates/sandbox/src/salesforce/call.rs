@@ -229,7 +229,7 @@ async fn counted(call: Call) -> Result<Response, ApiError> {
     let most = handle.settings.daily_requests.load(Ordering::Relaxed);
     let used = handle.usage.lock().count(handle.clock.now_ms(), most);
     let (used, outcome) = match used {
-        Ok(used) => (used, route(call).await),
+        Ok(used) => (used, at_work(&handle, call).await),
         Err(used) => {
             handle.stats.refused("daily_limit");
             let message = "TotalRequests Limit exceeded.";
@@ -248,6 +248,24 @@ async fn counted(call: Call) -> Result<Response, ApiError> {
         response.headers_mut().insert("Sforce-Limit-Info", usage);
     }
     Ok(response)
+}
+
+/// Works on a call, unless too many long ones run.
+async fn at_work(handle: &Arc<OrgHandle>, call: Call) -> Result<Response, ApiError> {
+    let Some(_running) = handle.begin_call() else {
+        handle.stats.refused("concurrent_limit");
+        let message = "ConcurrentRequests (Concurrent API Requests) Limit exceeded.";
+        return Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "REQUEST_LIMIT_EXCEEDED",
+            message,
+        ));
+    };
+    let takes = handle.settings.call_ms.load(Ordering::Relaxed);
+    if takes > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(takes)).await;
+    }
+    route(call).await
 }
 
 pub(super) async fn route(call: Call) -> Result<Response, ApiError> {

@@ -1,9 +1,10 @@
 //! Small resources that clients ask for on their way: layouts, recent items, tabs, themes, query plans, and
-//! the tooling API, which is refused in its own words.
+//! the tooling API, which knows little metadata and refuses the rest in its own words.
 
 use crate::salesforce::{
     call::Call,
     errors::{ApiError, json_ok},
+    metadata,
     schema::Object,
     soql,
 };
@@ -119,7 +120,7 @@ pub(super) fn explain(call: &Call, text: &str) -> Result<Response, ApiError> {
     })))
 }
 
-/// `/tooling/…`: there is no metadata to query here, and the refusal says so.
+/// `/tooling/…`: objects and fields can be queried by their names; there is no other metadata, and the refusal says so.
 pub(super) fn tooling(call: &Call, rest: &[&str]) -> Result<Response, ApiError> {
     match rest {
         [] => Ok(json_ok(&json!({
@@ -133,7 +134,11 @@ pub(super) fn tooling(call: &Call, rest: &[&str]) -> Result<Response, ApiError> 
             let text = call
                 .parameter("q")
                 .ok_or_else(|| ApiError::bad("MALFORMED_QUERY", "A query string has to be specified"))?;
-            let object = soql::parse(text)?.from.text;
+            let query = soql::parse(text)?;
+            if let Some(answer) = metadata::answer(call, &query)? {
+                return Ok(answer);
+            }
+            let object = query.from.text;
             let message = format!(
                 "sObject type '{object}' is not supported. If you are attempting to use a custom object, be sure to append the '__c' after the entity name. Please reference your WSDL or the describe call for the appropriate names."
             );

@@ -29,7 +29,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +37,10 @@ use tokio_util::sync::CancellationToken;
 const SESSION_MS: i64 = 2 * 3_600_000;
 /// The recycle bin keeps records for fifteen days.
 const RECYCLE_BIN_MS: i64 = 15 * DAY_MS;
+/// A call that runs for so long is long, in milliseconds.
+const LONG_CALL_MS: u64 = 20_000;
+/// Long calls that an org runs at once (production orgs and sandboxes).
+const LONG_CALLS_MAX: usize = 25;
 /// How often what is due in the recycle bin is looked for.
 const SWEEP_EVERY: Duration = Duration::from_millis(200);
 
@@ -109,6 +113,12 @@ pub struct Settings {
     pub recycle_bin_ms: AtomicI64,
     /// A refresh token is good once and gives its successor.
     pub rotate_refresh_tokens: AtomicBool,
+    /// How long every call takes the org, milliseconds.
+    pub call_ms: AtomicU64,
+    /// Calls that run for longer count against the org's limit of concurrent calls, milliseconds.
+    pub long_call_ms: AtomicU64,
+    /// The user may view set-up: the tooling API answers.
+    pub view_setup: AtomicBool,
 }
 
 /// The org and all that is shared between calls.
@@ -136,7 +146,20 @@ pub struct OrgHandle {
     pub(super) stats: Arc<Stats>,
     pub(super) schema_changed: AtomicI64,
     open: Mutex<BTreeMap<u64, i64>>,
+    running: Mutex<BTreeMap<u64, Instant>>,
     ticket: AtomicU64,
+}
+
+/// A call that the org is at work on.
+pub(super) struct RunningCall<'h> {
+    handle: &'h OrgHandle,
+    ticket: u64,
+}
+
+impl Drop for RunningCall<'_> {
+    fn drop(&mut self) {
+        self.handle.running.lock().remove(&self.ticket);
+    }
 }
 
 /// Calls of the last 24 hours, counted by the hour.
@@ -220,11 +243,15 @@ impl OrgHandle {
                 session_ms: AtomicI64::new(SESSION_MS),
                 recycle_bin_ms: AtomicI64::new(RECYCLE_BIN_MS),
                 rotate_refresh_tokens: AtomicBool::new(false),
+                call_ms: AtomicU64::new(0),
+                long_call_ms: AtomicU64::new(LONG_CALL_MS),
+                view_setup: AtomicBool::new(true),
             },
             org: RwLock::new(org),
             clock,
             instance_url: url,
             open: Mutex::default(),
+            running: Mutex::default(),
             ticket: AtomicU64::new(0),
         };
         Ok((handle, report))
@@ -300,6 +327,18 @@ impl OrgHandle {
         if self.org.read().bin_is_due(until) {
             self.org.write().empty_bin(until);
         }
+    }
+
+    /// Begins a call; none while as many long ones run as an org allows.
+    pub(super) fn begin_call(&self) -> Option<RunningCall<'_>> {
+        let long = Duration::from_millis(self.settings.long_call_ms.load(Ordering::Relaxed));
+        let mut running = self.running.lock();
+        if running.values().filter(|began| began.elapsed() >= long).count() >= LONG_CALLS_MAX {
+            return None;
+        }
+        let ticket = self.ticket.fetch_add(1, Ordering::Relaxed);
+        running.insert(ticket, Instant::now());
+        Some(RunningCall { handle: self, ticket })
     }
 
     /// The org's id and its one user's.

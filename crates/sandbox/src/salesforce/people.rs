@@ -1,6 +1,6 @@
-//! What every org holds before anybody adds anything: itself, its user, a queue.
+//! What every org holds before anybody adds anything: itself, its user with a profile, a queue.
 
-use crate::salesforce::{clock::DAY_MS, schema::Source, store::Org, value::Value};
+use crate::salesforce::{clock::DAY_MS, ids::RecordId, schema::Source, store::Org, value::Value};
 
 /// Adds the org's own record, its one user and a queue.
 pub(super) fn add(org: &mut Org, seed: u64, now_ms: i64) {
@@ -45,4 +45,62 @@ pub(super) fn add(org: &mut Org, seed: u64, now_ms: i64) {
         }
         org.add(index, values.into_boxed_slice(), then, then);
     }
+    let profile = put(
+        org,
+        "PermissionSet",
+        then,
+        &[
+            ("Name", Value::text("Integration")),
+            ("IsOwnedByProfile", Value::Bool(true)),
+            ("PermissionsViewAllData", Value::Bool(true)),
+        ],
+    );
+    let user = org.user_id;
+    if let Some(profile) = profile {
+        let assigned = [
+            ("AssigneeId", Value::Id(user)),
+            ("PermissionSetId", Value::Id(profile)),
+        ];
+        put(org, "PermissionSetAssignment", then, &assigned);
+    }
+}
+
+/// Says what the user sees whatever sharing says: everything, or all records of some objects.
+pub(super) fn permit(org: &mut Org, view_all_data: Option<bool>, view_all: &[String], now_ms: i64) {
+    let Some(sets) = org.schema().index("PermissionSet") else {
+        return;
+    };
+    let place = org.schema().objects[sets]
+        .field("PermissionsViewAllData")
+        .map(|field| field.source.clone());
+    if let (Some(everything), Some(Source::Slot(slot))) = (view_all_data, place) {
+        org.convert(sets, slot, |_| Value::Bool(everything));
+    }
+    let profile = org.table(sets).row(0).map(|record| record.id);
+    let Some(profile) = profile else { return };
+    for object in view_all {
+        put(
+            org,
+            "ObjectPermissions",
+            now_ms,
+            &[
+                ("ParentId", Value::Id(profile)),
+                ("SobjectType", Value::text(object.as_str())),
+                ("PermissionsRead", Value::Bool(true)),
+                ("PermissionsViewAllRecords", Value::Bool(true)),
+            ],
+        );
+    }
+}
+
+fn put(org: &mut Org, object: &str, at_ms: i64, fields: &[(&str, Value)]) -> Option<RecordId> {
+    let index = org.schema().index(object)?;
+    let object = &org.schema().objects[index];
+    let mut values = vec![Value::Null; object.slots];
+    for (name, value) in fields {
+        if let Some(Source::Slot(slot)) = object.field(name).map(|field| &field.source) {
+            values[*slot] = value.clone();
+        }
+    }
+    Some(org.add(index, values.into_boxed_slice(), at_ms, at_ms))
 }

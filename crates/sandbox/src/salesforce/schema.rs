@@ -144,6 +144,13 @@ impl Schema {
         self.objects.len() - 1
     }
 
+    /// Takes an object's name away: nobody finds it any more, its place stays.
+    pub fn delete(&mut self, index: usize) {
+        let object = &mut self.objects[index];
+        self.by_name.remove(&object.name.to_ascii_lowercase());
+        object.name = format!("{} (deleted)", object.name);
+    }
+
     /// The prefix for the next custom object.
     pub fn next_custom_prefix(&self) -> KeyPrefix {
         custom_prefix(self.objects.iter().filter(|object| object.custom).count())

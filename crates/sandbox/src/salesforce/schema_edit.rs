@@ -3,7 +3,7 @@
 //! ```json
 //! { "object": "Vehicle__c", "hide": ["Price__c"], "show": [], "remove": ["Phone__c"],
 //!   "add": [{ "name": "Color__c", "label": "Color", "type": "string", "length": 40 }],
-//!   "choices": { "Fuel__c": ["Hydrogen"] }, "retype": { "Seats__c": "string" } }
+//!   "choices": { "Fuel__c": ["Hydrogen"] }, "retype": { "Seats__c": "string" }, "delete": false }
 //! ```
 //!
 //! A field of another type keeps the values that the new type can hold. If some cannot be held, a change event with a
@@ -36,6 +36,9 @@ pub(super) struct SchemaEdit {
     /// Picklist values to add, by field.
     #[serde(default)]
     choices: BTreeMap<String, Vec<String>>,
+    /// The object itself is deleted.
+    #[serde(default)]
+    delete: bool,
     /// New types, by field.
     #[serde(default)]
     retype: BTreeMap<String, String>,
@@ -78,8 +81,14 @@ pub(super) fn apply(handle: &OrgHandle, edit: SchemaEdit) -> Result<(), ApiError
     let index = org.schema().index(&edit.object).ok_or_else(ApiError::no_object)?;
     let mut object = org.schema().objects[index].clone();
     let retyped = retype(&mut object, &edit.retype)?;
+    let deleted = edit.delete;
     change(&mut object, edit)?;
-    org.edit_schema(|schema| schema.objects[index] = object);
+    org.edit_schema(|schema| {
+        schema.objects[index] = object;
+        if deleted {
+            schema.delete(index);
+        }
+    });
     for (slot, kind) in retyped {
         if org.convert(index, slot, |value| converted(value, kind)) {
             handle

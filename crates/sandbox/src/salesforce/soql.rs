@@ -21,7 +21,7 @@ pub use parser::parse;
 pub use plan::{Access, access};
 pub use render::{write_aggregate, write_record};
 pub use run::{aggregate, count, matching};
-pub use syntax::{Query, Select};
+pub use syntax::{Filter, Literal, Operator, Query, Select};
 
 /// A query that is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,7 +6,7 @@ use crate::salesforce::{
 };
 
 /// Key prefixes of standard objects that an org folder may add fields to.
-const PREFIXES: [(&str, &str, &[u8; 3]); 12] = [
+const PREFIXES: [(&str, &str, &[u8; 3]); 15] = [
     ("Account", "Accounts", b"001"),
     ("Contact", "Contacts", b"003"),
     ("Opportunity", "Opportunities", b"006"),
@@ -19,6 +19,9 @@ const PREFIXES: [(&str, &str, &[u8; 3]); 12] = [
     ("User", "Users", b"005"),
     ("Group", "Groups", b"00G"),
     ("Organization", "Organizations", b"00D"),
+    ("PermissionSet", "Permission Sets", b"0PS"),
+    ("PermissionSetAssignment", "Permission Set Assignments", b"0Pa"),
+    ("ObjectPermissions", "Object Permissions", b"110"),
 ];
 
 /// A standard object's plural and key prefix.
@@ -35,6 +38,9 @@ pub fn base_schema() -> Schema {
     schema.push(organization());
     schema.push(user());
     schema.push(group());
+    schema.push(permission_set());
+    schema.push(permission_set_assignment());
+    schema.push(object_permissions());
     schema.push(account());
     schema.push(contact());
     schema
@@ -292,6 +298,47 @@ fn organization() -> Object {
     object.push(Field::new("IsSandbox", "Is Sandbox", Kind::Boolean));
     object.push(text("NamespacePrefix", "Namespace Prefix", 15));
     object.push(text("DefaultLocaleSidKey", "Locale", 40));
+    read_only(object)
+}
+
+fn permission_set() -> Object {
+    let mut object = Object::new("PermissionSet", "Permission Set", "Permission Sets", *b"0PS");
+    add_system_fields(&mut object, None);
+    object.push(Field::new("IsOwnedByProfile", "Owned by Profile", Kind::Boolean));
+    object.push(Field::new(
+        "PermissionsViewAllData",
+        "View All Data",
+        Kind::Boolean,
+    ));
+    read_only(object)
+}
+
+fn permission_set_assignment() -> Object {
+    let (label, plural) = ("Permission Set Assignment", "Permission Set Assignments");
+    let mut object = Object::new("PermissionSetAssignment", label, plural, *b"0Pa");
+    add_system_fields(&mut object, None);
+    object.push(reference("AssigneeId", "Assignee ID", &["User"], "Assignee"));
+    object.push(reference(
+        "PermissionSetId",
+        "Permission Set ID",
+        &["PermissionSet"],
+        "PermissionSet",
+    ));
+    read_only(object)
+}
+
+fn object_permissions() -> Object {
+    let mut object = Object::new(
+        "ObjectPermissions",
+        "Object Permissions",
+        "Object Permissions",
+        *b"110",
+    );
+    add_system_fields(&mut object, None);
+    object.push(reference("ParentId", "Parent ID", &["PermissionSet"], "Parent"));
+    object.push(text("SobjectType", "Object", 40));
+    object.push(Field::new("PermissionsRead", "Read", Kind::Boolean));
+    object.push(Field::new("PermissionsViewAllRecords", "View All", Kind::Boolean));
     read_only(object)
 }
 

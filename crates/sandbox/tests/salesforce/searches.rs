@@ -90,3 +90,39 @@ async fn small_resources_answer() {
         Some(18)
     );
 }
+
+#[tokio::test]
+async fn the_tooling_api_tells_hidden_fields_and_only_to_whom_may_view_set_up() {
+    let org = Org::start(config()).await;
+    let hide = json!({ "object": "Vehicle__c", "hide": ["Price__c"], "remove": ["Mileage__c"] });
+    org.post("/__sandbox/schema", hide).await;
+    let fields = "tooling/query?q=SELECT+QualifiedApiName+FROM+FieldDefinition+WHERE+EntityDefinition.QualifiedApiName='Vehicle__c'";
+    let (status, answer) = org.get(fields).await;
+    assert_eq!(status, 200, "{answer}");
+    let records = answer["records"].as_array().unwrap();
+    let has = |name: &str| records.iter().any(|record| record["QualifiedApiName"] == name);
+    assert!(has("Price__c") && has("Name") && !has("Mileage__c"));
+    let object =
+        "tooling/query?q=SELECT+QualifiedApiName+FROM+EntityDefinition+WHERE+QualifiedApiName='Vehicle__c'";
+    assert_eq!(org.get(object).await.1["totalSize"], 1);
+    let or = format!("{object}+OR+QualifiedApiName='Depot__c'");
+    assert_eq!(code(&org.get(&or).await.1), "MALFORMED_QUERY");
+    org.post("/__sandbox/settings", json!({ "view_setup": false }))
+        .await;
+    let (status, refused) = org.get(fields).await;
+    assert_eq!((status, code(&refused)), (403, "INSUFFICIENT_ACCESS"));
+}
+
+#[tokio::test]
+async fn permissions_are_records_of_the_users_permission_sets() {
+    let org = Org::start(config()).await;
+    let sets = "query?q=SELECT+PermissionSet.PermissionsViewAllData+FROM+PermissionSetAssignment";
+    let everything =
+        async || org.get(sets).await.1["records"][0]["PermissionSet"]["PermissionsViewAllData"].clone();
+    assert_eq!(everything().await, true);
+    let given = json!({ "view_all_data": false, "view_all": ["Vehicle__c"] });
+    org.post("/__sandbox/permissions", given).await;
+    assert_eq!(everything().await, false);
+    let some = "query?q=SELECT+SobjectType+FROM+ObjectPermissions+WHERE+PermissionsViewAllRecords=true";
+    assert_eq!(org.get(some).await.1["records"][0]["SobjectType"], "Vehicle__c");
+}

@@ -14,6 +14,7 @@ fn salesforce() -> SalesforceTest {
         api_version: "v64.0".to_owned(),
         daily_calls_max: Some(115_000),
         daily_calls_left: Some(98_120),
+        clock_ms: None,
         problems: Vec::new(),
     }
 }

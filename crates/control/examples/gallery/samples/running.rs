@@ -1,13 +1,19 @@
 //! A synced object's own tab, and what all samples of running things count by.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use landbridge_control::console::Place;
+use landbridge_control::console::identity::{self, IdentityView};
+use landbridge_control::console::schema::SchemaView;
 use landbridge_control::console::sync::{
     self, BackFill, DeleteSync, Reading, RevisionDiff, RevisionRow, SyncTab,
 };
-use landbridge_model::ask::{FallBack, StreamState, StreamStatus};
+use landbridge_model::ask::{FallBack, FormulaReading, StreamState, StreamStatus};
 use landbridge_model::config::SyncStatus;
+use landbridge_model::drift::{Consequence, SchemaChange, SchemaEvent, Whereabouts};
+use landbridge_model::formula::{ParentRead, Unstamped};
+use landbridge_model::salesforce::FieldType;
 use landbridge_model::{LinkOutcome, Outcome, Revision, yaml};
 
 use super::{Gallery, world};
@@ -32,7 +38,108 @@ pub(super) fn stream(state: StreamState, why: Option<FallBack>) -> StreamStatus 
     }
 }
 
+fn schema() -> SchemaView {
+    let event = |seconds, field: &str, change, consequence, text: &str| SchemaEvent {
+        version: 1,
+        revision: Revision(2),
+        at_ms: world::before(seconds).as_millisecond(),
+        object: "Vehicle__c".to_owned(),
+        field: Some(field.to_owned()),
+        change,
+        consequence,
+        text: text.to_owned(),
+        resolves: false,
+    };
+    let (from, to) = (FieldType::Double, FieldType::String);
+    let retyped = "Seats__c was of type double and is of type string: its property can hold that, so all records are read again";
+    let gone = "Price__c is hidden from Landbridge's user by a permission: give the user read access to it, and resume the sync";
+    let whereabouts = Whereabouts::Hidden;
+    let field = Unstamped {
+        field: "Age_Days__c".to_owned(),
+        is_formula: true,
+        depends_on_time: true,
+        is_unreadable: false,
+        parents: BTreeSet::new(),
+    };
+    let (object, lookup) = ("Depot__c".to_owned(), "Depot__c".to_owned());
+    let above = Unstamped {
+        field: "Label__c".to_owned(),
+        depends_on_time: false,
+        parents: BTreeSet::from([ParentRead { object, lookup }]),
+        ..field.clone()
+    };
+    let formulas = FormulaReading {
+        fields: vec![field, above],
+        every_seconds: Some(86_400),
+        records: 48_212,
+        calls: 8,
+        calls_per_day: 296,
+        last_ms: Some(world::before(30_000).as_millisecond()),
+        last_read: 48_212,
+        last_sent: 31_004,
+    };
+    SchemaView {
+        formulas,
+        looked: Some(world::before(120)),
+        events: vec![
+            event(
+                900,
+                "Price__c",
+                SchemaChange::FieldGone { whereabouts },
+                Consequence::Suspend,
+                gone,
+            ),
+            event(
+                4_000,
+                "Seats__c",
+                SchemaChange::FieldRetyped { from, to },
+                Consequence::BackFill,
+                retyped,
+            ),
+            event(
+                9_000,
+                "Color__c",
+                SchemaChange::FieldAdded { kind: to },
+                Consequence::Continue,
+                "Color__c is new: map it if it is to be carried",
+            ),
+        ],
+    }
+}
+
+fn add_identity(gallery: &mut Gallery) {
+    let shell = world::shell(Place::Connected);
+    let view = IdentityView {
+        pinned: Some("00DHs000001AbCdMAK".to_owned()),
+        answers: Ok("00DHs000009ZyXwMAV".to_owned()),
+        is_suspended: true,
+        active: 3,
+    };
+    gallery.add(
+        "identity--other",
+        identity::page(&shell, &world::tenant(), &Ok(view.clone())),
+    );
+    let same = IdentityView {
+        answers: Ok("00DHs000001AbCdMAK".to_owned()),
+        is_suspended: false,
+        ..view.clone()
+    };
+    gallery.add(
+        "identity--same",
+        identity::page(&shell, &world::tenant(), &Ok(same)),
+    );
+    let silent = IdentityView {
+        answers: Err(world::unavailable()),
+        ..view
+    };
+    gallery.add(
+        "identity--silent",
+        identity::page(&shell, &world::tenant(), &Ok(silent)),
+    );
+}
+
 pub(super) fn add(gallery: &mut Gallery) {
+    add_identity(gallery);
     let shell = world::shell(Place::Connected);
     let (tenant, name) = (world::tenant(), world::sync_name("vehicles"));
     let definition = world::definition();
@@ -78,6 +185,7 @@ pub(super) fn add(gallery: &mut Gallery) {
             calls: Some(483),
             takes: Some(Duration::from_secs(26)),
         }),
+        schema: schema(),
         has_draft: false,
         trouble: None,
     };
@@ -88,6 +196,7 @@ pub(super) fn add(gallery: &mut Gallery) {
     let base = SyncTab {
         shown: None,
         back_fill: None,
+        schema: SchemaView::default(),
         ..view
     };
     let suspended = SyncTab {

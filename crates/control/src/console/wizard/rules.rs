@@ -59,6 +59,7 @@ fn inner(view: &SyncRules) -> Markup {
     };
     let (unit, number) = limit(view);
     let at = |place: &str| -> Vec<&Problem> { problems_of(&view.problems, place) };
+    let reread_problems = at("spec.rules.reread");
     let (limit_problems, grace_problems) = (at("spec.rules.maxDeletes"), at("spec.rules.grace"));
     let delete = format!("Delete {object}");
     html! {
@@ -71,6 +72,12 @@ fn inner(view: &SyncRules) -> Markup {
                     ("delete-record", &delete, "The HubSpot record goes to HubSpot's recycle bin, from where it can be restored for 90 days. Only records that Landbridge wrote are ever deleted."),
                 ]))
             }
+        }
+        section.card aria-labelledby="formulas-title" {
+            h2 #formulas-title { "Formulas" }
+            p.quiet { "A formula changes without its record being marked as changed. Records below a changed parent are read again by themselves, within minutes. For the rest, all records are read again by a schedule, and those that say something new are written." }
+            (text_input(Control { name: "spec.rules.reread", label: "Read all records again", hint: "Such as 12h or 1d, or off. Left empty: daily when a mapped formula depends on the date or cannot be read, else never. The sync's page shows what it costs.",
+                value: view.rules.reread.as_deref().unwrap_or_default(), rechecks: true, problems: &reread_problems, ..Control::default() }, "text", "off"))
         }
         section.card aria-labelledby="safety-title" {
             h2 #safety-title { "Safety of deletes" }

@@ -38,6 +38,12 @@ pub fn rules(posted: &Posted, before: &Rules) -> ReadRules {
     } else {
         (!grace.is_empty()).then(|| grace.to_owned())
     };
+    let reread = posted.kept("spec.rules.reread", before.reread.as_deref().unwrap_or_default());
+    let reread = if before.reread.as_deref() == Some(reread) {
+        before.reread.clone()
+    } else {
+        (!reread.is_empty()).then(|| reread.to_owned())
+    };
     let (max_deletes, max_deletes_text) = match limit(posted, before) {
         Ok(limit) => (limit, None),
         Err(text) => (before.max_deletes, Some(text)),
@@ -47,6 +53,7 @@ pub fn rules(posted: &Posted, before: &Rules) -> ReadRules {
             delete,
             max_deletes,
             grace,
+            reread,
             ..before.clone()
         },
         max_deletes_text,

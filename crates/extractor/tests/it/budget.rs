@@ -1,0 +1,150 @@
+//! The org's daily calls: never its last ones, a clear status, and on by itself when the day frees calls again.
+
+use std::time::Duration;
+
+use landbridge_model::ChangeKind;
+use landbridge_model::StageKind;
+use landbridge_model::ask::{AskStatus, StageStatus};
+use landbridge_salesforce::records::Values;
+use landbridge_sandbox::SandboxConfig;
+use serde_json::{Value, json};
+
+use crate::live::wait_for_begin;
+use crate::rig::{DEADLINE, Rig, tenant, until};
+
+const ALLOWED: u64 = 400;
+/// What is left to others: a twentieth.
+const RESERVED: u64 = ALLOWED / 20;
+const HOUR_MS: i64 = 3_600_000;
+
+async fn status(rig: &Rig) -> StageStatus {
+    let acme = tenant();
+    let asked = rig.hub.ask(StageKind::Extractor, &acme, &AskStatus {}, DEADLINE);
+    asked.await.unwrap()
+}
+
+/// Calls that the org refused for this reason.
+fn refused(rig: &Rig, reason: &str) -> u64 {
+    let counts = rig.sandbox.salesforce_stats().counts();
+    counts.refused.get(reason).copied().unwrap_or(0)
+}
+
+fn named(name: &str) -> Values {
+    Values::from_iter([("Name".to_owned(), name.into())])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daily_limit_that_is_reached_stops_reading_before_it_and_nothing_is_lost() {
+    let mut rig = Rig::new(SandboxConfig {
+        records: Some(60),
+        daily_api_requests: ALLOWED,
+        ..SandboxConfig::default()
+    })
+    .await;
+    rig.settings.poll_interval = Duration::from_millis(5);
+    rig.settings.probe_interval = Duration::from_millis(700);
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("active", Value::Null).await;
+    wait_for_begin(&rig).await;
+    // Somebody else in the org uses most of the day.
+    let others = rig.org();
+    loop {
+        others.limits().await.unwrap();
+        if others.governor().usage().unwrap().used >= ALLOWED - RESERVED - 5 {
+            break;
+        }
+    }
+    let trouble = until("the live reading to stop with a reason", async || {
+        let live = status(&rig).await.live.into_iter().next()?;
+        live.trouble
+            .filter(|trouble| trouble.contains("budget of Salesforce calls is spent"))
+    })
+    .await;
+    assert!(
+        trouble.contains(&format!("of {} used", ALLOWED - RESERVED)),
+        "{trouble}"
+    );
+    let budget = status(&rig).await.budget.unwrap();
+    assert_eq!((budget.limit, budget.reserved), (ALLOWED, RESERVED));
+    assert!(budget.used < ALLOWED, "{budget:?}");
+    let notes = status(&rig).await.notes;
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("only the live reading goes on")),
+        "{notes:?}"
+    );
+
+    // An import waits as well, and says why.
+    let import = rig.start_import("import-1").await;
+    rig.reports_until("why the import waits", |report| {
+        matches!(&report.body, landbridge_wire::ReportBody::Progress(progress)
+            if progress.reason.as_deref().is_some_and(|reason| reason.contains("daily Salesforce calls")
+                || reason.contains("budget of Salesforce calls")))
+    })
+    .await;
+
+    // What changes meanwhile is read when the day is over.
+    let id = rig
+        .impatient_org()
+        .create("Vehicle__c", named("At noon"))
+        .await
+        .unwrap();
+    assert_eq!(
+        refused(&rig, "daily_limit"),
+        0,
+        "the org's last calls were asked for"
+    );
+    rig.impatient_org()
+        .post_to("/__sandbox/advance", json!({ "ms": 25 * HOUR_MS }))
+        .await
+        .unwrap();
+    rig.ledger
+        .until("the change of noon", |arrivals| {
+            arrivals.iter().any(|arrival| {
+                arrival.id == id
+                    && arrival.kind == ChangeKind::Upsert
+                    && arrival.cells["Name"].as_deref() == Some("At noon")
+            })
+        })
+        .await;
+    until("the trouble to be over", async || {
+        let live = status(&rig).await.live.into_iter().next()?;
+        live.trouble.is_none().then_some(())
+    })
+    .await;
+    assert_eq!(refused(&rig, "daily_limit"), 0);
+    rig.cancel_import(&import).await;
+    extractor.stop().await;
+}
+
+/// Trap 28 of Salesforce's facts (17): an org refuses calls when too many long ones run at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn trap_28_more_calls_at_once_than_an_org_runs_wait_instead_of_being_refused() {
+    let rig = Rig::new(SandboxConfig {
+        records: Some(60),
+        ..SandboxConfig::default()
+    })
+    .await;
+    let org = rig.org();
+    let slow = json!({ "call_ms": 300, "long_call_ms": 0 });
+    org.post_to("/__sandbox/settings", slow).await.unwrap();
+    let asked = (0..40).map(|_| org.limits());
+    let answers = futures::future::join_all(asked).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(refused(&rig, "concurrent_limit"), 0);
+
+    // Who takes no such care is refused.
+    let careless = rig.impatient_org();
+    careless.session().await.unwrap();
+    let asked = futures::future::join_all((0..40).map(|_| careless.limits())).await;
+    let refusals = asked
+        .into_iter()
+        .filter_map(Result::err)
+        .map(|error| error.to_string());
+    let refusals: Vec<String> = refusals.collect();
+    assert!(!refusals.is_empty());
+    let told =
+        |refusal: &String| refusal.contains("ConcurrentRequests (Concurrent API Requests) Limit exceeded.");
+    assert!(refusals.iter().all(told), "{refusals:?}");
+}
