@@ -100,6 +100,7 @@ async fn forget_everything(shard: &ControlShard, tenant_id: &TenantId) -> Result
     }
     SecretOpener::forget(context.hub.bus(), tenant_id).await?;
     AlertStore::new(context.hub.bus()).forget(tenant_id).await?;
+    crate::dry_run::kept::forget(context.hub.bus(), tenant_id).await?;
     shard.forget(tenant_id)
 }
 
