@@ -2,9 +2,10 @@
 //!
 //! The definition is resolved without creating anything and put beside the syncs as a draft of the run. Extractor,
 //! mapper and loader find it by the run's id, read both systems, and answer by reports. What was found is kept here in
-//! memory: exact totals, and of each kind as many records as may be shown.
+//! memory, exact totals and of each kind as many records as may be shown, and on the bus for the control after this one.
 
 mod job;
+pub(crate) mod kept;
 mod report;
 
 use std::collections::BTreeMap;
@@ -49,8 +50,10 @@ pub(crate) type DryRuns = BTreeMap<RunId, DryRun>;
 #[derive(Debug)]
 pub(crate) struct DryRun {
     tenant: TenantId,
+    sync: SyncName,
     progress: DryRunProgress,
-    draft: Draft,
+    /// While it may still be under way.
+    draft: Option<Draft>,
     /// What it has found, once nothing more comes.
     found: Option<DryRunAccount>,
     /// What would be in HubSpot afterwards.
@@ -72,7 +75,10 @@ pub(crate) struct Brings {
 }
 
 fn unknown(run: &RunId) -> AskError {
-    let what = format!("the dry run {run} is not known here: control was restarted, or others came after it");
+    let what = format!(
+        "the dry run {run} is not known here: it is more than a day old, others came after it, or control was restarted \
+         while it ran"
+    );
     AskError::new(AskErrorCode::NotFound, format!("{what}; start it again"))
 }
 
@@ -125,8 +131,9 @@ impl ControlShard {
         let mut runs = lock(&self.dry_runs);
         let dry_run = DryRun {
             tenant: tenant.clone(),
+            sync: draft.sync.definition.metadata.name.clone(),
             progress,
-            draft,
+            draft: Some(draft),
             found: None,
             brings: None,
             task: None,
@@ -149,7 +156,10 @@ impl ControlShard {
             let dry_run = known.get(run).filter(|dry_run| dry_run.tenant == *tenant);
             let brings = dry_run.ok_or_else(|| unknown(run))?.brings.clone();
             brings.ok_or_else(|| {
-                let what = format!("the dry run {run} has no result to build on; wait for its end");
+                let what = format!(
+                    "the dry run {run} has no result to build on: wait for its end; start it again if control was \
+                     restarted since"
+                );
                 AskError::new(AskErrorCode::Invalid, what)
             })
         };
@@ -161,10 +171,7 @@ impl ControlShard {
         let runs: Vec<(RunId, SyncName)> = {
             let runs = lock(&self.dry_runs);
             let of_tenant = runs.iter().filter(|(_, dry_run)| dry_run.tenant == *tenant);
-            let named = of_tenant.map(|(run, dry_run)| {
-                let definition = &dry_run.draft.sync.definition;
-                (run.clone(), definition.metadata.name.clone())
-            });
+            let named = of_tenant.map(|(run, dry_run)| (run.clone(), dry_run.sync.clone()));
             named.rev().collect()
         };
         let line = |(run, sync): (RunId, SyncName)| {
@@ -233,7 +240,7 @@ impl ControlShard {
                 return Ok(Done {});
             };
             dry_run.task = None;
-            dry_run.draft.clone()
+            dry_run.draft.take()
         };
         let found = self.ledger().tenant_mut(tenant).take_dry_run(&ask.run);
         if let Some(dry_run) = lock(&self.dry_runs).get_mut(&ask.run) {
@@ -246,7 +253,10 @@ impl ControlShard {
             }
             dry_run.found = found;
         }
-        self.end_draft(tenant, draft).await.map_err(unavailable)?;
+        self.keep_dry_run(tenant, &ask.run).await;
+        if let Some(draft) = draft {
+            self.end_draft(tenant, draft).await.map_err(unavailable)?;
+        }
         Ok(Done {})
     }
 

@@ -22,7 +22,7 @@ use landbridge_wire::Report;
 
 pub use compare::CompareAccount;
 pub use dry_run::DryRunAccount;
-pub(crate) use dry_run::{Coming, Lookup, Present, SHOWN_MAX};
+pub(crate) use dry_run::{Coming, KeptAnswers, Lookup, Present, SHOWN_MAX};
 pub use history::{History, Series, Stretch};
 pub use links::LinkAccount;
 pub use rate::Rate;

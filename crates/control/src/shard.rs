@@ -1,6 +1,6 @@
 //! What control keeps for one shard: the ledger, fed from the outcomes stream, and verifies under way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ pub struct ControlShard {
     pub(crate) alert_pace: AlertPace,
     pub(crate) verifies: Mutex<BTreeMap<RunId, Verify>>,
     pub(crate) dry_runs: Mutex<DryRuns>,
+    /// The tenants whose results of dry runs were looked for on the bus.
+    pub(crate) recalled: Mutex<BTreeSet<TenantId>>,
     /// Syncs that are being removed with what they wrote.
     pub(crate) removals: Mutex<Removals>,
     /// Syncs whose failures were looked through for what their revision may have cured.
@@ -74,6 +76,7 @@ impl ControlShard {
             alert_pace,
             verifies: Mutex::default(),
             dry_runs: Mutex::default(),
+            recalled: Mutex::default(),
             removals: Mutex::default(),
             cures: Mutex::default(),
         })

@@ -19,7 +19,7 @@ use crate::ask::{
     SetSyncs, StartDryRun, StartImports, StartVerify, TestAlerts, TestConnections, VerifyState,
 };
 use crate::service::{OidcSettings, ServiceError};
-use crate::shard::ControlShard;
+use crate::shard::{ControlShard, unavailable};
 use crate::{definitions, explain, failures, find, health, held};
 
 /// How often imports that the extractor has done with are looked at.
@@ -109,6 +109,15 @@ impl Default for Settings {
     }
 }
 
+/// Questions that want to know of dry runs that are over, whichever control has found their results.
+const ABOUT_DRY_RUNS: [&str; 5] = [
+    StartDryRun::SERVICE,
+    DryRunState::SERVICE,
+    DryRunPage::SERVICE,
+    ListDryRuns::SERVICE,
+    CancelDryRun::SERVICE,
+];
+
 /// Control.
 #[derive(Clone, Debug)]
 pub struct Control {
@@ -168,6 +177,10 @@ impl Worker for Control {
 
     async fn answer(&self, shard: Arc<ControlShard>, ask: Ask) -> Result<String, AskError> {
         let (context, tenant) = (&shard.context, &ask.tenant);
+        if ABOUT_DRY_RUNS.contains(&ask.service.as_str()) {
+            let recalled = shard.recall_dry_runs(tenant).await;
+            recalled.map_err(|error| unavailable(error.into()))?;
+        }
         match ask.service.as_str() {
             PutTenant::SERVICE => {
                 answer_with(&definitions::put_tenant(context, tenant, parse_ask(&ask)?).await?)

@@ -99,6 +99,7 @@ async fn forget_everything(shard: &ControlShard, tenant_id: &TenantId) -> Result
     crate::identity::forget_positions(context, tenant_id, |_| true).await?;
     SecretOpener::forget(context.hub.bus(), tenant_id).await?;
     AlertStore::new(context.hub.bus()).forget(tenant_id).await?;
+    crate::dry_run::kept::forget(context.hub.bus(), tenant_id).await?;
     shard.forget(tenant_id)
 }
 

@@ -86,6 +86,7 @@ impl Job {
             dry_run.found = Some(found);
             dry_run.brings = brings;
         }
+        self.shard.keep_dry_run(&self.tenant, &self.draft.run).await;
         if let Err(error) = self.shard.end_draft(&self.tenant, self.draft.clone()).await {
             tracing::warn!(run = %self.draft.run, error = %error.chain(), "a draft stays until it expires");
         }

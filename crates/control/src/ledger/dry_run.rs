@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use landbridge_model::{FailureCategory, LinkStance, Outcome, PredictedLink, PredictedRecord, SalesforceId};
 use landbridge_wire::RunProgress;
+use serde::{Deserialize, Serialize};
 
 use super::compact::CompactId;
 use super::records::place_of;
@@ -54,6 +55,27 @@ impl Lookup {
 
     pub(crate) fn count(&self, stance: LinkStance) -> u64 {
         self.links[place(stance)]
+    }
+}
+
+/// What can be shown of an account that is closed.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct KeptAnswers {
+    outcomes: Vec<(Outcome, u64)>,
+    /// By lookup field, those that there are.
+    links: Vec<(String, Vec<(LinkStance, u64)>)>,
+    records: Vec<PredictedRecord>,
+}
+
+impl KeptAnswers {
+    /// Forgets what values change.
+    pub(crate) fn leave_out_values(&mut self) {
+        self.records.iter_mut().for_each(PredictedRecord::cut);
+    }
+
+    /// Forgets the records; the counts stay.
+    pub(crate) fn leave_out_records(&mut self) {
+        self.records.clear();
     }
 }
 
@@ -232,6 +254,42 @@ impl DryRunAccount {
                 .map(|(id, _)| *id)
                 .collect(),
         }
+    }
+
+    /// What can be shown of it.
+    pub(crate) fn kept(&self) -> KeptAnswers {
+        let links = |lookup: &Lookup| {
+            let counts = LinkStance::ALL.into_iter().zip(lookup.links);
+            (
+                lookup.field.clone(),
+                counts.filter(|(_, count)| *count > 0).collect(),
+            )
+        };
+        KeptAnswers {
+            outcomes: self.outcomes(),
+            links: self.lookups.iter().map(links).collect(),
+            records: self.records.values().cloned().collect(),
+        }
+    }
+
+    /// A closed account that shows what was kept of another.
+    pub(crate) fn of_kept(kept: KeptAnswers) -> Self {
+        let mut account = Self::default();
+        for (outcome, count) in kept.outcomes {
+            account.counts[place_of(outcome)] = count;
+        }
+        for (field, counts) in kept.links {
+            let mut lookup = Lookup {
+                field,
+                ..Lookup::default()
+            };
+            for (stance, count) in counts {
+                lookup.links[place(stance)] = count;
+            }
+            account.lookups.push(lookup);
+        }
+        kept.records.iter().for_each(|record| account.keep(record));
+        account
     }
 
     /// Forgets what is only needed while answers come.

@@ -1,8 +1,9 @@
 //! Dry runs: started, followed, paged through, cancelled; nothing stays behind.
 
+use landbridge_bus::{Bucket, Key, KeyFilter};
 use landbridge_control::ask::{
     CancelDryRun, CountMatching, DryRunPage, DryRunPart, DryRunProgress, DryRunReport, DryRunScope,
-    DryRunState, StartDryRun,
+    DryRunState, ListDryRuns, StartDryRun,
 };
 use landbridge_model::{
     Failure, FailureCategory, HubSpotId, LinkStance, Outcome, PredictedLink, PredictedRecord, PropertyChange,
@@ -109,6 +110,59 @@ impl Rig {
         });
         (numbers.collect(), page.total, page.after.is_some())
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_outlasts_the_control_that_found_it() {
+    let rig = Rig::new().await;
+    let control = rig.control().await;
+    let changed = PredictedRecord {
+        hubspot_id: Some(HubSpotId(7)),
+        changes: vec![PropertyChange::new("name", Some("Van"), Some("Truck"))],
+        ..record(4, Outcome::Updated)
+    };
+    rig.world.lock().unwrap().predicted = vec![record(1, Outcome::Created), tows(2, 9), changed];
+    let (run, _) = rig.dry_run_to_end(&start(TOWING, DryRunScope::Sample(3))).await;
+    let parts = [
+        DryRunPart::Outcome(Outcome::Created),
+        DryRunPart::Outcome(Outcome::Updated),
+        DryRunPart::Link(LinkStance::Unknown),
+        DryRunPart::Link(LinkStance::Wait),
+    ];
+    let all = async || {
+        let mut pages = Vec::new();
+        for part in parts {
+            let question = DryRunPage {
+                run: run.clone(),
+                part,
+                after: None,
+                limit: 10,
+            };
+            pages.push(rig.ask(&question).await.unwrap());
+        }
+        let state = rig.ask(&DryRunState { run: run.clone() }).await.unwrap();
+        (rig.ask(&ListDryRuns {}).await.unwrap(), state, pages)
+    };
+    let before = all().await;
+    assert!(before.2.iter().any(|page| page.total > 0), "{before:?}");
+    soon("that the result is kept", async {
+        let results = KeyFilter::Under(Key::new(["dry-run-result", "acme"]));
+        let kv = rig.hub.bus().kv(Bucket::Config);
+        while kv.list(&results).await.unwrap().is_empty() {}
+    })
+    .await;
+    drop(control);
+    rig.forget_control_cache().await;
+    let _control = rig.control().await;
+    assert_eq!(all().await, before);
+    // Another one may build on it no more, and says so.
+    let next = StartDryRun {
+        assuming: vec![run.clone()],
+        ..start(VEHICLES, DryRunScope::Sample(3))
+    };
+    let refused = rig.ask(&next).await.unwrap_err();
+    assert_eq!(refused.code, AskErrorCode::Invalid);
+    assert!(refused.message.contains("start it again"), "{}", refused.message);
 }
 
 #[tokio::test(flavor = "multi_thread")]
