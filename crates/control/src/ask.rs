@@ -27,6 +27,7 @@ macro_rules! question {
 mod alerts;
 mod dry_run;
 mod health;
+mod undo;
 
 pub use alerts::{TestAlerts, TriedChannel};
 pub use dry_run::{
@@ -36,6 +37,7 @@ pub use dry_run::{
 };
 
 pub use health::{AskHistory, HistoryStretch, ListParked, ParkedGroup, TenantHistory};
+pub use undo::{ListLeft, UndoImport};
 
 /// It is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -241,6 +243,9 @@ pub struct StartImports {
     /// What they write.
     #[serde(default)]
     pub writing: Writing,
+    /// Keep what is there before it is written over, so that the imports can be undone.
+    #[serde(default)]
+    pub keep_before: bool,
     /// Who starts it.
     #[serde(default)]
     pub started_by: String,

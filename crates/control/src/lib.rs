@@ -33,6 +33,7 @@ mod removals;
 pub mod service;
 mod shard;
 mod status;
+mod undo;
 mod verify;
 mod worker;
 

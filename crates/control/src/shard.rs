@@ -14,6 +14,7 @@ use crate::alerts::AlertPace;
 use crate::dry_run::DryRuns;
 use crate::ledger::{Ledger, StoredTenant};
 use crate::removals::Removals;
+use crate::undo::Undos;
 use crate::verify::Verify;
 
 /// How often the ledger is put into the cache.
@@ -39,6 +40,8 @@ pub struct ControlShard {
     pub(crate) dry_runs: Mutex<DryRuns>,
     /// Syncs that are being removed with what they wrote.
     pub(crate) removals: Mutex<Removals>,
+    /// Imports that are being undone.
+    pub(crate) undos: Mutex<Undos>,
 }
 
 impl std::fmt::Debug for ControlShard {
@@ -72,6 +75,7 @@ impl ControlShard {
             verifies: Mutex::default(),
             dry_runs: Mutex::default(),
             removals: Mutex::default(),
+            undos: Mutex::default(),
         })
     }
 

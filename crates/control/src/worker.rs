@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::alerts::AlertPace;
 use crate::ask::{
     ApplySyncs, AskHistory, AskTenant, CancelDryRun, CancelImport, CountMatching, DismissFailure, DryRunPage,
-    DryRunState, EditSyncs, FindByHubSpotId, ListDryRuns, ListHeld, ListParked, PauseImport, PutTenant,
-    RemoveSyncs, RemoveTenant, Repair, ResumeImport, RetryFailures, SetSyncs, StartDryRun, StartImports,
-    StartVerify, TestAlerts, TestConnections, VerifyState,
+    DryRunState, EditSyncs, FindByHubSpotId, ListDryRuns, ListHeld, ListLeft, ListParked, PauseImport,
+    PutTenant, RemoveSyncs, RemoveTenant, Repair, ResumeImport, RetryFailures, SetSyncs, StartDryRun,
+    StartImports, StartVerify, TestAlerts, TestConnections, UndoImport, VerifyState,
 };
 use crate::service::{OidcSettings, ServiceError};
 use crate::shard::ControlShard;
@@ -148,6 +148,7 @@ impl Worker for Control {
         tokio::select! {
             ended = shard.follow() => ended,
             () = look_after => Ok(()),
+            () = shard.look_after_undos() => Ok(()),
             () = shard.look_after_alerts() => Ok(()),
         }
     }
@@ -176,6 +177,8 @@ impl Worker for Control {
             CancelImport::SERVICE => answer_with(&shard.cancel_import(tenant, &parse_ask(&ask)?).await?),
             PauseImport::SERVICE => answer_with(&shard.pause_import(tenant, &parse_ask(&ask)?).await?),
             ResumeImport::SERVICE => answer_with(&shard.resume_import(tenant, &parse_ask(&ask)?).await?),
+            UndoImport::SERVICE => answer_with(&shard.begin_undo(tenant, &parse_ask(&ask)?).await?),
+            ListLeft::SERVICE => answer_with(&shard.list_left(tenant, &parse_ask(&ask)?).await?),
             ListFailures::SERVICE => answer_with(&failures::list(context, tenant, &parse_ask(&ask)?).await?),
             RetryFailures::SERVICE => answer_with(&failures::retry(context, tenant, parse_ask(&ask)?).await?),
             ListHeld::SERVICE => answer_with(&held::list(context, tenant, &parse_ask(&ask)?).await?),

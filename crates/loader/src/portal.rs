@@ -55,6 +55,8 @@ pub(crate) struct Tenant {
     notes: Mutex<HashMap<&'static str, String>>,
     /// Types of which a listing runs in the background.
     pub(crate) listing: Mutex<HashSet<ObjectTypeId>>,
+    /// Held while a page of an undo is under way: an asker that lost its patience asks again.
+    pub(crate) undoing: tokio::sync::Mutex<()>,
 }
 
 impl Tenant {
@@ -70,6 +72,7 @@ impl Tenant {
             released: Notify::new(),
             notes: Mutex::default(),
             listing: Mutex::default(),
+            undoing: tokio::sync::Mutex::default(),
         }
     }
 

@@ -67,6 +67,7 @@ impl ControlShard {
         ask: StartImports,
     ) -> Result<StartedImports, AskError> {
         crate::removals::refuse_removed(&self.context, tenant, &ask.syncs).await?;
+        crate::undo::refuse_undoing(&self.context, tenant, &ask.syncs).await?;
         let resolved = definitions::resolve_stored(self, tenant, &ask.syncs).await?;
         if resolved.iter().any(|sync| !sync.problems.is_empty()) {
             return Ok(StartedImports {
@@ -76,7 +77,12 @@ impl ControlShard {
         }
         let mut parts = Vec::new();
         for sync in &resolved {
-            parts.push(self.written_part(tenant, &sync.name, ask.writing).await?);
+            let (overwrite, only) = self.written_part(tenant, &sync.name, ask.writing).await?;
+            let undone = self
+                .undone_before(tenant, &sync.name)
+                .await
+                .map_err(unavailable)?;
+            parts.push((overwrite || undone, only));
         }
         let mut imports = Vec::new();
         for (sync, (overwrite, only)) in resolved.into_iter().zip(parts) {
@@ -89,6 +95,8 @@ impl ControlShard {
                 wish: ImportWish::Run,
                 overwrite,
                 only,
+                keep_before: ask.keep_before,
+                undo_ms: None,
                 started_by: ask.started_by.clone(),
                 started_ms: self.context.hub.now_ms(),
                 continues: None,
@@ -226,6 +234,7 @@ impl ControlShard {
                     started_by: ask.by.clone(),
                     started_ms: now_ms,
                     continues: Some(ask.id.clone()),
+                    undo_ms: None,
                     ..Import::clone(import)
                 };
                 self.put_import(&next).await?;
@@ -272,6 +281,8 @@ mod tests {
             wish,
             overwrite: false,
             only: None,
+            keep_before: false,
+            undo_ms: None,
             started_by: String::new(),
             started_ms: 0,
             continues: None,

@@ -249,6 +249,8 @@ mod tests {
             ended_ms: None,
             unaccounted: 0,
             reason: None,
+            keeps_before: false,
+            undo: None,
         }
     }
 

@@ -5,4 +5,5 @@ mod dry_runs;
 mod links;
 mod rig;
 mod types;
+mod undo;
 mod writes;
