@@ -25,3 +25,4 @@ mod purged;
 mod remote;
 mod removal;
 mod signing_in;
+mod undo;

@@ -1,14 +1,14 @@
 //! Undoing an import: its sync stands still, and the loader puts back what its before-images tell, page by page. How far that
 //! is, is on the bus: the images that are left, and what became of the others. A restart goes on with it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use landbridge_bus::{Bucket, Key, KeyFilter};
 use landbridge_model::ask::{UndoPage, UndoStatus};
-use landbridge_model::before::{LeftValue, UndoCounts};
+use landbridge_model::before::{ASSOCIATION, LeftValue, UndoCounts, UndoneImage};
 use landbridge_model::config::{Import, SyncStatus};
-use landbridge_model::{ImportId, RunId, StageKind, SyncKey, SyncName, TenantId};
+use landbridge_model::{ImportId, RunId, SalesforceId, StageKind, SyncKey, SyncName, TenantId};
 use landbridge_stage::{Hub, ShardContext, StageError};
 use landbridge_wire::{AskError, AskErrorCode};
 
@@ -174,10 +174,10 @@ impl ControlShard {
             .put_json(&key(tenant, &ask.id), &status)
             .await;
         marked.map_err(|error| unavailable(error.into()))?;
+        lock(&self.undos).imports.insert((tenant.clone(), ask.id.clone()));
         self.stand_still(&sync, &ask.id, now_ms)
             .await
             .map_err(unavailable)?;
-        lock(&self.undos).imports.insert((tenant.clone(), ask.id.clone()));
         Ok(Done {})
     }
 
@@ -352,14 +352,30 @@ impl ControlShard {
 }
 
 async fn counts(hub: &Hub, sync: &SyncKey, run: &RunId) -> Result<UndoCounts, StageError> {
-    let mut counts = UndoCounts::default();
-    let mut left = Vec::new();
-    for undone in hub.undone(sync, run).await? {
-        counts.add(undone.counts);
+    Ok(sum(hub.undone(sync, run).await?))
+}
+
+/// Each record once, however often the import wrote it, by what its oldest image came to.
+fn sum(undone: Vec<UndoneImage>) -> UndoCounts {
+    let mut records: HashMap<SalesforceId, bool> = HashMap::new();
+    let (mut links, mut left) = (0, Vec::new());
+    for undone in undone {
+        links += undone.links;
+        records.extend(undone.restored.into_iter().map(|id| (id, false)));
+        records.extend(undone.archived.into_iter().map(|id| (id, true)));
         left.extend(undone.left);
     }
-    counts.left = each_once(left).len() as u64;
-    Ok(counts)
+    let left = each_once(left);
+    for left in left.iter().filter(|left| left.property != ASSOCIATION) {
+        records.remove(&left.id);
+    }
+    let archived = records.values().filter(|is_archived| **is_archived).count() as u64;
+    UndoCounts {
+        restored: records.len() as u64 - archived,
+        archived,
+        links,
+        left: left.len() as u64,
+    }
 }
 
 /// A value that the import wrote several times is left several times, the oldest image last: that one knows what was there
@@ -374,8 +390,8 @@ fn each_once(left: impl IntoIterator<Item = LeftValue>) -> Vec<LeftValue> {
 
 #[cfg(test)]
 mod tests {
+    use landbridge_model::Revision;
     use landbridge_model::config::ImportWish;
-    use landbridge_model::{Revision, SalesforceId};
 
     use super::*;
 
@@ -451,6 +467,37 @@ mod tests {
             ..again.clone()
         };
         assert!(must(&[&undone, &undone_too], true));
+    }
+
+    #[test]
+    fn a_record_counts_once_by_its_oldest_image() {
+        let id = |serial: u32| SalesforceId::parse(&format!("a00{serial:012}")).unwrap();
+        let left = |serial, property: &str| LeftValue {
+            id: id(serial),
+            hubspot_id: None,
+            property: property.to_owned(),
+            now: None,
+            before: None,
+            reason: String::new(),
+        };
+        let image = |restored: &[u32], archived: &[u32], links, left: Vec<LeftValue>| UndoneImage {
+            restored: restored.iter().copied().map(id).collect(),
+            archived: archived.iter().copied().map(id).collect(),
+            links,
+            left,
+        };
+        // The newest first: the import wrote 1 to 3 twice, and made 2.
+        let counts = sum(vec![
+            image(&[1, 2], &[], 3, vec![left(3, "name"), left(1, ASSOCIATION)]),
+            image(&[1, 3], &[2], 1, vec![left(4, "name")]),
+        ]);
+        let expected = UndoCounts {
+            restored: 1,
+            archived: 1,
+            links: 4,
+            left: 3,
+        };
+        assert_eq!(counts, expected);
     }
 
     #[test]

@@ -9,7 +9,9 @@ use landbridge_bus::LinkPart;
 use landbridge_hubspot::Share;
 use landbridge_hubspot::associations::{Pair, READ_INPUTS_MAX, TypedPair};
 use landbridge_model::ask::{UndoPage, UndonePage};
-use landbridge_model::before::{BeforeBody, BeforeImage, LeftValue, LinksBefore, PairBefore, UndoneImage};
+use landbridge_model::before::{
+    ASSOCIATION, BeforeBody, BeforeImage, LeftValue, LinksBefore, PairBefore, UndoneImage,
+};
 use landbridge_model::{
     Envelope, HubSpotId, Identities, Identity, Lane, ObjectTypeId, RunId, SalesforceId, SyncKey, TenantId,
     Version,
@@ -109,7 +111,7 @@ pub(crate) async fn page(
             break;
         };
         let undone = undo.image(&image).await?;
-        page.counts.add(undone.counts);
+        page.counts.add(undone.counts());
         let parts = in_parts(undone);
         hub.put_undone(&sync, &run, &token, &parts)
             .await
@@ -125,14 +127,12 @@ fn key(tenant: &TenantId, question: &UndoPage) -> SyncKey {
     }
 }
 
-/// In parts that fit into messages; the counts are in the first.
-fn in_parts(undone: UndoneImage) -> Vec<UndoneImage> {
-    let mut parts = vec![UndoneImage {
-        counts: undone.counts,
-        left: Vec::new(),
-    }];
+/// In parts that fit into messages; the first holds all but what was left.
+fn in_parts(mut undone: UndoneImage) -> Vec<UndoneImage> {
+    let all = std::mem::take(&mut undone.left);
+    let mut parts = vec![undone];
     let mut bytes = 0;
-    for left in undone.left {
+    for left in all {
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let size = 128 + left.property.len() + left.reason.len() + text(&left.now) + text(&left.before);
         if bytes + size > LEFT_BYTES && bytes > 0 {
@@ -216,15 +216,14 @@ impl Undo<'_> {
                 (PairUndo::Left, _) => "somebody took the association away since the import".to_owned(),
                 (_, Some(failure)) => format!("HubSpot refuses it: {}", failure.message),
                 (_, None) => {
-                    undone.counts.links += 1;
+                    undone.links += 1;
                     continue;
                 }
             };
-            undone.counts.left += 1;
             undone.left.push(LeftValue {
                 id: pair.child,
                 hubspot_id: Some(pair.from),
-                property: "association".to_owned(),
+                property: ASSOCIATION.to_owned(),
                 now: associated(&current, ends(pair)).map(|_| pair.to.to_string()),
                 before: pair.before.as_ref().map(|_| pair.to.to_string()),
                 reason,

@@ -78,10 +78,26 @@ pub type Association = Option<std::collections::BTreeSet<AssociationType>>;
 /// What an undo made of one image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UndoneImage {
-    /// How much of it was put back.
-    pub counts: UndoCounts,
+    /// Records whose values are as they were before.
+    pub restored: Vec<SalesforceId>,
+    /// Records that the import created and that are archived.
+    pub archived: Vec<SalesforceId>,
+    /// Associations that are as they were before.
+    pub links: u64,
     /// What was left as it is.
     pub left: Vec<LeftValue>,
+}
+
+impl UndoneImage {
+    /// How much that is.
+    pub fn counts(&self) -> UndoCounts {
+        UndoCounts {
+            restored: self.restored.len() as u64,
+            archived: self.archived.len() as u64,
+            links: self.links,
+            left: self.left.len() as u64,
+        }
+    }
 }
 
 /// How much an undo has put back.
@@ -107,6 +123,9 @@ impl UndoCounts {
     }
 }
 
+/// What stands in the place of a property's name when an association was left.
+pub const ASSOCIATION: &str = "association";
+
 /// A value, record or association that an undo left as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LeftValue {
@@ -128,7 +147,7 @@ impl LeftValue {
     /// What it is about: a record's property, or one of its associations, by what is at the other end.
     pub fn key(&self) -> (SalesforceId, String, Option<String>) {
         let other_end = match self.property.as_str() {
-            "association" => self.now.clone().or_else(|| self.before.clone()),
+            ASSOCIATION => self.now.clone().or_else(|| self.before.clone()),
             _ => None,
         };
         (self.id, self.property.clone(), other_end)

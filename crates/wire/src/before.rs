@@ -2,14 +2,14 @@
 
 use landbridge_model::batch::AssociationType;
 use landbridge_model::before::{
-    Association, BeforeBody, BeforeImage, LeftValue, LinksBefore, PairBefore, RecordsBefore, UndoCounts,
-    UndoneImage,
+    Association, BeforeBody, BeforeImage, LeftValue, LinksBefore, PairBefore, RecordsBefore, UndoneImage,
 };
 use landbridge_model::{HubSpotId, ObjectTypeId};
 use prost::Message as _;
 
 use crate::common::{
-    decode, envelope_in, envelope_out, invalid, parse_id, rows_in, rows_out, table_in, table_out,
+    decode, envelope_in, envelope_out, ids_in, ids_out, invalid, parse_id, rows_in, rows_out, table_in,
+    table_out,
 };
 use crate::{Wire, WireError, v1};
 
@@ -149,18 +149,17 @@ impl Wire for UndoneImage {
             reason: left.reason.clone(),
         });
         v1::UndoneImage {
-            restored: self.counts.restored,
-            archived: self.counts.archived,
-            links: self.counts.links,
-            left: self.counts.left,
-            left_values: left.collect(),
+            restored: ids_out(&self.restored),
+            archived: ids_out(&self.archived),
+            links: self.links,
+            left: left.collect(),
         }
         .encode_to_vec()
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         let undone: v1::UndoneImage = decode("undone image", bytes)?;
-        let left = undone.left_values.into_iter().map(|left| {
+        let left = undone.left.into_iter().map(|left| {
             Ok(LeftValue {
                 id: parse_id(&left.id)?,
                 hubspot_id: id_in(left.hubspot_id),
@@ -171,12 +170,9 @@ impl Wire for UndoneImage {
             })
         });
         Ok(Self {
-            counts: UndoCounts {
-                restored: undone.restored,
-                archived: undone.archived,
-                links: undone.links,
-                left: undone.left,
-            },
+            restored: ids_in(&undone.restored)?,
+            archived: ids_in(&undone.archived)?,
+            links: undone.links,
             left: left.collect::<Result<_, WireError>>()?,
         })
     }

@@ -239,7 +239,7 @@ fn undo(shell: &Shell, tenant: &TenantId, view: &ImportDetail) -> Markup {
     let status = &view.row.status;
     let has_stopped = view.row.is_over() || matches!(status.state.as_str(), "Canceled" | "Failed");
     html! {
-        section #import-undo aria-label="Undo" {
+        div #import-undo {
             @match &status.undo {
                 Some(undo) => div.card {
                     h2 { @if undo.ended_ms.is_some() { "Undone" } @else { "Being undone" } }

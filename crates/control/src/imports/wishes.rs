@@ -39,6 +39,9 @@ fn resumption(
     now_ms: i64,
 ) -> Result<Resumption, String> {
     let id = &import.id;
+    if import.undo_ms.is_some() {
+        return Err(format!("{id} was undone: start a new import"));
+    }
     match (phase, import.wish) {
         (RunPhase::Ended, _) => Err(format!(
             "{id} has read everything: there is nothing to go on with"
@@ -318,6 +321,16 @@ mod tests {
                 _ => panic!("{wish:?} {phase:?}: {found:?}"),
             }
         }
+    }
+
+    #[test]
+    fn what_was_undone_is_not_gone_on_with() {
+        let undone = Import {
+            undo_ms: Some(5),
+            ..import(ImportWish::Cancel)
+        };
+        let found = resumption(&undone, RunPhase::Canceled, None, 10);
+        assert!(found.is_err_and(|why| why.contains("undone")));
     }
 
     #[test]

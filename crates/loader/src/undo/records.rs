@@ -52,12 +52,11 @@ impl Undo<'_> {
         let done = self.all(envelope, object_type, records).await;
         self.airline.tenant.end(&keys);
         let mut undone = UndoneImage::default();
-        for done in done? {
-            undone.counts.left += done.left.len() as u64;
+        for (done, id) in done?.into_iter().zip(&records.ids) {
             if done.archived {
-                undone.counts.archived += 1;
+                undone.archived.push(*id);
             } else if done.left.is_empty() {
-                undone.counts.restored += 1;
+                undone.restored.push(*id);
             }
             undone.left.extend(done.left);
         }

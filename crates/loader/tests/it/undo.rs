@@ -91,7 +91,7 @@ async fn undone(rig: &Rig) -> (UndoCounts, Vec<LeftValue>) {
         .await
         .unwrap()
     {
-        counts.add(part.counts);
+        counts.add(part.counts());
         left.extend(part.left);
     }
     (counts, left)
