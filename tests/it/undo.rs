@@ -44,7 +44,8 @@ impl Vehicles<'_> {
         let path = self.path("/batch/create");
         // A new property is not usable at once.
         let made = wait_for("the records to be taken", || {
-            self.sandbox.try_hubspot("POST", &path, Some(json!({ "inputs": inputs })))
+            self.sandbox
+                .try_hubspot("POST", &path, Some(json!({ "inputs": inputs })))
         });
         let made = made["results"].as_array().unwrap().iter();
         let by_name: BTreeMap<&str, &str> = made
@@ -142,6 +143,14 @@ fn fill_by_hand(vehicles: &Vehicles<'_>) -> Vec<String> {
     let sandbox = vehicles.sandbox;
     vehicles.property("salesforce_id", true);
     vehicles.property("remark", false);
+    let ends = json!({
+        "fromObjectTypeId": vehicles.object_type, "toObjectTypeId": vehicles.depots, "name": "vehicle_to_depot",
+    });
+    let path = format!(
+        "/crm-object-schemas/2026-09/schemas/{}/associations",
+        vehicles.object_type
+    );
+    sandbox.hubspot("POST", &path, Some(ends));
     let org = sandbox.query("SELECT Id FROM Vehicle__c");
     let records: Vec<Value> = org
         .iter()

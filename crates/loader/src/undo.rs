@@ -12,6 +12,7 @@ use landbridge_model::ask::{UndoPage, UndonePage};
 use landbridge_model::before::{
     ASSOCIATION, BeforeBody, BeforeImage, LeftValue, LinksBefore, PairBefore, UndoneImage,
 };
+use landbridge_model::hubspot::ObjectSchema;
 use landbridge_model::{
     Envelope, HubSpotId, Identities, Identity, Lane, ObjectTypeId, RunId, SalesforceId, SyncKey, TenantId,
     Version,
@@ -31,8 +32,9 @@ use crate::links::PairFates;
 use crate::links::calls::{Caller, patiently};
 use crate::pairs::Current;
 use crate::portal::{Portal, Tenant, ask_error};
+use crate::provision::schema;
 use crate::shard::LoaderShard;
-use crate::target::{Target, find};
+use crate::target::find;
 
 /// How long a page may go on before it is told.
 const PAGE: Duration = Duration::from_secs(20);
@@ -93,6 +95,8 @@ pub(crate) async fn page(
         AskError::new(AskErrorCode::NotFound, what)
     })?;
     let hub = &shard.context.hub;
+    // As it is now: a property that somebody made since may be filled in a record that the import made.
+    let schema = schema(portal, target.object_type.as_str()).await?;
     let undo = Undo {
         airline: Airline {
             context: shard.context.clone(),
@@ -101,7 +105,7 @@ pub(crate) async fn page(
             metrics: shard.metrics.clone(),
         },
         portal,
-        target: &target,
+        schema,
     };
     let began = Instant::now();
     let mut page = UndonePage::default();
@@ -150,7 +154,7 @@ fn in_parts(mut undone: UndoneImage) -> Vec<UndoneImage> {
 struct Undo<'a> {
     airline: Airline,
     portal: &'a Portal,
-    target: &'a Target,
+    schema: ObjectSchema,
 }
 
 impl Undo<'_> {

@@ -148,12 +148,9 @@ impl Undo<'_> {
         let mut names: Vec<&str> = records.ours.names().collect();
         let created =
             |(id, kind): (&Option<HubSpotId>, &ChangeKind)| id.is_none() && *kind == ChangeKind::Upsert;
-        let resolved = self.target.sync.resolved.as_ref();
-        if let Some(resolved) =
-            resolved.filter(|_| records.hubspot_ids.iter().zip(&records.kinds).any(created))
-        {
+        if records.hubspot_ids.iter().zip(&records.kinds).any(created) {
             let own = [records.id_property.as_str(), VERSION_PROPERTY];
-            let others = resolved.object_type.properties.iter().filter(|property| {
+            let others = self.schema.properties.iter().filter(|property| {
                 !property.read_only
                     && !property.name.starts_with("hs_")
                     && !own.contains(&property.name.as_str())
@@ -205,18 +202,12 @@ impl Undo<'_> {
         now: Option<&'t Now>,
         names: &[&'t str],
     ) -> RecordThen<'t> {
-        let schema = self
-            .target
-            .sync
-            .resolved
-            .as_ref()
-            .map(|resolved| &resolved.object_type);
         let value = |place: usize| now.and_then(|now| now.values[place].as_deref());
         let cells = records.ours.iter().zip(records.before.iter()).enumerate();
         let cells: Vec<Cell<'t>> = cells
             .map(|(place, ((name, ours), (_, before)))| Cell {
                 name,
-                property: schema.and_then(|schema| schema.property(name)),
+                property: self.schema.property(name),
                 before: before.get(row),
                 ours: ours.get(row),
                 now: value(place),
