@@ -54,6 +54,9 @@ fn token() -> String {
     format!("{:032x}", rand::random::<u128>())
 }
 
+/// Places of rows, with the records that they delete.
+type Deletes = Vec<(usize, HubSpotId)>;
+
 type Read = Result<Result<(), Error>, StageError>;
 
 /// What HubSpot has of a record: its id, and the wanted properties.
@@ -176,7 +179,7 @@ impl Airline {
         rows: &[Row],
         deleted: &[(usize, HubSpotId)],
     ) -> Result<(), StageError> {
-        let mut groups: HashMap<(SyncName, Option<RunId>), Vec<(usize, HubSpotId)>> = HashMap::new();
+        let mut groups: HashMap<(SyncName, Option<RunId>), Deletes> = HashMap::new();
         for &(place, id) in deleted {
             let envelope = &rows[place].batch.envelope;
             let group = groups.entry((envelope.sync.clone(), envelope.run.clone()));
