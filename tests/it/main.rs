@@ -30,3 +30,4 @@ mod remote;
 mod removal;
 mod signing_in;
 mod under_fire;
+mod undo;

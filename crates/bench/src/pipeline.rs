@@ -271,6 +271,8 @@ mod tests {
             ended_ms,
             unaccounted: 0,
             reason: None,
+            keeps_before: false,
+            undo: None,
         }
     }
 

@@ -166,6 +166,7 @@ impl Api {
         }
         #[derive(Deserialize)]
         struct RawMessage {
+            subject: String,
             seq: u64,
             time: jiff::Timestamp,
             #[serde(default)]
@@ -184,6 +185,7 @@ impl Api {
             .await
         {
             Ok(Answer { message }) => Ok(Some(Newest {
+                subject: message.subject.clone(),
                 sequence: message.seq,
                 time: message.time,
                 headers: parse_headers(&decode(&message.hdrs)?),
@@ -300,6 +302,7 @@ impl Api {
 /// A subject's newest message.
 #[derive(Debug)]
 pub(crate) struct Newest {
+    pub(crate) subject: String,
     pub(crate) sequence: u64,
     pub(crate) time: jiff::Timestamp,
     pub(crate) headers: Headers,

@@ -82,6 +82,10 @@ pub struct BusConfig {
     /// How long outcomes are kept: longer than any unfinished import.
     #[serde(with = "humantime_serde")]
     pub outcomes_max_age: Duration,
+    /// How long an import can be undone that kept what was there before: so long its before-images are kept, and what
+    /// its undo left as it is.
+    #[serde(with = "humantime_serde")]
+    pub before_max_age: Duration,
     /// How long the audit log is kept.
     #[serde(with = "humantime_serde")]
     pub audit_max_age: Duration,
@@ -111,6 +115,7 @@ impl Default for BusConfig {
             deduplication: true,
             duplicate_window: Duration::from_secs(120),
             outcomes_max_age: Duration::from_secs(30 * 24 * 3600),
+            before_max_age: Duration::from_secs(14 * 24 * 3600),
             audit_max_age: Duration::from_secs(31_557_600),
             reconfigure: false,
             lease_ttl: Duration::from_secs(90),

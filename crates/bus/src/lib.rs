@@ -55,4 +55,4 @@ pub use publish::{LanePublisher, LanePublishers, Message, MessageId, PubAck, Pub
 pub use request::{Answers, Ask, AskError, Question, Refusal, RefusalKind, Responder};
 pub use server::{LocalServer, LocalServerOptions, ServerError};
 pub use streams::{Bucket, Installation, Queue, StreamName};
-pub use subject::{Filter, LinkPart, Subject};
+pub use subject::{BeforePart, BeforeSubject, Filter, LinkPart, Subject};

@@ -93,6 +93,24 @@ impl Bus {
         }))
     }
 
+    /// The newest message of those that a filter matches, from the stream's leader.
+    pub async fn newest(&self, filter: &Filter) -> Result<Option<Stored>, Error> {
+        let newest = self.api().last(filter.stream.as_str(), &filter.pattern).await?;
+        let typed = newest.map(|newest| {
+            let subject = newest.subject.parse().map_err(|error| {
+                Error::undecodable(format!("the subject of a message of {}", filter.stream), error)
+            })?;
+            Ok(Stored {
+                subject,
+                sequence: newest.sequence,
+                time: newest.time,
+                headers: newest.headers,
+                payload: newest.payload,
+            })
+        });
+        typed.transpose()
+    }
+
     /// Removes everything that a filter matches. Gives how many messages that were.
     pub async fn purge(&self, filter: &Filter) -> Result<u64, Error> {
         self.api()

@@ -34,11 +34,13 @@ pub enum StreamName {
     Outcomes,
     /// Memory: failures.
     Failed,
+    /// Memory: what records and links were before an import wrote them, and what an undo made of it.
+    Before,
 }
 
 impl StreamName {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Changes,
         Self::Writes,
         Self::Links,
@@ -47,6 +49,7 @@ impl StreamName {
         Self::Reread,
         Self::Outcomes,
         Self::Failed,
+        Self::Before,
     ];
 
     /// The name on the server.
@@ -60,6 +63,7 @@ impl StreamName {
             Self::Reread => "LB_REREAD",
             Self::Outcomes => "LB_OUTCOMES",
             Self::Failed => "LB_FAILED",
+            Self::Before => "LB_BEFORE",
         }
     }
 
@@ -79,6 +83,7 @@ impl StreamName {
             Self::Reread => "lb.reread",
             Self::Outcomes => "lb.outcomes",
             Self::Failed => "lb.failed",
+            Self::Before => "lb.before",
         }
     }
 
@@ -111,6 +116,14 @@ impl StreamName {
                 retention: RetentionPolicy::Limits,
                 discard: DiscardPolicy::Old,
                 max_messages_per_subject: 1,
+                ..base
+            },
+            Self::Before => Config {
+                subjects: subjects("*.*.*.*.*.*"),
+                retention: RetentionPolicy::Limits,
+                discard: DiscardPolicy::Old,
+                max_messages_per_subject: 1,
+                max_age: settings.before_max_age,
                 ..base
             },
             Self::Outcomes => Config {
@@ -378,6 +391,7 @@ mod tests {
             LB_REREAD          lb.reread.*.*.*.*        Limits Old max/subject 1
             LB_OUTCOMES        lb.outcomes.*.*          Limits Old max/subject -1
             LB_FAILED          lb.failed.*.*.*.*        Limits Old max/subject 1
+            LB_BEFORE          lb.before.*.*.*.*.*.*    Limits Old max/subject 1
             KV_lb_config       $KV.lb_config.>          Limits New max/subject 1
             KV_lb_secrets      $KV.lb_secrets.>         Limits New max/subject 1
             KV_lb_checkpoints  $KV.lb_checkpoints.>     Limits New max/subject 1

@@ -28,6 +28,42 @@ impl LinkPart {
     }
 }
 
+/// What `LB_BEFORE` keeps of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum BeforePart {
+    /// What was there before a call, and what the call set.
+    Image,
+    /// What an undo made of an image.
+    Undone,
+}
+
+impl BeforePart {
+    /// The token in subjects.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Undone => "undone",
+        }
+    }
+}
+
+/// The place of one before-image, or of what an undo made of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BeforeSubject {
+    /// The tenant's shard.
+    pub shard: Shard,
+    /// Whose.
+    pub tenant: TenantId,
+    /// The sync's name.
+    pub sync: Box<str>,
+    /// The import.
+    pub run: Box<str>,
+    /// Image or result.
+    pub part: BeforePart,
+    /// Tells images of one run apart.
+    pub token: Box<str>,
+}
+
 /// Where a message goes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Subject {
@@ -87,6 +123,8 @@ pub enum Subject {
         /// Whose.
         tenant: TenantId,
     },
+    /// What was there before an import's call: `lb.before.<shard>.<tenant>.<sync>.<run>.<part>.<token>`.
+    Before(Box<BeforeSubject>),
 }
 
 /// The place of one record in a memory.
@@ -114,6 +152,7 @@ impl Subject {
             Self::Reread(_) => StreamName::Reread,
             Self::Failed(_) => StreamName::Failed,
             Self::Outcomes { .. } => StreamName::Outcomes,
+            Self::Before(_) => StreamName::Before,
         }
     }
 
@@ -126,6 +165,7 @@ impl Subject {
             | Self::Parked { shard, .. }
             | Self::Outcomes { shard, .. } => *shard,
             Self::Held(at) | Self::Reread(at) | Self::Failed(at) => at.shard,
+            Self::Before(at) => at.shard,
         }
     }
 
@@ -138,6 +178,7 @@ impl Subject {
             | Self::Parked { tenant, .. }
             | Self::Outcomes { tenant, .. } => tenant,
             Self::Held(at) | Self::Reread(at) | Self::Failed(at) => &at.tenant,
+            Self::Before(at) => &at.tenant,
         }
     }
 
@@ -196,6 +237,16 @@ impl fmt::Display for Subject {
             Self::Reread(at) => record(f, "reread", at),
             Self::Failed(at) => record(f, "failed", at),
             Self::Outcomes { shard, tenant } => write!(f, "lb.outcomes.{shard}.{tenant}"),
+            Self::Before(at) => write!(
+                f,
+                "lb.before.{}.{}.{}.{}.{}.{}",
+                at.shard,
+                at.tenant,
+                escape(&at.sync),
+                escape(&at.run),
+                at.part.as_str(),
+                escape(&at.token)
+            ),
         }
     }
 }
@@ -252,6 +303,18 @@ fn parse(text: &str) -> Option<Subject> {
             field: unescape(field)?.into(),
         },
         ("outcomes", []) => Subject::Outcomes { shard, tenant },
+        ("before", [sync, run, part, token]) => Subject::Before(Box::new(BeforeSubject {
+            shard,
+            tenant,
+            sync: unescape(sync)?.into(),
+            run: unescape(run)?.into(),
+            part: match *part {
+                "image" => BeforePart::Image,
+                "undone" => BeforePart::Undone,
+                _ => return None,
+            },
+            token: unescape(token)?.into(),
+        })),
         (memory, [sync, record]) => {
             let at = RecordSubject {
                 shard,
@@ -308,6 +371,15 @@ impl Filter {
         Self {
             stream,
             pattern: format!("{}.{shard}.{tenant}.{}.>", stream.subject_root(), escape(sync)),
+        }
+    }
+
+    /// One part of what is kept of an import's before.
+    pub fn before(shard: Shard, tenant: &TenantId, sync: &str, run: &str, part: BeforePart) -> Self {
+        let (sync, run) = (escape(sync), escape(run));
+        Self {
+            stream: StreamName::Before,
+            pattern: format!("lb.before.{shard}.{tenant}.{sync}.{run}.{}.*", part.as_str()),
         }
     }
 
@@ -435,6 +507,17 @@ mod tests {
                 Subject::Failed(at()),
                 "lb.failed.3.acme.vehicles.a00Hs000001ABCdIAO",
             ),
+            (
+                Subject::Before(Box::new(BeforeSubject {
+                    shard,
+                    tenant: tenant.clone(),
+                    sync: "vehicles".into(),
+                    run: "imp-1".into(),
+                    part: BeforePart::Image,
+                    token: "07ff".into(),
+                })),
+                "lb.before.3.acme.vehicles.imp-1.image.07ff",
+            ),
             (Subject::Outcomes { shard, tenant }, "lb.outcomes.3.acme"),
         ];
         for (subject, text) in cases {
@@ -466,6 +549,7 @@ mod tests {
             Filter::tenant(StreamName::Failed, Shard(3), &tenant()),
             Filter::sync(StreamName::Failed, Shard(3), &tenant(), "vehicles"),
             Filter::sync(StreamName::Parked, Shard(3), &tenant(), "vehicles"),
+            Filter::before(Shard(3), &tenant(), "vehicles", "imp-1", BeforePart::Undone),
         ]
         .map(|filter| filter.pattern);
         assert_eq!(
@@ -478,6 +562,7 @@ mod tests {
                 "lb.failed.3.acme.>",
                 "lb.failed.3.acme.vehicles.>",
                 "lb.parked.3.acme.vehicles.>",
+                "lb.before.3.acme.vehicles.imp-1.undone.*",
             ]
         );
     }

@@ -29,6 +29,7 @@ mod dry_run;
 mod health;
 mod identity;
 mod schema;
+mod undo;
 
 pub use alerts::{TestAlerts, TriedChannel};
 pub use dry_run::{
@@ -41,6 +42,7 @@ pub use identity::{AdoptOrg, Adopted, ConnectionSide, Disconnect};
 pub use schema::{ListSchemaEvents, SchemaEvents};
 
 pub use health::{AskHistory, HistoryStretch, ListParked, ParkedGroup, TenantHistory};
+pub use undo::{ListLeft, UndoImport};
 
 /// It is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -246,6 +248,9 @@ pub struct StartImports {
     /// What they write.
     #[serde(default)]
     pub writing: Writing,
+    /// Keep what is there before it is written over, so that the imports can be undone.
+    #[serde(default)]
+    pub keep_before: bool,
     /// Who starts it.
     #[serde(default)]
     pub started_by: String,

@@ -352,6 +352,7 @@ pub(crate) async fn set_status(
     let mut applied = match ask.status {
         SyncStatus::Active => {
             crate::removals::refuse_removed(context, tenant_id, &ask.names).await?;
+            crate::undo::refuse_undoing(context, tenant_id, &ask.names).await?;
             let lines = resolve_stored(shard, tenant_id, &ask.names).await?;
             Applied {
                 syncs: lines,
@@ -448,6 +449,7 @@ pub(crate) async fn remove_one(context: &ShardContext, key: &SyncKey) -> Result<
         StreamName::Held,
         StreamName::Parked,
         StreamName::Reread,
+        StreamName::Before,
     ] {
         bus.purge(&Filter::sync(
             memory,

@@ -41,6 +41,7 @@ impl ControlShard {
             let wanted = StartImports {
                 syncs: names,
                 writing: Writing::Everything,
+                keep_before: false,
                 started_by: format!("{WHO}: version {} of the schema", ask.version),
             };
             let started = self.start_imports(tenant, wanted).await?;

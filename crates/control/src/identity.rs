@@ -205,6 +205,7 @@ impl ControlShard {
         let wanted = || StartImports {
             syncs: vec![sync.clone()],
             writing: Writing::Everything,
+            keep_before: false,
             started_by: by.to_owned(),
         };
         let mut tries = 1;

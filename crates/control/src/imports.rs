@@ -1,6 +1,6 @@
 //! Imports: started and cancelled by a wish in `lb_config`, accounted for from outcomes and lanes.
 
-use landbridge_model::ask::{ImportStatus, ListImports};
+use landbridge_model::ask::{ImportStatus, ListImports, UndoStatus};
 use landbridge_model::config::{Import, ImportWish, SyncStatus};
 use landbridge_model::{LinkOutcome, Outcome, RunId, SyncName, TenantId};
 use landbridge_stage::StageError;
@@ -30,15 +30,27 @@ pub(crate) fn status(
     account: Option<&RunAccount>,
     counts: &Assessment,
     around: Circumstances<'_>,
+    undo: Option<UndoStatus>,
 ) -> ImportStatus {
     let progress = account.and_then(|account| account.progress.as_ref());
     let links = account.map(|account| account.links.counts()).unwrap_or_default();
-    let reason = reason(account, counts, around);
+    let (state, reason) = match &undo {
+        Some(UndoStatus {
+            ended_ms: Some(_),
+            trouble,
+            ..
+        }) => ("Undone", trouble.clone()),
+        Some(undo) => ("Undoing", undo.trouble.clone()),
+        None => (
+            state(import, account, counts, &links, around),
+            reason(account, counts, around),
+        ),
+    };
     ImportStatus {
         id: import.id.clone(),
         sync: import.sync.clone(),
         revision: import.revision,
-        state: state(import, account, counts, &links, around).to_owned(),
+        state: state.to_owned(),
         salesforce_total: progress.and_then(|progress| progress.salesforce_total),
         extracted: counts.extracted,
         outcomes: Outcome::ALL.into_iter().zip(counts.outcomes).collect(),
@@ -49,6 +61,8 @@ pub(crate) fn status(
         ended_ms: account.and_then(|account| account.ended_ms),
         unaccounted: i64::try_from(counts.unaccounted).unwrap_or(i64::MAX),
         reason,
+        keeps_before: import.keep_before,
+        undo,
     }
 }
 
@@ -143,6 +157,7 @@ impl ControlShard {
             now_ms: self.context.hub.now_ms(),
         };
         self.settle_end(&import.tenant, &run, &counts);
+        let undo = self.undo_of(import).await?;
         let kept_ms = self.context.hub.bus().config().outcomes_max_age.as_millis();
         let is_truncated = u128::try_from(around.now_ms - import.started_ms).is_ok_and(|age| age > kept_ms);
         let mut ledger = self.ledger();
@@ -150,7 +165,7 @@ impl ControlShard {
             account.truncated |= is_truncated && !account.is_closed();
             &*account
         });
-        Ok(status(import, account, &counts, around))
+        Ok(status(import, account, &counts, around, undo))
     }
 
     /// Accounts for the records of a run: what is extracted first, then the lanes, then the outcomes.

@@ -4,9 +4,11 @@
 //! to downstream, and the outcomes last, meets every record at least once.
 
 use landbridge_bus::{Bus, Filter, LinkPart, StreamName, Subject};
-use landbridge_model::{ChangeBatch, Lane, RunId, SalesforceId, TenantId, Version, WriteBatch};
+use landbridge_model::{
+    ChangeBatch, Envelope, Lane, LinkWrites, RunId, SalesforceId, SyncKey, TenantId, Version, WriteBatch,
+};
 use landbridge_stage::{Hub, StageError};
-use landbridge_wire::{Reread, Wire};
+use landbridge_wire::{LinkMessage, Reread, Wire};
 
 use crate::ledger::InFlight;
 
@@ -45,6 +47,36 @@ pub(crate) async fn of_tenant(hub: &Hub, tenant: &TenantId) -> Result<InFlight, 
     writes(hub, tenant, &[Lane::Live, Lane::Bulk], all, &mut add).await?;
     wishes.into_iter().for_each(|id| seen.add_reread(id));
     Ok(seen)
+}
+
+/// Whether anything of a sync is on its way: records, links, or wishes to read records again.
+pub(crate) async fn carry(hub: &Hub, sync: &SyncKey) -> Result<bool, StageError> {
+    let (bus, tenant) = (hub.bus(), &sync.tenant);
+    let ours = |envelope: &Envelope| envelope.sync == sync.name;
+    let filter = Filter::tenant(StreamName::Reread, hub.shard_of(tenant), tenant);
+    for lane in [Lane::Live, Lane::Bulk] {
+        let changes = stored::<ChangeBatch>(bus, &hub.changes(tenant, lane)).await?;
+        let rereads = bus.list(&filter).await?;
+        let rereads = rereads.iter().filter_map(|one| Reread::decode(&one.payload).ok());
+        let writes = stored::<WriteBatch>(bus, &hub.writes(tenant, lane)).await?;
+        let intents = stored::<LinkMessage>(bus, &hub.links(tenant, lane, LinkPart::Intents)).await?;
+        if changes.iter().any(|batch| ours(&batch.envelope))
+            || rereads.map(|wish| wish.envelope).any(|envelope| ours(&envelope))
+            || writes.iter().any(|batch| ours(&batch.envelope))
+            || intents.iter().any(|message| ours(envelope_of(message)))
+        {
+            return Ok(true);
+        }
+    }
+    let links = stored::<LinkWrites>(bus, &hub.writes(tenant, Lane::Links)).await?;
+    Ok(links.iter().any(|writes| ours(&writes.envelope)))
+}
+
+fn envelope_of(message: &LinkMessage) -> &Envelope {
+    match message {
+        LinkMessage::Intents(intents) => &intents.envelope,
+        LinkMessage::Identities(identities) => &identities.envelope,
+    }
 }
 
 /// Whether no link of the tenant is on its way.

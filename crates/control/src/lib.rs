@@ -36,6 +36,7 @@ mod removals;
 pub mod service;
 mod shard;
 mod status;
+mod undo;
 mod verify;
 mod worker;
 

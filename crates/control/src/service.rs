@@ -38,6 +38,7 @@ mod standings;
 mod syncs;
 mod tenants;
 mod tokens;
+mod undo;
 mod users;
 mod waiting;
 

@@ -15,6 +15,7 @@ use crate::cures::Looked;
 use crate::dry_run::DryRuns;
 use crate::ledger::{Ledger, StoredTenant};
 use crate::removals::Removals;
+use crate::undo::Undos;
 use crate::verify::Verify;
 
 /// How often the ledger is put into the cache.
@@ -44,6 +45,8 @@ pub struct ControlShard {
     pub(crate) removals: Mutex<Removals>,
     /// Syncs whose failures were looked through for what their revision may have cured.
     pub(crate) cures: Mutex<Looked>,
+    /// Imports that are being undone.
+    pub(crate) undos: Mutex<Undos>,
 }
 
 impl std::fmt::Debug for ControlShard {
@@ -79,6 +82,7 @@ impl ControlShard {
             recalled: Mutex::default(),
             removals: Mutex::default(),
             cures: Mutex::default(),
+            undos: Mutex::default(),
         })
     }
 

@@ -14,9 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::alerts::AlertPace;
 use crate::ask::{
     AdoptOrg, ApplySyncs, AskHistory, AskTenant, CancelDryRun, CancelImport, CountMatching, Disconnect,
-    DismissFailure, DryRunPage, DryRunState, EditSyncs, FindByHubSpotId, ListDryRuns, ListHeld, ListParked,
-    ListSchemaEvents, PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair, ResumeImport, RetryFailures,
-    SetSyncs, StartDryRun, StartImports, StartVerify, TestAlerts, TestConnections, VerifyState,
+    DismissFailure, DryRunPage, DryRunState, EditSyncs, FindByHubSpotId, ListDryRuns, ListHeld, ListLeft,
+    ListParked, ListSchemaEvents, PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair, ResumeImport,
+    RetryFailures, SetSyncs, StartDryRun, StartImports, StartVerify, TestAlerts, TestConnections, UndoImport,
+    VerifyState,
 };
 use crate::service::{OidcSettings, ServiceError};
 use crate::shard::{ControlShard, unavailable};
@@ -172,6 +173,7 @@ impl Worker for Control {
             ended = shard.follow() => ended,
             () = look_after => Ok(()),
             () = alerts => Ok(()),
+            () = shard.look_after_undos() => Ok(()),
         }
     }
 
@@ -203,6 +205,8 @@ impl Worker for Control {
             CancelImport::SERVICE => answer_with(&shard.cancel_import(tenant, &parse_ask(&ask)?).await?),
             PauseImport::SERVICE => answer_with(&shard.pause_import(tenant, &parse_ask(&ask)?).await?),
             ResumeImport::SERVICE => answer_with(&shard.resume_import(tenant, &parse_ask(&ask)?).await?),
+            UndoImport::SERVICE => answer_with(&shard.begin_undo(tenant, &parse_ask(&ask)?).await?),
+            ListLeft::SERVICE => answer_with(&shard.list_left(tenant, &parse_ask(&ask)?).await?),
             ListFailures::SERVICE => answer_with(&failures::list(context, tenant, &parse_ask(&ask)?).await?),
             RetryFailures::SERVICE => answer_with(&failures::retry(context, tenant, parse_ask(&ask)?).await?),
             ListHeld::SERVICE => answer_with(&held::list(context, tenant, &parse_ask(&ask)?).await?),

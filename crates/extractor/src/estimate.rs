@@ -34,6 +34,7 @@ pub fn import(settings: &ExtractorSettings, records: u64, left: Option<u64>) -> 
         // Salesforce limits by the day, not by the second.
         seconds: None,
         daily_left: left,
+        before_calls: 0,
         notes: Vec::new(),
     };
     if left.is_some_and(|left| left < estimate.total()) {

@@ -14,7 +14,9 @@ use landbridge_sandbox::Limits;
 
 pub use access::{GrantArgs, TokenCommand, TokenCreateArgs, UserAddArgs, UserCommand, UserPasswordArgs};
 pub use alerts::{AlertsCommand, AlertsSetArgs, BoundArg};
-pub use imports::{ImportCommand, ImportListArgs, ImportOneArgs, ImportStartArgs, ImportWatchArgs};
+pub use imports::{
+    ImportCommand, ImportListArgs, ImportOneArgs, ImportStartArgs, ImportUndoArgs, ImportWatchArgs,
+};
 pub use operator::{
     ConnectionCommand, ExplainArgs, FailuresCommand, FailuresListArgs, FailuresRetryArgs, FailuresShowArgs,
     HeldCommand, HeldDecideArgs, HeldListArgs, KeysCommand, OperatorCommand, RecordsArg, SideArg, StatusArgs,

@@ -6,7 +6,7 @@ use landbridge_model::ask::{
     AskStatus, CallBudget, CallCount, Condition, ConditionKind, CreateObjectType, CreateProperty, DecideHeld,
     EstimateWriting, Explain, FindIdentities, FoundIdentities, GetLabels, GetSchema, HoldWritten,
     HubSpotTest, LimitUse, ListRecords, ListSchemas, ListedRecord, Provision, Question, RecordPage,
-    SendAgain, StageStatus, Story, StoryLine, TestHubSpot,
+    SendAgain, StageStatus, Story, StoryLine, TestHubSpot, UndoPage,
 };
 use landbridge_model::hubspot::ObjectSchema;
 use landbridge_model::sync::VERSION_PROPERTY;
@@ -23,6 +23,7 @@ use crate::removal;
 use crate::retry;
 use crate::shard::LoaderShard;
 use crate::target::Target;
+use crate::undo;
 
 /// Scopes without which a sync of custom objects cannot work.
 const SCOPES: [&str; 4] = [
@@ -116,6 +117,10 @@ async fn answer_once(shard: &LoaderShard, ask: Ask) -> Result<String, AskError> 
         HoldWritten::SERVICE => {
             let question: HoldWritten = parse_ask(&ask)?;
             answer_with(&removal::hold_page(shard, client, &ask.tenant, &question).await?)
+        }
+        UndoPage::SERVICE => {
+            let question: UndoPage = parse_ask(&ask)?;
+            answer_with(&undo::page(shard, &tenant, &portal, &question).await?)
         }
         ListRecords::SERVICE => {
             let question: ListRecords = parse_ask(&ask)?;

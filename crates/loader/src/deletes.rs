@@ -130,6 +130,7 @@ impl Airline {
             };
             fates.push(Fate::Ended(end));
         }
+        self.keep_deleted(rows, &archived).await?;
         if let Err(error) = self.archive(portal, &target.object_type, &archived).await? {
             let again = self.all_again(rows, &error).await;
             for (place, _) in archived {

@@ -63,14 +63,32 @@ pub(crate) fn import(wanted: &EstimateWriting, budget: Budget) -> Estimate {
         calls,
         seconds,
         daily_left: budget.daily_left,
+        before_calls: before(wanted),
         notes,
     };
+    if estimate.before_calls > 0 {
+        let more = estimate.before_calls;
+        estimate.notes.push(format!(
+            "an import that is to be undone some day (--keep-before) reads what is there first: {more} calls more"
+        ));
+    }
     if budget.daily_left.is_some_and(|left| left < estimate.total()) {
         estimate
             .notes
             .push("more than is left of today's calls: the import goes on tomorrow".to_owned());
     }
     estimate
+}
+
+/// Calls that read what is there before it is written over: records by 100, and associations that are not read anyway.
+fn before(wanted: &EstimateWriting) -> u64 {
+    let records = wanted.writes.div_ceil(BATCH_INPUTS_MAX as u64);
+    let unread = |lookup: &&EstimatedLinks| !lookup.labelled;
+    let links = wanted.links.iter().filter(unread).map(|lookup| {
+        let unread = (lookup.made + lookup.taken).saturating_sub(lookup.read);
+        unread.div_ceil(READ_INPUTS_MAX as u64)
+    });
+    records + links.sum::<u64>()
 }
 
 fn links(lookup: &EstimatedLinks, add: &mut impl FnMut(Family, u64, usize), notes: &mut Vec<String>) {
@@ -163,6 +181,22 @@ mod tests {
         ] {
             assert_eq!(told(&import(&wanted, budget)), expected, "{wanted:?}");
         }
+    }
+
+    #[test]
+    fn what_was_there_before_is_read_in_batches() {
+        let calls = |writes, links: &[EstimatedLinks]| {
+            let wanted = EstimateWriting {
+                links: links.to_vec(),
+                ..wanted(writes)
+            };
+            import(&wanted, Budget::default()).before_calls
+        };
+        assert_eq!(calls(0, &[]), 0);
+        assert_eq!(calls(101, &[]), 2);
+        // 2,001 links: those of a label are read anyway.
+        assert_eq!(calls(100, &[lookup(false, true)]), 1 + 3);
+        assert_eq!(calls(100, &[lookup(true, true)]), 1);
     }
 
     #[test]

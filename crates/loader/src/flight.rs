@@ -57,6 +57,9 @@ impl Airline {
         for (row, fate) in rows.iter_mut().zip(&mut fates) {
             self.fill(row, fate)?;
         }
+        if let Err(error) = self.keep_before(portal, rows, &mut fates).await? {
+            return Ok(self.all_again(rows, &error).await);
+        }
         let flying: Vec<usize> = (0..rows.len()).filter(|&place| fates[place].is_none()).collect();
         self.write(portal, rows, &flying, &mut fates).await?;
         Ok(fates
@@ -254,8 +257,7 @@ impl Airline {
         for &place in group {
             let row = &mut rows[place];
             row.attempts += 1;
-            let applied = row.over.and_then(|over| over.version);
-            let version = applied.unwrap_or_else(|| row.version()).to_string();
+            let version = row.sent_version().to_string();
             let own = &places[&row.message];
             let cells = row.batch.table.iter().enumerate();
             let cells = cells.filter(|(_, (property, _))| row.sends(property));

@@ -15,6 +15,7 @@
 
 mod answers;
 mod backoff;
+mod before;
 mod check;
 mod compare;
 mod decide;
@@ -38,6 +39,7 @@ mod scan;
 mod shard;
 mod signing_in;
 mod target;
+mod undo;
 mod writes;
 
 use std::sync::Arc;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use landbridge_hubspot::associations::{ARCHIVE_INPUTS_MAX, CREATE_INPUTS_MAX, Pair, READ_INPUTS_MAX};
 use landbridge_hubspot::{Error, Share};
 use landbridge_model::{
-    Association, Failure, FailureCategory, Former, HubSpotId, LinkOutcome, LinkVerdict, LinkWrite,
-    LinkWrites, ObjectTypeId, SalesforceId, StageKind,
+    Association, Envelope, Failure, FailureCategory, Former, HubSpotId, LinkOutcome, LinkVerdict, LinkWrite,
+    LinkWrites, ObjectTypeId, RunId, SalesforceId, Source, StageKind,
 };
 use landbridge_stage::{Delivery, LaneContext, StageError};
 use landbridge_wire::{FailedRecord, Report, ReportBody, Wire};
@@ -17,8 +17,9 @@ use tracing::Instrument;
 pub(crate) mod calls;
 mod overtaken;
 
+use crate::before::{import_of, kept_for};
 use crate::flight::Airline;
-use crate::pairs::{Wish, must_wait, plan};
+use crate::pairs::{Calls, Current, Wish, must_wait, plan};
 use crate::portal::Portal;
 use crate::shard::LoaderShard;
 use crate::target::{Target, find};
@@ -34,6 +35,8 @@ struct Job {
     link: LinkWrite,
     association: Option<Association>,
     target: Option<Arc<Target>>,
+    /// The import for which is kept how the pair was associated before, with the message's envelope.
+    kept_for: Option<Arc<(RunId, Envelope)>>,
     end: Option<Result<LinkOutcome, Failure>>,
 }
 
@@ -92,6 +95,12 @@ async fn gather(lane: &mut LaneContext, first: Delivery) -> Result<(Vec<Message>
                 let target = find(&lane.shard, &lane.tenant, &writes.envelope.sync)
                     .await
                     .map(Arc::new);
+                let import = import_of(&lane.shard, &writes.envelope).await;
+                let kept_for =
+                    kept_for(import.as_deref()).map(|run| Arc::new((run, writes.envelope.clone())));
+                // A link that an import left waiting is not made when it was undone meanwhile.
+                let is_undone = writes.envelope.source == Source::Import
+                    && import.is_some_and(|import| import.undo_ms.is_some());
                 for link in &writes.links {
                     let association = target
                         .as_ref()
@@ -103,7 +112,8 @@ async fn gather(lane: &mut LaneContext, first: Delivery) -> Result<(Vec<Message>
                         link,
                         association,
                         target,
-                        end: None,
+                        kept_for: kept_for.clone(),
+                        end: is_undone.then_some(Ok(LinkOutcome::Unlinked)),
                     });
                 }
                 messages.push(Message { delivery, writes });
@@ -149,6 +159,9 @@ impl LinkWorker<'_> {
             let mut by_types: BTreeMap<(ObjectTypeId, ObjectTypeId), Vec<usize>> = BTreeMap::new();
             for place in turn {
                 let job = &mut self.jobs[place];
+                if job.end.is_some() {
+                    continue;
+                }
                 match (&job.target, &job.association) {
                     (Some(target), Some(association)) => {
                         let types = (target.object_type.clone(), association.to.clone());
@@ -197,8 +210,9 @@ impl LinkWorker<'_> {
         let wishes: Vec<Wish<'_>> = places.iter().map(|&place| wish(&jobs[place])).collect();
         let children: HashSet<HubSpotId> = wishes
             .iter()
-            .filter(|wish| wish.needs_reading())
-            .map(|wish| wish.child)
+            .zip(places)
+            .filter(|(wish, place)| wish.needs_reading() || jobs[**place].kept_for.is_some())
+            .map(|(wish, _)| wish.child)
             .collect();
         let mut current = BTreeMap::new();
         let children: Vec<HubSpotId> = children.into_iter().collect();
@@ -259,6 +273,7 @@ impl LinkWorker<'_> {
         let wishes: Vec<Wish<'_>> = now.iter().map(|&place| wish(&jobs[place])).collect();
         let planned = plan(&wishes, &current, has_plain_field, &from_salesforce);
         drop(wishes);
+        self.keep_before((from, to), &now, &planned, &current).await?;
         let Some(fates) = self.make_calls(from, to, &planned).await? else {
             return Ok(None);
         };
@@ -288,11 +303,37 @@ impl LinkWorker<'_> {
         Ok(())
     }
 
+    /// Keeps how the pairs of imports that can be undone are associated before the calls are made.
+    async fn keep_before(
+        &self,
+        types: (&ObjectTypeId, &ObjectTypeId),
+        places: &[usize],
+        planned: &Calls,
+        current: &Current,
+    ) -> Result<(), StageError> {
+        let mut touched: HashMap<&RunId, (&Envelope, BTreeMap<Pair, SalesforceId>)> = HashMap::new();
+        for (&place, pairs) in places.iter().zip(&planned.touched) {
+            let job = &self.jobs[place];
+            let Some((run, envelope)) = job.kept_for.as_deref() else {
+                continue;
+            };
+            let (_, known) = touched.entry(run).or_insert_with(|| (envelope, BTreeMap::new()));
+            known.extend(pairs.iter().map(|pair| (*pair, job.link.child)));
+        }
+        for (run, (envelope, pairs)) in touched {
+            let calls = (planned, current);
+            self.airline
+                .keep_links(run, envelope, types, &pairs, calls)
+                .await?;
+        }
+        Ok(())
+    }
+
     async fn make_calls(
         &self,
         from: &ObjectTypeId,
         to: &ObjectTypeId,
-        planned: &crate::pairs::Calls,
+        planned: &Calls,
     ) -> Result<Option<PairFates>, StageError> {
         let mut fates = PairFates::new();
         let caller = calls::Caller {

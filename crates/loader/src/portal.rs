@@ -56,6 +56,8 @@ pub(crate) struct Tenant {
     conditions: Mutex<HashMap<&'static str, Condition>>,
     /// Types of which a listing runs in the background.
     pub(crate) listing: Mutex<HashSet<ObjectTypeId>>,
+    /// Held while a page of an undo is under way: an asker that lost its patience asks again.
+    pub(crate) undoing: tokio::sync::Mutex<()>,
 }
 
 impl Tenant {
@@ -71,6 +73,7 @@ impl Tenant {
             released: Notify::new(),
             conditions: Mutex::default(),
             listing: Mutex::default(),
+            undoing: tokio::sync::Mutex::default(),
         }
     }
 

@@ -71,6 +71,12 @@ impl Row {
         self.batch.envelope.only.as_deref()
     }
 
+    /// The version that its call sets: a part does not count as the row's.
+    pub(crate) fn sent_version(&self) -> Version {
+        let applied = self.over.and_then(|over| over.version);
+        applied.unwrap_or_else(|| self.version())
+    }
+
     /// Whether a property is sent.
     pub(crate) fn sends(&self, property: &str) -> bool {
         self.over.is_none() || self.only().is_none_or(|part| part.has_property(property))

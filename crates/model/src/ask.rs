@@ -34,9 +34,11 @@ macro_rules! question {
 
 mod condition;
 mod estimate;
+mod undo;
 
 pub use condition::{Condition, ConditionKind};
 pub use estimate::{Estimate, EstimateReading, EstimateWriting, EstimatedCalls, EstimatedLinks};
+pub use undo::{UndoPage, UndoStatus, UndonePage};
 
 // ---- of the extractor
 
@@ -602,7 +604,7 @@ pub struct ImportStatus {
     pub sync: SyncName,
     /// The revision it runs for.
     pub revision: Revision,
-    /// Queued, Counting, Running, Paused, Completed, Completed with errors, Failed, Canceled.
+    /// Queued, Counting, Running, Paused, Completed, Completed with errors, Failed, Canceled, Undoing, Undone.
     pub state: String,
     /// Salesforce's own total, when known.
     pub salesforce_total: Option<u64>,
@@ -624,6 +626,12 @@ pub struct ImportStatus {
     pub unaccounted: i64,
     /// Why it failed.
     pub reason: Option<String>,
+    /// Whether it keeps what was there before, so that it can be undone.
+    #[serde(default)]
+    pub keeps_before: bool,
+    /// Its undo, when one was begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<UndoStatus>,
 }
 
 /// Which records failed?

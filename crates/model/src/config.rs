@@ -321,6 +321,12 @@ pub struct Import {
     /// Write only this part of the mapping, and only of records that were written before: a back-fill.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<MappedPart>,
+    /// Keep what is there before it is written over, so that the import can be undone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep_before: bool,
+    /// When its undo began, in milliseconds since 1970: what of it is still on its way then is not written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo_ms: Option<i64>,
     /// Who started it.
     #[serde(default)]
     pub started_by: String,

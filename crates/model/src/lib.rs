@@ -11,6 +11,7 @@
 
 pub mod ask;
 pub mod batch;
+pub mod before;
 pub mod columns;
 pub mod config;
 pub mod convert;

@@ -12,6 +12,7 @@
 //! It must never know what a batch means, nor speak to Salesforce or HubSpot.
 
 mod ask;
+mod before;
 mod cache;
 mod config_view;
 mod error;
@@ -27,6 +28,7 @@ pub mod telemetry;
 mod worker;
 
 pub use ask::{answer_with, parse_ask};
+pub use before::KeptImage;
 pub use cache::{Cache, CacheBatch, Caches};
 pub use config_view::ConfigView;
 pub use error::StageError;

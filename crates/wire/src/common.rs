@@ -108,6 +108,23 @@ fn kind_in(kind: i32) -> Result<ChangeKind, WireError> {
     }
 }
 
+/// Ids end to end.
+pub(crate) fn ids_out(ids: &[SalesforceId]) -> Vec<u8> {
+    ids.iter().flat_map(|id| id.as_bytes().iter().copied()).collect()
+}
+
+pub(crate) fn ids_in(bytes: &[u8]) -> Result<Vec<SalesforceId>, WireError> {
+    let what = "rows";
+    if !bytes.len().is_multiple_of(18) {
+        return Err(invalid(what, "the ids are not 18 bytes each"));
+    }
+    let id = |bytes: &[u8]| {
+        let text = std::str::from_utf8(bytes).map_err(|error| invalid(what, error))?;
+        SalesforceId::parse(text).map_err(|error| invalid(what, error))
+    };
+    bytes.chunks_exact(18).map(id).collect()
+}
+
 /// Rows as columns: ids, versions, kinds.
 pub(crate) struct RowKeys {
     pub(crate) ids: Vec<SalesforceId>,
@@ -118,7 +135,7 @@ pub(crate) struct RowKeys {
 pub(crate) fn rows_out(ids: &[SalesforceId], versions: &[Version], kinds: &[ChangeKind]) -> v1::Rows {
     let all_upserts = kinds.iter().all(|kind| *kind == ChangeKind::Upsert);
     v1::Rows {
-        ids: ids.iter().flat_map(|id| id.as_bytes().iter().copied()).collect(),
+        ids: ids_out(ids),
         stamps_ms: versions.iter().map(|version| version.stamp_ms).collect(),
         reads_ms: versions.iter().map(|version| version.read_ms).collect(),
         kinds: if all_upserts {
@@ -132,17 +149,7 @@ pub(crate) fn rows_out(ids: &[SalesforceId], versions: &[Version], kinds: &[Chan
 pub(crate) fn rows_in(rows: Option<v1::Rows>) -> Result<RowKeys, WireError> {
     let what = "rows";
     let rows = rows.unwrap_or_default();
-    if !rows.ids.len().is_multiple_of(18) {
-        return Err(invalid(what, "the ids are not 18 bytes each"));
-    }
-    let ids = rows
-        .ids
-        .chunks_exact(18)
-        .map(|bytes| {
-            let text = std::str::from_utf8(bytes).map_err(|error| invalid(what, error))?;
-            SalesforceId::parse(text).map_err(|error| invalid(what, error))
-        })
-        .collect::<Result<Vec<_>, _>>()?;
+    let ids = ids_in(&rows.ids)?;
     let count = ids.len();
     let kinds_fit = rows.kinds.is_empty() || rows.kinds.len() == count;
     if rows.stamps_ms.len() != count || rows.reads_ms.len() != count || !kinds_fit {

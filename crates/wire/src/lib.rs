@@ -14,6 +14,7 @@ pub mod v1 {
 
 mod ask;
 mod batch;
+mod before;
 mod common;
 mod links;
 mod memory;

@@ -232,3 +232,75 @@ fn every_kind_of_prediction_survives() {
     };
     assert_eq!(Report::decode(&report.encode()).unwrap(), report);
 }
+
+#[test]
+fn what_was_there_before_comes_back_equal() {
+    use landbridge_model::ObjectTypeId;
+    use landbridge_model::batch::AssociationType;
+    use landbridge_model::before::{
+        BeforeBody, BeforeImage, LeftValue, LinksBefore, PairBefore, RecordsBefore, UndoneImage,
+    };
+    let mut before = Table::with_columns(["name", "price"]);
+    before.push_row([Some("by hand"), None]);
+    before.push_row([None, None]);
+    let mut ours = Table::with_columns(["name", "price"]);
+    ours.push_row([None, Some("")]);
+    ours.push_row([Some("new"), Some("5")]);
+    let records = RecordsBefore {
+        id_property: "salesforce_id".to_owned(),
+        ids: vec![id(1), id(2)],
+        versions: vec![Version::new(5, 6), Version::new(7, -1)],
+        kinds: vec![ChangeKind::Upsert, ChangeKind::Delete],
+        hubspot_ids: vec![Some(HubSpotId(9)), None],
+        before,
+        ours,
+    };
+    let label = AssociationType {
+        category: "USER_DEFINED".to_owned(),
+        type_id: 7,
+    };
+    let links = LinksBefore {
+        to: ObjectTypeId::new("0-2"),
+        pairs: vec![PairBefore {
+            child: id(1),
+            from: HubSpotId(9),
+            to: HubSpotId(10),
+            // Not associated is not the same as associated plainly.
+            before: None,
+            ours: Some([label].into()),
+        }],
+    };
+    let envelope = Envelope {
+        tenant: TenantId::new("acme").unwrap(),
+        sync: SyncName::new("vehicles").unwrap(),
+        revision: Revision(3),
+        purpose: Purpose::Apply,
+        source: Source::Import,
+        run: Some(RunId::new("imp-1").unwrap()),
+        force: false,
+        only: None,
+    };
+    for body in [BeforeBody::Records(records), BeforeBody::Links(links)] {
+        let image = BeforeImage {
+            envelope: envelope.clone(),
+            object_type: ObjectTypeId::new("2-1"),
+            body,
+        };
+        assert_eq!(BeforeImage::decode(&image.encode()).unwrap(), image);
+    }
+    let undone = UndoneImage {
+        restored: vec![id(1), id(2)],
+        archived: vec![id(3)],
+        links: 4,
+        left: vec![LeftValue {
+            id: id(5),
+            hubspot_id: None,
+            property: "name".to_owned(),
+            now: Some(String::new()),
+            before: None,
+            reason: "edited".to_owned(),
+        }],
+    };
+    assert_eq!(UndoneImage::decode(&undone.encode()).unwrap(), undone);
+    assert!(BeforeImage::decode(&[]).is_err(), "it holds nothing");
+}

@@ -78,7 +78,8 @@ fn time_of(milliseconds: i64) -> Timestamp {
 fn state_badge(state: &str) -> Markup {
     match state {
         "Completed" => badge("good", Icon::Good, state),
-        "Running" | "Counting" => badge("live", Icon::Import, state),
+        "Undone" => badge("good", Icon::Good, state),
+        "Running" | "Counting" | "Undoing" => badge("live", Icon::Import, state),
         "Paused" => badge("attention", Icon::Pause, state),
         "Completed with errors" => badge("attention", Icon::Attention, state),
         "Failed" => badge("bad", Icon::Bad, state),
@@ -198,7 +199,7 @@ pub fn detail_page(shell: &Shell, tenant: &TenantId, content: &Content<ImportDet
                 }
                 @if let Some(before) = &view.continues { p.quiet { "Goes on where " a href=(paths::import(tenant, before)) { (before) } " stopped; what that one read is counted there." } }
                 @if let Some(next) = &view.continued_by { div.banner { (icon(Icon::Import)) p { "This import stopped before its end. " a href=(paths::import(tenant, next)) { (next) } " goes on where it was." } } }
-                div.stack.wide data-live=[view.events.as_deref()] { (live_detail(tenant, &view.row)) }
+                div.stack.wide data-live=[view.events.as_deref()] { (live_detail(tenant, &view.row)) (undo(shell, tenant, view)) }
             }
             Err(trouble) => {
                 div.page-head { div { ol.crumbs { li { a href=(paths::imports(tenant)) { "Imports" } } } h1 { "Import" } } }
@@ -230,7 +231,39 @@ fn buttons(shell: &Shell, tenant: &TenantId, view: &ImportDetail) -> Markup {
 
 /// What an event of an import's page carries: what moves, and what can be done about it now.
 pub fn live_parts(shell: &Shell, tenant: &TenantId, view: &ImportDetail) -> Markup {
-    html! { (buttons(shell, tenant, view)) (live_detail(tenant, &view.row)) }
+    html! { (buttons(shell, tenant, view)) (live_detail(tenant, &view.row)) (undo(shell, tenant, view)) }
+}
+
+/// How the import can be undone, or how that goes.
+fn undo(shell: &Shell, tenant: &TenantId, view: &ImportDetail) -> Markup {
+    let status = &view.row.status;
+    let has_stopped = view.row.is_over() || matches!(status.state.as_str(), "Canceled" | "Failed");
+    html! {
+        div #import-undo {
+            @match &status.undo {
+                Some(undo) => div.card {
+                    h2 { @if undo.ended_ms.is_some() { "Undone" } @else { "Being undone" } }
+                    p.quiet { "Begun " (moment(time_of(undo.began_ms))) " by " (undo.by) @if let Some(ended) = undo.ended_ms { ", ended " (moment(time_of(ended))) } "." }
+                    dl.figures {
+                        div { dt { "Put back" } dd { (count(undo.counts.restored)) } }
+                        div { dt { "Archived" } dd { (count(undo.counts.archived)) } }
+                        div { dt { "Associations" } dd { (count(undo.counts.links)) } }
+                        div.attention[undo.counts.left > 0] { dt { "Left" } dd { (count(undo.counts.left)) } }
+                    }
+                    @if undo.counts.left > 0 {
+                        p { "What was changed since the import stays as it is. " a href=(paths::import_left(tenant, &status.id)) { "Download what was left (CSV)" } }
+                    }
+                    @if undo.ended_ms.is_some() { p.quiet { "The sync stands still until it is resumed. Its next import writes every record again." } }
+                },
+                None if status.keeps_before && has_stopped && shell.may(Role::Operator) => details.card {
+                    summary { "Undo this import …" }
+                    p { "Its sync is paused first. Then every value that still is what the import wrote becomes what it was before; records that the import made and nobody touched are archived; associations are as they were. What was changed since stays, and is listed." }
+                    div.actions { (shell.button(&format!("{}/undo", paths::import(tenant, &status.id)), "Undo the import", "danger", &[])) }
+                },
+                None => {}
+            }
+        }
+    }
 }
 
 fn live_detail(tenant: &TenantId, row: &ImportRow) -> Markup {

@@ -122,6 +122,11 @@ pub fn import_errors(tenant: &TenantId, id: &ImportId) -> String {
     format!("/tenants/{tenant}/imports/{id}/errors.csv")
 }
 
+/// What an import's undo left, as CSV.
+pub fn import_left(tenant: &TenantId, id: &ImportId) -> String {
+    format!("/tenants/{tenant}/imports/{id}/left.csv")
+}
+
 /// The sync health of a tenant.
 pub fn health(tenant: &TenantId) -> String {
     format!("/tenants/{tenant}/health")

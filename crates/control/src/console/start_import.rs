@@ -17,6 +17,8 @@ pub struct StartImport {
     pub chosen: Option<Estimate>,
     /// Whether records that HubSpot already has are written again.
     pub overwrite: bool,
+    /// Whether what is there is kept before it is written over.
+    pub keep_before: bool,
     /// What was wrong with the last attempt.
     pub trouble: Option<super::Trouble>,
 }
@@ -49,6 +51,8 @@ pub struct Estimate {
     pub salesforce_calls: u64,
     /// Calls to HubSpot.
     pub hubspot_calls: u64,
+    /// Calls to HubSpot more when what is there is kept before it is written over.
+    pub before_calls: u64,
     /// How long at the portal's limits, when these are known.
     pub takes: Option<Duration>,
 }
@@ -79,6 +83,7 @@ fn inner(shell: &Shell, tenant: &TenantId, view: &StartImport) -> Markup {
             div.card data-refresh="total" aria-live="polite" { (total(view)) }
             div.card {
                 (check("overwrite", "on", &html! { "Write again even what HubSpot already has" br; span.quiet { "Puts right values that somebody changed in HubSpot. Costs a call for every record." } }, view.overwrite, false))
+                (check("keep-before", "on", &html! { "Keep what is there before it is written over" br; span.quiet { "The import can then be undone: values that nobody changed since come back, and records that it made go. " @match view.chosen { Some(estimate) => { "Costs " (count(estimate.before_calls)) " calls to HubSpot more." }, None => "Costs a call to HubSpot for every 100 records." } } }, view.keep_before, false))
             }
             div.wizard-foot {
                 p.quiet data-check-status data-refresh="status" { }
@@ -153,6 +158,7 @@ fn total(view: &StartImport) -> Markup {
                     div { dt { "Records in total" } dd { strong { (count(estimate.records)) } } }
                     div { dt { "Calls to Salesforce" } dd { strong { (count(estimate.salesforce_calls)) } } }
                     div { dt { "Calls to HubSpot, at most" } dd { strong { (count(estimate.hubspot_calls)) } } }
+                    @if view.keep_before { div { dt { "More, to keep what is there" } dd { strong { (count(estimate.before_calls)) } } } }
                     div { dt { "Takes about" } dd { strong { (takes(estimate.takes)) } } }
                 }
             }

@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
 use landbridge_model::ImportId;
-use landbridge_model::ask::ImportStatus;
+use landbridge_model::ask::{ImportStatus, UndoStatus};
 use landbridge_model::config::{Import, ImportWish};
 
 use super::listing::{Listing, ROWS};
@@ -27,6 +27,8 @@ pub(super) fn routes() -> Router<Service> {
         .route("/tenants/{tenant}/imports/{import}", get(show))
         .route("/tenants/{tenant}/imports/{import}/events", get(events))
         .route("/tenants/{tenant}/imports/{import}/errors.csv", get(errors))
+        .route("/tenants/{tenant}/imports/{import}/left.csv", get(left))
+        .route("/tenants/{tenant}/imports/{import}/undo", post(undo))
         .route("/tenants/{tenant}/imports/{import}/pause", post(pause))
         .route("/tenants/{tenant}/imports/{import}/resume", post(resume))
         .route("/tenants/{tenant}/imports/{import}/cancel", post(cancel))
@@ -59,7 +61,9 @@ fn row_of(tenant: &TenantService, status: ImportStatus) -> ImportRow {
 }
 
 fn is_open(row: &ImportRow) -> bool {
-    row.status.ended_ms.is_none()
+    let is_undoing = |undo: &UndoStatus| undo.ended_ms.is_none();
+    row.status.ended_ms.is_none() && row.status.undo.is_none()
+        || row.status.undo.as_ref().is_some_and(is_undoing)
 }
 
 async fn rows(tenant: &TenantService, listing: &Listing) -> Result<(Vec<ImportRow>, Page<()>), ServiceError> {
@@ -165,6 +169,27 @@ async fn errors(visit: Visit, Path((tenant, import)): Path<(String, String)>) ->
     Ok(csv_file(&format!("{id}-errors.csv"), file))
 }
 
+async fn left(visit: Visit, Path((tenant, import)): Path<(String, String)>) -> Result<Response, Refusal> {
+    let tenant = visit.tenant(&tenant)?;
+    let id = import_id(&visit, &import)?;
+    let file = tenant.left_by_undo_csv(&id).await;
+    let file = file.map_err(|error| visit.refuse(error))?;
+    Ok(csv_file(&format!("{id}-left.csv"), file))
+}
+
+async fn undo(visit: Visit, Path((tenant, import)): Path<(String, String)>, _form: Form) -> Answer {
+    let tenant = visit.tenant(&tenant)?;
+    let id = import_id(&visit, &import)?;
+    let path = paths::import(tenant.id(), &id);
+    match tenant.undo_import(&id).await {
+        Ok(_) => Ok(visit.done(
+            &path,
+            "The import is being undone. Its sync stands still until it is resumed.",
+        )),
+        Err(error) => visit.not_done(&path, error),
+    }
+}
+
 async fn pause(visit: Visit, Path((tenant, import)): Path<(String, String)>, _form: Form) -> Answer {
     let tenant = visit.tenant(&tenant)?;
     let id = import_id(&visit, &import)?;
@@ -235,6 +260,8 @@ mod tests {
             ended_ms,
             unaccounted: 0,
             reason: None,
+            keeps_before: false,
+            undo: None,
         }
     }
 

@@ -35,6 +35,7 @@ struct Chosen {
 struct Choice {
     syncs: Vec<SyncName>,
     overwrite: bool,
+    keep_before: bool,
 }
 
 impl Choice {
@@ -45,6 +46,7 @@ impl Choice {
                 .filter_map(|name| SyncName::new(name).ok())
                 .collect(),
             overwrite: form.text("overwrite").is_some(),
+            keep_before: form.text("keep-before").is_some(),
         }
     }
 
@@ -62,6 +64,7 @@ fn estimate(count: &ImportCount) -> Estimate {
         records: count.records,
         salesforce_calls: count.salesforce_calls,
         hubspot_calls: count.hubspot_calls,
+        before_calls: count.before_calls,
         takes: count
             .seconds
             .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
@@ -79,6 +82,7 @@ fn sum(syncs: &[Importable]) -> Option<Estimate> {
         records: 0,
         salesforce_calls: 0,
         hubspot_calls: 0,
+        before_calls: 0,
         takes: Some(Duration::ZERO),
     };
     chosen.iter().try_fold(nothing, |sum, sync| {
@@ -87,6 +91,7 @@ fn sum(syncs: &[Importable]) -> Option<Estimate> {
             records: sum.records + one.records,
             salesforce_calls: sum.salesforce_calls + one.salesforce_calls,
             hubspot_calls: sum.hubspot_calls + one.hubspot_calls,
+            before_calls: sum.before_calls + one.before_calls,
             takes: sum.takes.zip(one.takes).map(|(sum, one)| sum + one),
         })
     })
@@ -122,6 +127,7 @@ async fn view(
         chosen: sum(&syncs),
         syncs,
         overwrite: choice.overwrite,
+        keep_before: choice.keep_before,
         trouble,
     })
 }
@@ -146,6 +152,7 @@ async fn show(visit: Visit, Path(tenant): Path<String>, Query(chosen): Query<Cho
     let choice = Choice {
         syncs: chosen.sync.into_iter().collect(),
         overwrite: false,
+        keep_before: false,
     };
     Ok(answer(&visit, &tenant, &choice, StatusCode::OK, None).await)
 }
@@ -164,7 +171,10 @@ async fn start(visit: Visit, Path(tenant): Path<String>, form: Form) -> Answer {
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         return Ok(answer(&visit, &tenant, &choice, status, Some(wrong)).await);
     }
-    match tenant.start_imports(&choice.syncs, choice.writing()).await {
+    match tenant
+        .start_imports(&choice.syncs, choice.writing(), choice.keep_before)
+        .await
+    {
         Ok(started) => {
             let path = match started.as_slice() {
                 [one] => paths::import(tenant.id(), &one.id),
@@ -222,6 +232,7 @@ mod tests {
             records,
             salesforce_calls: 1,
             hubspot_calls: 2,
+            before_calls: 1,
             takes: seconds.map(Duration::from_secs),
         })
     }

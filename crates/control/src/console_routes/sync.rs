@@ -276,7 +276,7 @@ async fn fill(visit: Visit, Path(place): Path<(String, String)>, _form: Form) ->
     visit.require(&tenant, Role::Operator, "start imports")?;
     let here = paths::sync(tenant.id(), &name);
     match tenant
-        .start_imports(std::slice::from_ref(&name), Writing::Touched)
+        .start_imports(std::slice::from_ref(&name), Writing::Touched, false)
         .await
     {
         Ok(started) => {

@@ -79,7 +79,8 @@ pub(crate) async fn lacking_of(
 /// was lacking, else of the first import, which wrote what was not there; else the first that is kept. Pure.
 fn written_by(imports: &[Arc<Import>], sync: &SyncName) -> Option<Revision> {
     let of_sync = |import: &&Arc<Import>| import.sync == *sync && import.wish != ImportWish::Cancel;
-    let fills = |import: &&Arc<Import>| import.overwrite || import.only.is_some();
+    let fills =
+        |import: &&Arc<Import>| import.undo_ms.is_none() && (import.overwrite || import.only.is_some());
     let filling = imports.iter().filter(of_sync).filter(fills);
     let newest = filling.map(|import| import.revision).max();
     newest.or_else(|| imports.iter().filter(of_sync).map(|import| import.revision).min())
@@ -187,6 +188,8 @@ mod tests {
             wish,
             overwrite,
             only: None,
+            keep_before: false,
+            undo_ms: None,
             started_by: String::new(),
             started_ms: 0,
             continues: None,

@@ -89,6 +89,7 @@ async fn forget_everything(shard: &ControlShard, tenant_id: &TenantId) -> Result
     context.config.remove_tenant(tenant_id).await?;
     let definitions = context.hub.bus().kv(landbridge_bus::Bucket::Config);
     super::revisions::forget_tenant(&definitions, tenant_id).await?;
+    crate::undo::forget(context, tenant_id).await?;
     for stream in StreamName::ALL {
         context
             .hub

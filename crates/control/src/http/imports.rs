@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use landbridge_model::ask::ImportStatus;
+use landbridge_model::before::LeftValue;
 use landbridge_model::{ImportId, SyncName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -24,6 +25,9 @@ pub(super) fn routes() -> OpenApiRouter<Service> {
         .routes(routes!(pause_import))
         .routes(routes!(resume_import))
         .routes(routes!(get_import_errors))
+        .routes(routes!(undo_import))
+        .routes(routes!(list_left))
+        .routes(routes!(get_left_file))
 }
 
 /// Which syncs to import.
@@ -38,6 +42,10 @@ pub struct ImportRequest {
     /// Write only what edits touched since records were written, and only of records that were written.
     #[serde(default)]
     pub back_fill: bool,
+    /// Keep what is there before it is written over, so that the imports can be undone. Costs one read for every 100
+    /// records.
+    #[serde(default)]
+    pub keep_before: bool,
 }
 
 impl ImportRequest {
@@ -80,7 +88,9 @@ async fn start_imports(
     InTenant(tenant): InTenant,
     Body(request): Body<ImportRequest>,
 ) -> Result<(StatusCode, Json<Vec<StartedImport>>), Problem> {
-    let started = tenant.start_imports(&request.syncs, request.writing()?).await?;
+    let started = tenant
+        .start_imports(&request.syncs, request.writing()?, request.keep_before)
+        .await?;
     Ok((StatusCode::CREATED, Json(started)))
 }
 
@@ -150,6 +160,41 @@ async fn get_import_errors(
 ) -> Result<Response, Problem> {
     let file = tenant.import_errors_csv(&path.import).await?;
     Ok(csv_file(&format!("{}-errors.csv", path.import), file))
+}
+
+/// Undo an import that kept what was there before it: its sync is paused, what still has the import's value gets back what it
+/// had, records that it created and nobody touched are archived, associations are as they were. What was edited since stays,
+/// and is listed. Answers when it has begun.
+#[utoipa::path(post, path = "/api/v1/tenants/{tenant}/imports/{import}/undo", tag = "imports",
+    responses((status = 200, body = ImportStatus)))]
+async fn undo_import(
+    InTenant(tenant): InTenant,
+    Named(path): Named<ImportPath>,
+) -> Result<Json<ImportStatus>, Problem> {
+    Ok(Json(tenant.undo_import(&path.import).await?))
+}
+
+/// List what the undo of an import left as it is, by record.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/imports/{import}/left", tag = "imports", params(PageQuery),
+    responses((status = 200, body = Page<LeftValue>)))]
+async fn list_left(
+    InTenant(tenant): InTenant,
+    Named(path): Named<ImportPath>,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Json<Page<LeftValue>>, Problem> {
+    Ok(Json(tenant.left_by_undo(&path.import, &page.into()).await?))
+}
+
+/// Download as CSV what the undo of an import left as it is: record id, link, HubSpot id, property, what is there, what was
+/// there before, why.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/imports/{import}/left.csv", tag = "imports",
+    responses((status = 200, body = String, content_type = "text/csv")))]
+async fn get_left_file(
+    InTenant(tenant): InTenant,
+    Named(path): Named<ImportPath>,
+) -> Result<Response, Problem> {
+    let file = tenant.left_by_undo_csv(&path.import).await?;
+    Ok(csv_file(&format!("{}-left.csv", path.import), file))
 }
 
 /// A CSV file to be kept, under a name that is a token.

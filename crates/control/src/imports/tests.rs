@@ -14,6 +14,8 @@ fn import(wish: ImportWish) -> Import {
         wish,
         overwrite: false,
         only: None,
+        keep_before: false,
+        undo_ms: None,
         started_by: String::new(),
         started_ms: 0,
         continues: None,
@@ -63,7 +65,7 @@ fn states_are_those_of_the_table() {
     ] {
         let account = account(phase, ended);
         let around = Circumstances { stopped, now_ms: 0 };
-        let found = status(&import(wish), Some(&account), counts, around);
+        let found = status(&import(wish), Some(&account), counts, around, None);
         assert_eq!(found.state, expected, "{wish:?} {phase:?} {ended:?} {stopped:?}");
     }
 }
@@ -85,11 +87,44 @@ fn a_status_adds_up() {
         stopped: None,
         now_ms: 0,
     };
-    let found = status(&import(ImportWish::Run), Some(&account), &counts, around);
+    let found = status(&import(ImportWish::Run), Some(&account), &counts, around, None);
     let settled: u64 = found.outcomes.iter().map(|(_, count)| count).sum();
     assert_eq!(
         (found.extracted, settled, found.in_flight, found.unaccounted),
         (2, 1, 1, 0)
     );
     assert_eq!(found.salesforce_total, Some(2));
+}
+
+#[test]
+fn an_undo_stands_before_everything_else() {
+    let counts = Assessment::default();
+    let account = account(RunPhase::Ended, Some(5));
+    let around = Circumstances {
+        stopped: Some("its sync is paused"),
+        now_ms: 10,
+    };
+    let told = |undo: UndoStatus| {
+        let found = status(
+            &import(ImportWish::Run),
+            Some(&account),
+            &counts,
+            around,
+            Some(undo),
+        );
+        (found.state, found.reason)
+    };
+    let begun = UndoStatus {
+        trouble: Some("HubSpot is away".to_owned()),
+        ..UndoStatus::default()
+    };
+    let ended = UndoStatus {
+        ended_ms: Some(9),
+        ..UndoStatus::default()
+    };
+    assert_eq!(
+        told(begun),
+        ("Undoing".to_owned(), Some("HubSpot is away".to_owned()))
+    );
+    assert_eq!(told(ended), ("Undone".to_owned(), None));
 }

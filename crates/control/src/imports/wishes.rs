@@ -39,6 +39,9 @@ fn resumption(
     now_ms: i64,
 ) -> Result<Resumption, String> {
     let id = &import.id;
+    if import.undo_ms.is_some() {
+        return Err(format!("{id} was undone: start a new import"));
+    }
     match (phase, import.wish) {
         (RunPhase::Ended, _) => Err(format!(
             "{id} has read everything: there is nothing to go on with"
@@ -67,6 +70,7 @@ impl ControlShard {
         ask: StartImports,
     ) -> Result<StartedImports, AskError> {
         crate::removals::refuse_removed(&self.context, tenant, &ask.syncs).await?;
+        crate::undo::refuse_undoing(&self.context, tenant, &ask.syncs).await?;
         let resolved = definitions::resolve_stored(self, tenant, &ask.syncs).await?;
         if resolved.iter().any(|sync| !sync.problems.is_empty()) {
             return Ok(StartedImports {
@@ -76,7 +80,12 @@ impl ControlShard {
         }
         let mut parts = Vec::new();
         for sync in &resolved {
-            parts.push(self.written_part(tenant, &sync.name, ask.writing).await?);
+            let (overwrite, only) = self.written_part(tenant, &sync.name, ask.writing).await?;
+            let undone = self
+                .undone_before(tenant, &sync.name)
+                .await
+                .map_err(unavailable)?;
+            parts.push((overwrite || undone, only));
         }
         let mut imports = Vec::new();
         for (sync, (overwrite, only)) in resolved.into_iter().zip(parts) {
@@ -89,6 +98,8 @@ impl ControlShard {
                 wish: ImportWish::Run,
                 overwrite,
                 only,
+                keep_before: ask.keep_before,
+                undo_ms: None,
                 started_by: ask.started_by.clone(),
                 started_ms: self.context.hub.now_ms(),
                 continues: None,
@@ -226,6 +237,7 @@ impl ControlShard {
                     started_by: ask.by.clone(),
                     started_ms: now_ms,
                     continues: Some(ask.id.clone()),
+                    undo_ms: None,
                     ..Import::clone(import)
                 };
                 self.put_import(&next).await?;
@@ -272,6 +284,8 @@ mod tests {
             wish,
             overwrite: false,
             only: None,
+            keep_before: false,
+            undo_ms: None,
             started_by: String::new(),
             started_ms: 0,
             continues: None,
@@ -307,6 +321,16 @@ mod tests {
                 _ => panic!("{wish:?} {phase:?}: {found:?}"),
             }
         }
+    }
+
+    #[test]
+    fn what_was_undone_is_not_gone_on_with() {
+        let undone = Import {
+            undo_ms: Some(5),
+            ..import(ImportWish::Cancel)
+        };
+        let found = resumption(&undone, RunPhase::Canceled, None, 10);
+        assert!(found.is_err_and(|why| why.contains("undone")));
     }
 
     #[test]

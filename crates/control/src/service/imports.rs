@@ -36,6 +36,9 @@ pub struct ImportCount {
     /// How long these take at the portal's limits, in seconds, when the limits are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
+    /// Calls to HubSpot more when it keeps what was there before, so that it can be undone.
+    #[serde(default)]
+    pub before_calls: u64,
     /// What the numbers leave out.
     pub notes: Vec<String>,
 }
@@ -97,6 +100,7 @@ impl TenantService {
                 .into_iter()
                 .flatten()
                 .reduce(f64::max),
+            before_calls: writing.before_calls,
             notes: [reading.notes, writing.notes].concat(),
         })
     }
@@ -142,16 +146,18 @@ impl TenantService {
         Ok(parents_first(&definitions))
     }
 
-    /// Starts an import of each sync, parents first; none when any has a problem.
+    /// Starts an import of each sync, parents first, which can be undone when it keeps what was there before; none when any has a problem.
     pub async fn start_imports(
         &self,
         names: &[SyncName],
         writing: Writing,
+        keep_before: bool,
     ) -> Result<Vec<StartedImport>, ServiceError> {
         self.require(Role::Operator)?;
         let question = StartImports {
             syncs: self.in_order(names)?,
             writing,
+            keep_before,
             started_by: self.caller.who.clone(),
         };
         let asked: Vec<&str> = names.iter().map(SyncName::as_str).collect();
@@ -168,8 +174,13 @@ impl TenantService {
                 Writing::Everything => ", overwriting",
                 Writing::Touched => ", back-filling what edits touched",
             };
+            let kept = if keep_before {
+                ", keeping what was there before"
+            } else {
+                ""
+            };
             let trace = started.imports.iter().fold(Trace::nothing(), |trace, import| {
-                let told = Change::told(format!("of {}{how}", import.sync));
+                let told = Change::told(format!("of {}{how}{kept}", import.sync));
                 trace.and("import.started", import.id.as_str(), told)
             });
             Ok((started.imports, trace))

@@ -368,7 +368,7 @@ fn csv_of(entries: &[FailureEntry], url: impl Fn(SalesforceId) -> String) -> Res
 }
 
 /// A spreadsheet takes some texts for formulas and runs them: such a text gets an apostrophe before it.
-fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
+pub(super) fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err();
     if is_formula {
         format!("'{text}").into()

@@ -17,6 +17,7 @@ impl Rig {
         let question = StartImports {
             syncs: vec![sync_name()],
             writing: Writing::Changes,
+            keep_before: false,
             started_by: "test".into(),
         };
         let started = self.ask(&question).await.unwrap();

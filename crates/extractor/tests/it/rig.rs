@@ -384,6 +384,8 @@ impl Rig {
             started_by: "test".into(),
             started_ms: self.hub.now_ms(),
             continues: continues.cloned(),
+            keep_before: false,
+            undo_ms: None,
         };
         let tenant = tenant();
         let stored = self

@@ -3,6 +3,10 @@
 use landbridge_control::ask::{CancelImport, PauseImport, ResumeImport, StartImports, Writing};
 use landbridge_model::ask::{ImportStatus, ListImports};
 
+mod undo;
+
+use undo::undo;
+
 use super::sync::problems;
 use super::{Context, LONG_PATIENCE, watch};
 use crate::cli::{
@@ -18,6 +22,8 @@ pub(super) async fn run(context: &Context, command: ImportCommand) -> anyhow::Re
         ImportCommand::Pause(arguments) => pause(context, &arguments).await,
         ImportCommand::Resume(arguments) => resume(context, &arguments).await,
         ImportCommand::Cancel(arguments) => cancel(context, &arguments).await,
+        ImportCommand::Undo(arguments) => undo(context, &arguments).await,
+        ImportCommand::Left(arguments) => undo::left(context, &arguments).await,
     }
 }
 
@@ -31,6 +37,7 @@ async fn start(context: &Context, arguments: ImportStartArgs) -> anyhow::Result<
             (false, true) => Writing::Touched,
             (false, false) => Writing::Changes,
         },
+        keep_before: arguments.keep_before,
         started_by: user,
     };
     let started = context.ask_patiently(&tenant, &question, LONG_PATIENCE).await?;
@@ -108,7 +115,8 @@ async fn list(context: &Context, arguments: &ImportListArgs) -> anyhow::Result<E
 }
 
 fn row(import: &ImportStatus) -> [String; 9] {
-    let state = match &import.reason {
+    let undone = import.undo.as_ref().map(|undo| undo::told(&undo.counts));
+    let state = match import.reason.as_ref().or(undone.as_ref()) {
         Some(reason) => format!("{}: {reason}", import.state),
         None => import.state.clone(),
     };

@@ -5,10 +5,10 @@ use std::time::Duration;
 use landbridge_bus::seal::PublicKey;
 use landbridge_control::ask::{
     AdoptOrg, Applied, AppliedSync, ApplySyncs, AskTenant, CancelDryRun, CancelImport, Disconnect, Done,
-    DryRunPage, DryRunPart, DryRunRecords, DryRunState, EditSyncs, ListHeld, ListSchemaEvents, PauseImport,
-    PutTenant, RemoveSyncs, RemoveTenant, Repair, ResumeImport, RetryFailures, SetSyncs, StartDryRun,
-    StartImports, StartVerify, StartedImport, StartedImports, TestConnections, VerifyState, Writing,
-    WrittenRecords,
+    DryRunPage, DryRunPart, DryRunRecords, DryRunState, EditSyncs, ListHeld, ListLeft, ListSchemaEvents,
+    PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair, ResumeImport, RetryFailures, SetSyncs,
+    StartDryRun, StartImports, StartVerify, StartedImport, StartedImports, TestConnections, UndoImport,
+    VerifyState, Writing, WrittenRecords,
 };
 use landbridge_control::http::{PredictedRecords, ProblemDocument};
 use landbridge_control::service::{Keys, page_cursor};
@@ -291,6 +291,17 @@ impl Remote {
                     id: stands.id,
                 })
             }
+            UndoImport::SERVICE => {
+                let id = read::<UndoImport>(question)?.id;
+                self.act_on_import(tenant, id.as_str(), "undo").await
+            }
+            ListLeft::SERVICE => {
+                let id = read::<ListLeft>(question)?.id;
+                let left: Vec<Value> = self
+                    .all(&["tenants", tenant, "imports", id.as_str(), "left"], &[])
+                    .await?;
+                as_json(&left)
+            }
             RetryFailures::SERVICE => self.post(&of(&["failures", "retry"]), Some(&question)).await,
             StartVerify::SERVICE => {
                 let sync = read::<StartVerify>(question)?.sync;
@@ -374,6 +385,7 @@ impl Remote {
             "syncs": asked.syncs,
             "overwrite": asked.writing == Writing::Everything,
             "back_fill": asked.writing == Writing::Touched,
+            "keep_before": asked.keep_before,
         });
         let path = ["tenants", tenant, "imports"];
         let imports = self.call(Method::POST, &path, &[], Some(&body)).await?;

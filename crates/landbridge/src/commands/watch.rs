@@ -44,7 +44,7 @@ pub(super) async fn until_ended(
             view.end(&statuses);
             let clean = statuses
                 .iter()
-                .all(|status| matches!(status.state.as_str(), "Completed" | "Canceled"));
+                .all(|status| matches!(status.state.as_str(), "Completed" | "Canceled" | "Undone"));
             return Ok(if clean { Exit::Done } else { Exit::Differences });
         }
     }
@@ -249,6 +249,8 @@ mod tests {
             ended_ms: None,
             unaccounted: 0,
             reason: None,
+            keeps_before: false,
+            undo: None,
         }
     }
 

@@ -13,6 +13,7 @@ pub async fn start(world: &World) -> anyhow::Result<Vec<StartedImport>> {
     let question = StartImports {
         syncs: world.sync_names(),
         writing: Writing::Changes,
+        keep_before: false,
         started_by: "demo".to_owned(),
     };
     let started = world.control(&question).await?;

@@ -95,11 +95,11 @@ pub(crate) async fn came_from_salesforce(
 }
 
 /// Makes calls for one pair of types.
-pub(super) struct Caller<'a> {
-    pub(super) airline: &'a Airline,
-    pub(super) portal: &'a Portal,
-    pub(super) from: &'a ObjectTypeId,
-    pub(super) to: &'a ObjectTypeId,
+pub(crate) struct Caller<'a> {
+    pub(crate) airline: &'a Airline,
+    pub(crate) portal: &'a Portal,
+    pub(crate) from: &'a ObjectTypeId,
+    pub(crate) to: &'a ObjectTypeId,
 }
 
 /// Pairs that failed with their reason; `None` as in [`patiently`].
@@ -107,7 +107,7 @@ type Outcome = Result<Option<PairFates>, StageError>;
 
 impl Caller<'_> {
     /// Removes every association of these pairs.
-    pub(super) async fn dissociate(&self, pairs: &[Pair]) -> Outcome {
+    pub(crate) async fn dissociate(&self, pairs: &[Pair]) -> Outcome {
         let (client, share) = (&self.portal.client, self.airline.share);
         let call = |places: Vec<usize>| {
             let part: Vec<Pair> = places.iter().map(|&place| pairs[place]).collect();
@@ -117,7 +117,7 @@ impl Caller<'_> {
     }
 
     /// Removes labels.
-    pub(super) async fn strip(&self, typed: &[TypedPair]) -> Outcome {
+    pub(crate) async fn strip(&self, typed: &[TypedPair]) -> Outcome {
         let (client, share) = (&self.portal.client, self.airline.share);
         let call = |places: Vec<usize>| {
             let part: Vec<TypedPair> = places.iter().map(|&place| typed[place].clone()).collect();
@@ -128,7 +128,7 @@ impl Caller<'_> {
     }
 
     /// Makes plain associations.
-    pub(super) async fn link_plainly(&self, pairs: &[Pair]) -> Outcome {
+    pub(crate) async fn link_plainly(&self, pairs: &[Pair]) -> Outcome {
         let (client, share) = (&self.portal.client, self.airline.share);
         let call = |places: Vec<usize>| {
             let part: Vec<Pair> = places.iter().map(|&place| pairs[place]).collect();
@@ -138,7 +138,7 @@ impl Caller<'_> {
     }
 
     /// Makes labelled associations.
-    pub(super) async fn link(&self, typed: &[TypedPair]) -> Outcome {
+    pub(crate) async fn link(&self, typed: &[TypedPair]) -> Outcome {
         let (client, share) = (&self.portal.client, self.airline.share);
         let call = |places: Vec<usize>| {
             let part: Vec<TypedPair> = places.iter().map(|&place| typed[place].clone()).collect();

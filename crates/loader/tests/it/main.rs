@@ -7,4 +7,5 @@ mod retry;
 mod rig;
 mod traps;
 mod types;
+mod undo;
 mod writes;

@@ -13,15 +13,16 @@ use landbridge_bus::{Bus, BusConfig, Filter, LocalServer, LocalServerOptions, Su
 use landbridge_loader::{Loader, LoaderSettings};
 use landbridge_model::ask::{CreateObjectType, Provision, Provisioned, Question, WantedAssociation};
 use landbridge_model::config::{
-    Draft, HubSpotConnection, HubSpotCredentials, Missing, Resolved, SalesforceConnection, Sync, SyncStatus,
-    Tenant,
+    Draft, HubSpotConnection, HubSpotCredentials, Import, ImportWish, Missing, Resolved,
+    SalesforceConnection, Sync, SyncStatus, Tenant,
 };
 use landbridge_model::hubspot::ObjectSchema;
 use landbridge_model::salesforce::ObjectDescribe;
 use landbridge_model::sync::{Rules, SyncDefinition};
 use landbridge_model::{
-    ChangeKind, Envelope, Lane, LinkVerdict, ObjectTypeId, Outcome, PredictedRecord, Purpose, RecordOutcome,
-    Revision, RunId, SalesforceId, Source, StageKind, SyncName, Table, TenantId, Version, WriteBatch,
+    ChangeKind, Envelope, ImportId, Lane, LinkVerdict, ObjectTypeId, Outcome, PredictedRecord, Purpose,
+    RecordOutcome, Revision, RunId, SalesforceId, Source, StageKind, SyncName, Table, TenantId, Version,
+    WriteBatch,
 };
 use landbridge_sandbox::Limits;
 use landbridge_sandbox::fault::{Fault, FaultSpec, Faults};
@@ -68,6 +69,8 @@ pub(crate) struct Mischief {
     pub(crate) lost_answers: AtomicU32,
     /// So many writes are refused for the burst limit.
     pub(crate) refusals: AtomicU32,
+    /// Counts updates down when set: from the last on, their answers are lost after the portal did its part.
+    pub(crate) updates_until_trouble: parking_lot::Mutex<Option<u32>>,
 }
 
 impl Mischief {
@@ -75,6 +78,17 @@ impl Mischief {
         counter
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
             .is_ok()
+    }
+
+    fn loses_update(&self) -> bool {
+        match self.updates_until_trouble.lock().as_mut() {
+            None => false,
+            Some(0) => true,
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+        }
     }
 
     fn body(&self, body: &[u8]) -> Vec<u8> {
@@ -107,7 +121,8 @@ async fn serve(portal: Portal, mischief: Arc<Mischief>, faults: Arc<Faults>, sta
                 return (StatusCode::TOO_MANY_REQUESTS, body).into_response();
             }
             let answer = portal.answer(parts.method.as_str(), path, &parts.headers, &mischief.body(&body));
-            if writes && Mischief::takes_one(&mischief.lost_answers) {
+            let is_lost = path.ends_with("/batch/update") && mischief.loses_update();
+            if is_lost || (writes && Mischief::takes_one(&mischief.lost_answers)) {
                 return StatusCode::BAD_GATEWAY.into_response();
             }
             answer
@@ -404,6 +419,27 @@ impl Rig {
         }
     }
 
+    /// Stores an import that keeps what was there before it.
+    pub(crate) async fn put_import(&self, id: &str) {
+        let id = ImportId::new(id).unwrap();
+        let import = Import {
+            id: id.clone(),
+            tenant: self.tenant.clone(),
+            sync: SyncName::new("cars").unwrap(),
+            revision: Revision(1),
+            wish: ImportWish::Run,
+            overwrite: false,
+            only: None,
+            keep_before: true,
+            undo_ms: None,
+            started_by: "test".to_owned(),
+            started_ms: 0,
+            continues: None,
+        };
+        let put = |_: Option<Import>| Ok::<_, std::convert::Infallible>(Some(import.clone()));
+        let _stored = self.view.change_import(&self.tenant, &id, put).await.unwrap();
+    }
+
     /// Puts a batch into a lane.
     pub(crate) async fn write(&mut self, lane: Lane, batch: &WriteBatch) {
         self.sent += 1;
@@ -448,6 +484,18 @@ impl Rig {
             }
         }
         batch.ids.iter().map(|id| told[id].clone()).collect()
+    }
+
+    /// Waits for a state.
+    pub(crate) async fn until(&self, reached: impl AsyncFn(&Self) -> bool) {
+        let waiting = async {
+            while !reached(self).await {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting)
+            .await
+            .expect("the state comes about in time");
     }
 
     /// New reports until there are enough.

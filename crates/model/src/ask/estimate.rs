@@ -22,6 +22,9 @@ pub struct Estimate {
     pub seconds: Option<f64>,
     /// Calls left of today's allocation, when known.
     pub daily_left: Option<u64>,
+    /// Calls more for an import that keeps what was there before, so that it can be undone.
+    #[serde(default)]
+    pub before_calls: u64,
     /// What the numbers leave out.
     pub notes: Vec<String>,
 }

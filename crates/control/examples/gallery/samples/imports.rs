@@ -43,6 +43,8 @@ fn import(id: &str, state: &str, numbers: [u64; 9], in_flight: u64, ended: Optio
             ended_ms: ended.map(|seconds| world::before(seconds).as_millisecond()),
             unaccounted: 0,
             reason: None,
+            keeps_before: false,
+            undo: None,
         },
         objects: ("Vehicle".to_owned(), "Vehicle".to_owned()),
         started_by: "Mira Okonkwo".to_owned(),
@@ -162,6 +164,7 @@ fn start_pages(gallery: &mut Gallery) {
         records,
         salesforce_calls: 4 + records / 5_000,
         hubspot_calls: records / 50,
+        before_calls: records / 100,
         takes: Some(Duration::from_secs(seconds)),
     };
     let one =
@@ -196,6 +199,7 @@ fn start_pages(gallery: &mut Gallery) {
         ],
         chosen: Some(estimate(48_424, 260)),
         overwrite: false,
+        keep_before: false,
         trouble: None,
     };
     gallery.add(

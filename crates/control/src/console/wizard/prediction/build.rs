@@ -247,6 +247,7 @@ mod tests {
             }],
             seconds,
             daily_left: None,
+            before_calls: 0,
             notes: vec![format!("{family} alone")],
         };
         DryRunReport {

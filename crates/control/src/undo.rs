@@ -1,0 +1,516 @@
+//! Undoing an import: its sync stands still, and the loader puts back what its before-images tell, page by page. How far that
+//! is, is on the bus: the images that are left, and what became of the others. A restart goes on with it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use landbridge_bus::{Bucket, Key, KeyFilter};
+use landbridge_model::ask::{UndoPage, UndoStatus};
+use landbridge_model::before::{ASSOCIATION, LeftValue, UndoCounts, UndoneImage};
+use landbridge_model::config::{Import, SyncStatus};
+use landbridge_model::{ImportId, RunId, SalesforceId, StageKind, SyncKey, SyncName, TenantId};
+use landbridge_stage::{Hub, ShardContext, StageError};
+use landbridge_wire::{AskError, AskErrorCode};
+
+use crate::ask::{Done, ListLeft, UndoImport};
+use crate::lanes;
+use crate::ledger::RunAccount;
+use crate::shard::{ControlShard, lock, unavailable};
+
+/// How long the loader may take for a page.
+const PAGE: Duration = Duration::from_secs(120);
+/// The pause between two looks at undos that wait for something.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The undos that a shard's owner goes on with.
+#[derive(Debug, Default)]
+pub(crate) struct Undos {
+    /// Whether the bus was asked for those that were begun before.
+    is_listed: bool,
+    imports: HashSet<(TenantId, ImportId)>,
+}
+
+fn key(tenant: &TenantId, id: &ImportId) -> Key {
+    Key::new(["undo", tenant.as_str(), id.as_str()])
+}
+
+fn invalid(what: String) -> AskError {
+    AskError::new(AskErrorCode::Invalid, what)
+}
+
+fn sync_of(import: &Import) -> SyncKey {
+    SyncKey {
+        tenant: import.tenant.clone(),
+        name: import.sync.clone(),
+    }
+}
+
+async fn stored(hub: &Hub, tenant: &TenantId, id: &ImportId) -> Result<Option<UndoStatus>, StageError> {
+    let bucket = hub.bus().kv(Bucket::Config);
+    let found = bucket.get_json::<UndoStatus>(&key(tenant, id)).await?;
+    Ok(found.map(|(status, _)| status))
+}
+
+/// Forgets the undos of a tenant that is removed.
+pub(crate) async fn forget(context: &ShardContext, tenant: &TenantId) -> Result<(), StageError> {
+    let bucket = context.hub.bus().kv(Bucket::Config);
+    let under = KeyFilter::Under(Key::new(["undo", tenant.as_str()]));
+    for entry in bucket.list(&under).await? {
+        bucket.delete(&entry.key).await?;
+    }
+    Ok(())
+}
+
+/// Refuses to set syncs going of which an import is being undone.
+pub(crate) async fn refuse_undoing(
+    context: &ShardContext,
+    tenant: &TenantId,
+    names: &[SyncName],
+) -> Result<(), AskError> {
+    for import in context.config.imports(tenant) {
+        if import.undo_ms.is_none() || !names.contains(&import.sync) {
+            continue;
+        }
+        let undo = stored(&context.hub, tenant, &import.id)
+            .await
+            .map_err(unavailable)?;
+        if undo.is_some_and(|undo| undo.ended_ms.is_none()) {
+            let what = format!(
+                "the import {} of {} is being undone: wait for its end",
+                import.id, import.sync
+            );
+            return Err(invalid(what));
+        }
+    }
+    Ok(())
+}
+
+/// Whether an import may be undone, but for what runs at the moment.
+fn may_be_undone(import: &Import, others: &[&Import], now_ms: i64, kept: Duration) -> Result<(), String> {
+    let id = &import.id;
+    if !import.keep_before {
+        return Err(format!(
+            "{id} did not keep what was there before it, so it cannot be undone: start an import with --keep-before to be \
+             able to undo it"
+        ));
+    }
+    let age = u128::try_from(now_ms - import.started_ms).unwrap_or(0);
+    if age > kept.as_millis() {
+        return Err(format!(
+            "{id} began more than {} ago, and what was there before it is kept no longer (bus.before_max_age)",
+            humantime::format_duration(kept)
+        ));
+    }
+    let next = others
+        .iter()
+        .find(|other| other.continues.as_ref() == Some(id) && other.undo_ms.is_none());
+    match next {
+        Some(next) => Err(format!("{} went on with {id}: undo {} first", next.id, next.id)),
+        None => Ok(()),
+    }
+}
+
+/// Whether the next import of a sync has to write everything again: what an undo put back, other workers take for as the
+/// imports left it, until an import that overwrites has come to its end.
+fn must_overwrite<'i>(
+    imports: impl Iterator<Item = &'i Import> + Clone,
+    has_ended: impl Fn(&ImportId) -> bool,
+) -> bool {
+    let Some(undone_ms) = imports.clone().filter_map(|import| import.undo_ms).max() else {
+        return false;
+    };
+    let made_good = |import: &Import| {
+        import.overwrite && import.only.is_none() && import.started_ms >= undone_ms && has_ended(&import.id)
+    };
+    !imports.clone().any(made_good)
+}
+
+impl ControlShard {
+    /// Begins to undo an import. Asking again changes nothing.
+    pub(crate) async fn begin_undo(&self, tenant: &TenantId, ask: &UndoImport) -> Result<Done, AskError> {
+        let context = &self.context;
+        let import = context.config.import(tenant, &ask.id).ok_or_else(|| {
+            let what = format!("{tenant} has no import {}", ask.id);
+            AskError::new(AskErrorCode::NotFound, what)
+        })?;
+        if stored(&context.hub, tenant, &ask.id)
+            .await
+            .map_err(unavailable)?
+            .is_some()
+        {
+            return Ok(Done {});
+        }
+        let imports = context.config.imports(tenant);
+        let others: Vec<&Import> = imports.iter().map(AsRef::as_ref).collect();
+        let (now_ms, kept) = (context.hub.now_ms(), context.hub.bus().config().before_max_age);
+        may_be_undone(&import, &others, now_ms, kept).map_err(invalid)?;
+        let sync = sync_of(&import);
+        if context.config.sync(tenant, &sync.name).is_none() {
+            return Err(invalid(format!(
+                "{} is not there any more: what it wrote cannot be undone",
+                sync.name
+            )));
+        }
+        crate::removals::refuse_removed(context, tenant, std::slice::from_ref(&sync.name)).await?;
+        refuse_undoing(context, tenant, std::slice::from_ref(&sync.name)).await?;
+        let open = self.open_imports(tenant).await.map_err(unavailable)?;
+        if let Some(open) = open.iter().find(|open| open.sync == sync.name) {
+            let what = format!(
+                "the import {} of {} has not ended: cancel it, or wait for its end",
+                open.id, open.sync
+            );
+            return Err(invalid(what));
+        }
+        let status = UndoStatus {
+            by: ask.by.clone(),
+            began_ms: now_ms,
+            ..UndoStatus::default()
+        };
+        // First the mark: whatever comes after it is done by whoever finds the mark.
+        let marked = context
+            .hub
+            .bus()
+            .kv(Bucket::Config)
+            .put_json(&key(tenant, &ask.id), &status)
+            .await;
+        marked.map_err(|error| unavailable(error.into()))?;
+        lock(&self.undos).imports.insert((tenant.clone(), ask.id.clone()));
+        self.pause_for_undo(&sync, &ask.id, now_ms)
+            .await
+            .map_err(unavailable)?;
+        Ok(Done {})
+    }
+
+    /// Says of an import that it is being undone, and pauses its sync. Does nothing when that is done.
+    async fn pause_for_undo(&self, sync: &SyncKey, id: &ImportId, now_ms: i64) -> Result<(), StageError> {
+        let config = &self.context.config;
+        let marked = config.change_import(&sync.tenant, id, |import| {
+            let unmarked = import.filter(|import| import.undo_ms.is_none());
+            Ok::<_, std::convert::Infallible>(unmarked.map(|import| Import {
+                undo_ms: Some(now_ms),
+                ..import
+            }))
+        });
+        let Ok(_) = marked.await?;
+        let paused = config.change_sync(sync, |stored| {
+            let active = stored.filter(|stored| stored.status == SyncStatus::Active);
+            Ok::<_, std::convert::Infallible>(active.map(|mut stored| {
+                stored.status = SyncStatus::Paused;
+                stored.reason = Some(format!(
+                    "the import {id} is undone; the sync stands until it is resumed"
+                ));
+                stored
+            }))
+        });
+        let Ok(_) = paused.await?;
+        Ok(())
+    }
+
+    /// Goes on with all undos of the shard, until the shard is given up.
+    pub(crate) async fn look_after_undos(&self) {
+        loop {
+            if let Err(error) = self.go_on_with_undos().await {
+                tracing::warn!(shard = %self.context.shard, error = %error.chain(), "undos could not be gone on with; they are soon again");
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn go_on_with_undos(&self) -> Result<(), StageError> {
+        if !lock(&self.undos).is_listed {
+            // The former owner's.
+            let found = self.begun_undos().await?;
+            let mut known = lock(&self.undos);
+            known.imports.extend(found);
+            known.is_listed = true;
+        }
+        let known = lock(&self.undos).imports.clone();
+        for (tenant, id) in known {
+            let status = stored(&self.context.hub, &tenant, &id).await?;
+            match status.filter(|status| status.ended_ms.is_none()) {
+                Some(status) => self.go_on_with_undo(&tenant, &id, status).await?,
+                None => drop(lock(&self.undos).imports.remove(&(tenant, id))),
+            }
+        }
+        Ok(())
+    }
+
+    async fn begun_undos(&self) -> Result<Vec<(TenantId, ImportId)>, StageError> {
+        let bucket = self.context.hub.bus().kv(Bucket::Config);
+        let entries = bucket.list(&KeyFilter::Under(Key::new(["undo"]))).await?;
+        let named = entries.iter().filter_map(|entry| {
+            let tokens = entry.key.tokens();
+            let [_, tenant, id] = tokens.as_slice() else {
+                return None;
+            };
+            Some((TenantId::new(tenant).ok()?, ImportId::new(id).ok()?))
+        });
+        let own = named.filter(|(tenant, _)| self.context.hub.shard_of(tenant) == self.context.shard);
+        Ok(own.collect())
+    }
+
+    /// One step of an undo.
+    async fn go_on_with_undo(
+        &self,
+        tenant: &TenantId,
+        id: &ImportId,
+        mut status: UndoStatus,
+    ) -> Result<(), StageError> {
+        let hub = &self.context.hub;
+        let bucket = hub.bus().kv(Bucket::Config);
+        let Some(import) = self.context.config.import(tenant, id) else {
+            return Ok(bucket.delete(&key(tenant, id)).await?);
+        };
+        let (sync, run) = (sync_of(&import), RunId::from(id));
+        if self.context.config.sync(tenant, &sync.name).is_none() {
+            status.trouble = Some(format!("{} was removed: the rest of the import stays", sync.name));
+            status.ended_ms = Some(hub.now_ms());
+            bucket.put_json(&key(tenant, id), &status).await?;
+            return Ok(());
+        }
+        self.pause_for_undo(&sync, id, status.began_ms).await?;
+        if lanes::carry(hub, &sync).await? {
+            return Ok(());
+        }
+        let question = UndoPage {
+            import: id.clone(),
+            sync: sync.name.clone(),
+        };
+        let before = status.clone();
+        match hub.ask(StageKind::Loader, tenant, &question, PAGE).await {
+            Ok(page) => {
+                status.trouble = None;
+                status.counts.add(page.counts);
+                if page.is_last {
+                    // A page whose answer was lost counts as well.
+                    status.counts = counts(hub, &sync, &run).await?;
+                    status.ended_ms = Some(hub.now_ms());
+                    tracing::info!(%tenant, import = %id, ?status.counts, "the import is undone");
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%tenant, import = %id, %error, "the undo does not go on; it is soon tried again");
+                status.trouble = Some(error.message);
+            }
+        }
+        if status != before {
+            bucket.put_json(&key(tenant, id), &status).await?;
+        }
+        Ok(())
+    }
+
+    /// How the undo of an import stands, if one was begun.
+    pub(crate) async fn undo_of(&self, import: &Import) -> Result<Option<UndoStatus>, StageError> {
+        match import.undo_ms {
+            Some(_) => stored(&self.context.hub, &import.tenant, &import.id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Whether an import of a sync that is started now has to write everything.
+    pub(crate) async fn undone_before(&self, tenant: &TenantId, sync: &SyncName) -> Result<bool, StageError> {
+        let imports = self.context.config.imports(tenant);
+        let own = imports
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(|import: &&Import| import.sync == *sync);
+        if own.clone().all(|import| import.undo_ms.is_none()) {
+            return Ok(false);
+        }
+        self.caught_up(tenant).await?;
+        let ledger = self.ledger();
+        let account = |id: &ImportId| ledger.tenant(tenant)?.run(&RunId::from(id));
+        let has_ended = |id: &ImportId| {
+            account(id).is_some_and(|account: &RunAccount| {
+                account.ended_ms.is_some() && account.phase() == landbridge_wire::RunPhase::Ended
+            })
+        };
+        Ok(must_overwrite(own, has_ended))
+    }
+
+    /// What an undo left as it is.
+    pub(crate) async fn list_left(
+        &self,
+        tenant: &TenantId,
+        ask: &ListLeft,
+    ) -> Result<Vec<LeftValue>, AskError> {
+        let import = self.context.config.import(tenant, &ask.id).ok_or_else(|| {
+            let what = format!("{tenant} has no import {}", ask.id);
+            AskError::new(AskErrorCode::NotFound, what)
+        })?;
+        let found = self
+            .context
+            .hub
+            .undone(&sync_of(&import), &RunId::from(&ask.id))
+            .await;
+        let left = found
+            .map_err(unavailable)?
+            .into_iter()
+            .flat_map(|undone| undone.left);
+        Ok(each_once(left))
+    }
+}
+
+async fn counts(hub: &Hub, sync: &SyncKey, run: &RunId) -> Result<UndoCounts, StageError> {
+    Ok(sum(hub.undone(sync, run).await?))
+}
+
+/// Each record once, however often the import wrote it, by what its oldest image came to.
+fn sum(undone: Vec<UndoneImage>) -> UndoCounts {
+    let mut records: HashMap<SalesforceId, bool> = HashMap::new();
+    let (mut links, mut left) = (0, Vec::new());
+    for undone in undone {
+        links += undone.links;
+        records.extend(undone.restored.into_iter().map(|id| (id, false)));
+        records.extend(undone.archived.into_iter().map(|id| (id, true)));
+        left.extend(undone.left);
+    }
+    let left = each_once(left);
+    for left in left.iter().filter(|left| left.property != ASSOCIATION) {
+        records.remove(&left.id);
+    }
+    let archived = records.values().filter(|is_archived| **is_archived).count() as u64;
+    UndoCounts {
+        restored: records.len() as u64 - archived,
+        archived,
+        links,
+        left: left.len() as u64,
+    }
+}
+
+/// A value that the import wrote several times is left several times, the oldest image last: that one knows what was there
+/// before the import.
+fn each_once(left: impl IntoIterator<Item = LeftValue>) -> Vec<LeftValue> {
+    let mut once = BTreeMap::new();
+    for left in left {
+        once.insert(left.key(), left);
+    }
+    once.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use landbridge_model::Revision;
+    use landbridge_model::config::ImportWish;
+
+    use super::*;
+
+    fn import(id: &str, started_ms: i64) -> Import {
+        Import {
+            id: ImportId::new(id).unwrap(),
+            tenant: TenantId::new("acme").unwrap(),
+            sync: SyncName::new("vehicles").unwrap(),
+            revision: Revision(1),
+            wish: ImportWish::Run,
+            overwrite: false,
+            only: None,
+            keep_before: true,
+            undo_ms: None,
+            started_by: String::new(),
+            started_ms,
+            continues: None,
+        }
+    }
+
+    #[test]
+    fn what_kept_its_before_is_undone_in_time_and_the_last_part_first() {
+        let kept = Duration::from_secs(10);
+        let next = Import {
+            continues: Some(ImportId::new("imp-1").unwrap()),
+            ..import("imp-2", 5)
+        };
+        let undone = Import {
+            undo_ms: Some(6),
+            ..next.clone()
+        };
+        let plain = Import {
+            keep_before: false,
+            ..import("imp-1", 0)
+        };
+        for (one, others, now_ms, expected) in [
+            (import("imp-1", 0), vec![], 9_000, Ok(())),
+            (import("imp-1", 0), vec![], 10_001, Err("before_max_age")),
+            (import("imp-1", 0), vec![&next], 9_000, Err("undo imp-2 first")),
+            (import("imp-1", 0), vec![&undone], 9_000, Ok(())),
+            (plain, vec![], 0, Err("--keep-before")),
+        ] {
+            let found = may_be_undone(&one, &others, now_ms, kept);
+            match (&found, expected) {
+                (Ok(()), Ok(())) => {}
+                (Err(found), Err(expected)) => assert!(found.contains(expected), "{found}"),
+                _ => panic!("{one:?} at {now_ms}: {found:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn after_an_undo_everything_is_written_once_more() {
+        let undone = Import {
+            undo_ms: Some(10),
+            ..import("imp-1", 0)
+        };
+        let again = Import {
+            overwrite: true,
+            ..import("imp-2", 11)
+        };
+        let must = |imports: &[&Import], ended: bool| must_overwrite(imports.iter().copied(), |_| ended);
+        assert!(!must(&[&import("imp-1", 0)], true), "nothing was undone");
+        assert!(must(&[&undone], true));
+        assert!(
+            must(&[&undone, &import("imp-2", 11)], true),
+            "it wrote only what it took for changed"
+        );
+        assert!(must(&[&undone, &again], false), "it has not come to its end");
+        assert!(!must(&[&undone, &again], true));
+        let undone_too = Import {
+            undo_ms: Some(12),
+            ..again.clone()
+        };
+        assert!(must(&[&undone, &undone_too], true));
+    }
+
+    #[test]
+    fn a_record_counts_once_by_its_oldest_image() {
+        let id = |serial: u32| SalesforceId::parse(&format!("a00{serial:012}")).unwrap();
+        let left = |serial, property: &str| LeftValue {
+            id: id(serial),
+            hubspot_id: None,
+            property: property.to_owned(),
+            now: None,
+            before: None,
+            reason: String::new(),
+        };
+        let image = |restored: &[u32], archived: &[u32], links, left: Vec<LeftValue>| UndoneImage {
+            restored: restored.iter().copied().map(id).collect(),
+            archived: archived.iter().copied().map(id).collect(),
+            links,
+            left,
+        };
+        // The newest first: the import wrote 1 to 3 twice, and made 2.
+        let counts = sum(vec![
+            image(&[1, 2], &[], 3, vec![left(3, "name"), left(1, ASSOCIATION)]),
+            image(&[1, 3], &[2], 1, vec![left(4, "name")]),
+        ]);
+        let expected = UndoCounts {
+            restored: 1,
+            archived: 1,
+            links: 4,
+            left: 3,
+        };
+        assert_eq!(counts, expected);
+    }
+
+    #[test]
+    fn a_value_is_told_once_with_what_was_there_first() {
+        let left = |before: &str| LeftValue {
+            id: SalesforceId::parse("a00000000000001").unwrap(),
+            hubspot_id: None,
+            property: "name".to_owned(),
+            now: Some("edited".to_owned()),
+            before: Some(before.to_owned()),
+            reason: String::new(),
+        };
+        let found = each_once([left("by the import"), left("by hand")]);
+        assert_eq!(found, [left("by hand")]);
+    }
+}
