@@ -93,7 +93,17 @@ pub fn wait_until_equal(installation: &Installation) {
         );
         assert!(
             std::time::Instant::now() < deadline,
-            "the two systems never became equal:\n{last}"
+            "the two systems never became equal:\n{last}\n{}",
+            stories(installation, &last)
         );
     }
+}
+
+/// The stories of the first records that a text names.
+fn stories(installation: &Installation, text: &str) -> String {
+    let is_id = |word: &&str| word.len() == 18 && word.starts_with('a');
+    let ids = text.split_whitespace().filter(is_id).take(4);
+    let tell =
+        |id: &str| String::from_utf8_lossy(&installation.try_cli(&["explain", id]).stdout).into_owned();
+    ids.map(tell).collect()
 }
