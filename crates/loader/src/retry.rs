@@ -114,9 +114,7 @@ async fn send(
         let calls = shard.retries.lock().get(&(sync.clone(), failed.id)).copied();
         match row_of(&failed, target, calls.unwrap_or(0)) {
             Some(row) if Some(row.batch.envelope.revision) == revision => {
-                if !tenant.is_busy(&row.key()) {
-                    rows.push(row);
-                }
+                rows.push(row);
             }
             // The sync was edited since the wish: another mapping may want other fields.
             _ => give_up(shard, context, failed).await?,
@@ -128,6 +126,11 @@ async fn send(
             Some(end) => finish(shard, context, &row, &end).await?,
             None => flying.push(row),
         }
+    }
+    // A lane may have taken some of them meanwhile. Rows of one call are told apart by their messages.
+    flying.retain(|row| !tenant.is_busy(&row.key()));
+    for (message, row) in (0..).zip(&mut flying) {
+        row.message = message;
     }
     if flying.is_empty() {
         return Ok(());

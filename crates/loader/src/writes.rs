@@ -1,6 +1,6 @@
 //! The lanes `live` and `bulk`: rows coalesced into batches, many batches in flight as long as their records differ.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use landbridge_hubspot::Share;
 use landbridge_hubspot::records::BATCH_INPUTS_MAX;
-use landbridge_model::{Failure, FailureCategory, Lane, ObjectTypeId, WriteBatch};
+use landbridge_model::{ChangeKind, Failure, FailureCategory, Lane, ObjectTypeId, SalesforceId, WriteBatch};
 use landbridge_stage::{Delivery, LaneContext, StageError};
 use landbridge_wire::{HeldDelete, Wire};
 use tracing::Instrument;
@@ -59,8 +59,8 @@ struct WriteLane {
     queue: Queue<RecordKey, Row>,
     in_hand: HashMap<u64, InHand>,
     flights: FuturesUnordered<Boxed<Landed>>,
-    /// Messages whose rows have all ended, told one after the other.
-    done: std::collections::VecDeque<InHand>,
+    /// Messages whose rows have all ended, by their place, told one after the other.
+    done: BTreeMap<u64, InHand>,
     finishing: Option<Boxed<Result<(), StageError>>>,
     began: Instant,
     linger: Linger,
@@ -82,7 +82,7 @@ pub(crate) async fn run(shard: Arc<LoaderShard>, lane: LaneContext) -> Result<()
         queue: Queue::new(),
         in_hand: HashMap::new(),
         flights: FuturesUnordered::new(),
-        done: std::collections::VecDeque::new(),
+        done: BTreeMap::new(),
         finishing: None,
         began: Instant::now(),
         linger: Linger { idle, busy },
@@ -212,7 +212,7 @@ impl WriteLane {
             span,
         };
         if rows == 0 {
-            self.done.push_back(in_hand);
+            self.done.insert(message, in_hand);
         } else {
             self.in_hand.insert(message, in_hand);
         }
@@ -346,7 +346,7 @@ impl WriteLane {
         if in_hand.left == 0
             && let Some(done) = self.in_hand.remove(&message)
         {
-            self.done.push_back(done);
+            self.done.insert(message, done);
         }
     }
 
@@ -355,7 +355,16 @@ impl WriteLane {
         if self.finishing.is_some() {
             return;
         }
-        let Some(done) = self.done.pop_front() else { return };
+        let Some((&sequence, next)) = self.done.first_key_value() else {
+            return;
+        };
+        let earlier = self.in_hand.iter().filter(|(message, _)| **message < sequence);
+        if outlives(&next.batch, earlier.map(|(_, in_hand)| &*in_hand.batch)) {
+            return;
+        }
+        let Some((_, done)) = self.done.pop_first() else {
+            return;
+        };
         let (shard, context, lane) = (self.shard.clone(), self.lane.shard.clone(), self.lane.lane);
         shard
             .metrics
@@ -375,10 +384,68 @@ impl WriteLane {
     }
 }
 
+/// Whether a message that deletes records must not be acknowledged yet, because an earlier one with an older row of such a
+/// record is still in hand: it would come again to the next owner, who has no tombstone and finds nothing in HubSpot, and
+/// would bring the record back. (An older row of a record that is there is known by its version.) Pure.
+fn outlives<'b>(done: &WriteBatch, earlier: impl Iterator<Item = &'b WriteBatch>) -> bool {
+    let deletes = done.kinds.iter().zip(&done.ids);
+    let deleted: HashSet<SalesforceId> = deletes
+        .filter(|(kind, _)| **kind != ChangeKind::Upsert)
+        .map(|(_, id)| *id)
+        .collect();
+    let mut earlier = earlier;
+    !deleted.is_empty() && earlier.any(|batch| batch.ids.iter().any(|id| deleted.contains(id)))
+}
+
 /// Waits for a future that may not be there.
 async fn wait<T>(future: &mut Option<Boxed<T>>) -> T {
     match future {
         Some(future) => future.await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use landbridge_model::{Envelope, Purpose, Revision, Source, SyncName, Table, TenantId, Version};
+
+    use super::*;
+
+    fn batch(rows: &[(u32, ChangeKind)]) -> WriteBatch {
+        WriteBatch {
+            envelope: Envelope {
+                tenant: TenantId::new("acme").unwrap(),
+                sync: SyncName::new("cars").unwrap(),
+                revision: Revision(1),
+                purpose: Purpose::Apply,
+                source: Source::Import,
+                run: None,
+                force: false,
+                only: None,
+            },
+            ids: rows
+                .iter()
+                .map(|(number, _)| SalesforceId::parse(&format!("a00{number:012}")).unwrap())
+                .collect(),
+            versions: vec![Version::new(1, 1); rows.len()],
+            kinds: rows.iter().map(|(_, kind)| *kind).collect(),
+            table: Table::default(),
+            links: Table::default(),
+        }
+    }
+
+    #[test]
+    fn a_delete_is_not_acknowledged_before_an_older_row_of_its_record() {
+        use ChangeKind::{Delete, Leave, Upsert};
+        let (one, two) = (batch(&[(1, Upsert)]), batch(&[(2, Upsert)]));
+        for (done, earlier, expected) in [
+            (batch(&[(1, Delete)]), vec![&one], true),
+            (batch(&[(3, Upsert), (1, Leave)]), vec![&two, &one], true),
+            (batch(&[(1, Delete)]), vec![&two], false),
+            (batch(&[(1, Delete)]), vec![], false),
+            (batch(&[(1, Upsert)]), vec![&one], false),
+        ] {
+            assert_eq!(outlives(&done, earlier.into_iter()), expected, "{done:?}");
+        }
     }
 }

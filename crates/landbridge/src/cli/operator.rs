@@ -80,7 +80,7 @@ pub enum TenantCommand {
 When another org answers than the one that a tenant was set up for, the tenant stands still and nothing is deleted. Adopt it
 if it is meant: nothing that was known of the other org is used, every active sync is imported again and writes over what
 HubSpot has, and records that the org does not have are held until you approve or discard their deletes (landbridge held).
-landbridge connection test shows the org's id. If it is not meant, restore the credentials: the test sets the tenant going.
+The org's id is shown by a connection test. If it is not meant, restore the credentials: the test sets the tenant going.
 
 Example:
   landbridge tenant adopt acme --org 00Dxx0000001gPLEAY")]
