@@ -24,7 +24,7 @@ async fn imports_are_counted_started_once_and_canceled() {
         json!({
             "syncs": [{
                 "sync": "vehicles", "records": 40, "filtered": true,
-                "salesforce_calls": 1, "hubspot_calls": 1, "seconds": 2.5, "notes": [],
+                "salesforce_calls": 1, "hubspot_calls": 1, "before_calls": 0, "seconds": 2.5, "notes": [],
             }],
             "total": 40,
         })
