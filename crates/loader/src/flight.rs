@@ -386,11 +386,12 @@ impl Airline {
         }
     }
 
-    /// The fate of rows whose look-up failed.
+    /// The fate of rows for which a call failed whole.
     pub(crate) async fn all_again(&self, rows: &mut [Row], error: &Error) -> Vec<Fate> {
         self.note_credentials(error).await;
         let fate = |row: &mut Row| {
             row.attempts += 1;
+            row.in_doubt |= error.verdict == Verdict::Ambiguous;
             match waits(error, row.attempts) {
                 Some(wait) => Fate::Again(wait),
                 None => Fate::Ended(End::failed(call_failure(error))),

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use landbridge_hubspot::Share;
 use landbridge_hubspot::records::BATCH_INPUTS_MAX;
 use landbridge_model::ask::{DecideHeld, Decided, HeldDecision};
-use landbridge_model::{ChangeKind, Outcome, StageKind, SyncKey, Table, TenantId, WriteBatch};
+use landbridge_model::{ChangeKind, Outcome, SyncKey, Table, TenantId, WriteBatch};
 use landbridge_stage::{ShardContext, StageError};
-use landbridge_wire::{HeldDelete, Report, ReportBody};
+use landbridge_wire::HeldDelete;
 
-use crate::flight::Airline;
+use crate::alone::{Charter, tell};
 use crate::row::{End, Fate, Row};
 use crate::shard::LoaderShard;
 use crate::target::{Target, find};
@@ -142,7 +141,7 @@ async fn release(
     let Some(target) = find(context, &id, &name).await.map(Arc::new) else {
         return Ok(());
     };
-    let Ok(portal) = tenant.portal(context).await else {
+    let Some(charter) = Charter::of(shard, context, &tenant).await else {
         return Ok(());
     };
     // What is being written just now is looked at by the next sweep.
@@ -152,17 +151,8 @@ async fn release(
         .filter(|(_, row)| !tenant.is_busy(&row.key()))
         .collect();
     let (due, mut rows): (Vec<&HeldDelete>, Vec<Row>) = due.into_iter().unzip();
-    let keys: Vec<_> = rows.iter().map(Row::key).collect();
-    tenant.begin(keys.clone());
-    let airline = Airline {
-        context: context.clone(),
-        tenant: tenant.clone(),
-        share: Share::Bulk,
-        metrics: shard.metrics.clone(),
-    };
-    let fates = airline.delete(&portal, &mut rows).await;
-    tenant.end(&keys);
-    for ((held, row), fate) in due.into_iter().zip(&rows).zip(fates?) {
+    let fates = charter.fly(&mut rows).await?;
+    for ((held, row), fate) in due.into_iter().zip(&rows).zip(fates) {
         let Fate::Ended(end) = fate else { continue };
         // A record that came back meanwhile has told its own outcome.
         if end.outcome != Outcome::Superseded {
@@ -171,37 +161,6 @@ async fn release(
         forget(shard, held).await?;
     }
     Ok(())
-}
-
-pub(crate) async fn tell(context: &ShardContext, row: &Row, end: &End) -> Result<(), StageError> {
-    if let Some(identity) = end.identity(row) {
-        let envelope = row.batch.envelope.clone();
-        let lane = landbridge_model::Lane::Live;
-        let subject = context
-            .hub
-            .links(&envelope.tenant, lane, landbridge_bus::LinkPart::Identities);
-        let message = landbridge_wire::LinkMessage::Identities(landbridge_model::Identities {
-            envelope,
-            object_type: row.target.object_type.clone(),
-            identities: vec![identity],
-        });
-        context
-            .hub
-            .send(
-                &subject,
-                &format!("held {} {}", row.id(), row.version()),
-                &message,
-            )
-            .await?;
-    }
-    let report = Report {
-        envelope: row.batch.envelope.clone(),
-        stage: StageKind::Loader,
-        at_ms: context.hub.now_ms(),
-        org_ahead_ms: 0,
-        body: ReportBody::Records(vec![end.report(row)]),
-    };
-    context.hub.report(&report).await
 }
 
 fn row_of(held: &HeldDelete, target: Arc<Target>) -> Row {

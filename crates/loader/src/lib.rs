@@ -13,6 +13,7 @@
 //! It must never know of Salesforce, nor how a value was converted. Start at [`Loader`]; the decisions are in `known`,
 //! `queue`, `refusal`, `pairs` and `compare`, all pure.
 
+mod alone;
 mod answers;
 mod backoff;
 mod before;

@@ -65,6 +65,10 @@ impl<K: Clone + Eq + Hash, P> Queue<K, P> {
         self.rows.len()
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Waiting<K, P>> {
+        self.rows.iter()
+    }
+
     pub(crate) fn push(&mut self, row: Waiting<K, P>) {
         self.rows.push_back(row);
     }

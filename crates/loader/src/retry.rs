@@ -7,16 +7,14 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt};
-use landbridge_hubspot::Share;
 use landbridge_hubspot::records::BATCH_INPUTS_MAX;
 use landbridge_model::ask::{SendAgain, SentAgain};
 use landbridge_model::{Outcome, SalesforceId, Source, SyncKey, TenantId, WriteBatch};
 use landbridge_stage::{ShardContext, StageError};
 use landbridge_wire::FailedRecord;
 
+use crate::alone::{Charter, tell};
 use crate::finish::{read_again, remember};
-use crate::flight::Airline;
-use crate::held::tell;
 use crate::known::{Judgement, judge};
 use crate::row::{End, Fate, Row};
 use crate::shard::LoaderShard;
@@ -102,7 +100,7 @@ async fn send(
     failures: Vec<FailedRecord>,
 ) -> Result<(), StageError> {
     let tenant = shard.tenant(&sync.tenant);
-    let Ok(portal) = tenant.portal(context).await else {
+    let Some(charter) = Charter::of(shard, context, &tenant).await else {
         return Ok(());
     };
     let revision = context
@@ -113,9 +111,7 @@ async fn send(
     for failed in failures {
         let calls = shard.retries.lock().get(&(sync.clone(), failed.id)).copied();
         match row_of(&failed, target, calls.unwrap_or(0)) {
-            Some(row) if Some(row.batch.envelope.revision) == revision => {
-                rows.push(row);
-            }
+            Some(row) if Some(row.batch.envelope.revision) == revision => rows.push(row),
             // The sync was edited since the wish: another mapping may want other fields.
             _ => give_up(shard, context, failed).await?,
         }
@@ -135,17 +131,8 @@ async fn send(
     if flying.is_empty() {
         return Ok(());
     }
-    let keys: Vec<_> = flying.iter().map(Row::key).collect();
-    tenant.begin(keys.clone());
-    let airline = Airline {
-        context: context.clone(),
-        tenant: tenant.clone(),
-        share: Share::Bulk,
-        metrics: shard.metrics.clone(),
-    };
-    let fates = airline.upsert(&portal, &mut flying).await;
-    tenant.end(&keys);
-    for (row, fate) in flying.iter().zip(fates?) {
+    let fates = charter.fly(&mut flying).await?;
+    for (row, fate) in flying.iter().zip(fates) {
         match fate {
             Fate::Ended(end) => finish(shard, context, row, &end).await?,
             Fate::Again(_) => {

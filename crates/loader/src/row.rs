@@ -26,7 +26,8 @@ pub(crate) struct Row {
     pub(crate) attempts: u32,
     /// Whether HubSpot had no such record before the first call, so that a repeated call finds what the first made.
     pub(crate) was_absent: bool,
-    /// Whether a call's answer was lost.
+    /// Whether a call's answer was lost: HubSpot may carry it out yet, so no other write of the record is sent before a
+    /// repetition is answered.
     pub(crate) in_doubt: bool,
     /// Set while a part of the row is written over what is there.
     pub(crate) over: Option<Present>,

@@ -105,6 +105,7 @@ impl WriteLane {
             }
             self.start_finishing();
             if stopping && self.flights.is_empty() && self.finishing.is_none() {
+                self.release(self.queue.iter());
                 return Ok(());
             }
             let due = self.next_due();
@@ -258,7 +259,8 @@ impl WriteLane {
             let mut counted: HashMap<ObjectTypeId, usize> = HashMap::new();
             let (tenant, shard, lane) = (&self.tenant, &self.shard, &self.lane);
             let taken = self.queue.take(now, BATCH_INPUTS_MAX, linger, |waiting| {
-                if tenant.is_busy(&waiting.key) {
+                // One whose answer was lost has kept its record.
+                if !waiting.payload.in_doubt && tenant.is_busy(&waiting.key) {
                     return Pick::Blocked;
                 }
                 match decide(tenant, shard, lane, &waiting.payload, &mut counted) {
@@ -276,6 +278,7 @@ impl WriteLane {
             if let Some(error) = failed {
                 return Err(error);
             }
+            self.release(&taken.ended);
             for (message, index, end, held) in ends {
                 self.end_row(message, index, end, held);
             }
@@ -285,6 +288,15 @@ impl WriteLane {
             self.fly(taken.batch);
         }
         Ok(())
+    }
+
+    /// Lets others write the records of rows whose answer was lost.
+    fn release<'r>(&self, rows: impl IntoIterator<Item = &'r Pending>) {
+        let kept = rows.into_iter().filter(|waiting| waiting.payload.in_doubt);
+        let keys: Vec<&RecordKey> = kept.map(|waiting| &waiting.key).collect();
+        if !keys.is_empty() {
+            self.tenant.end(keys);
+        }
     }
 
     fn fly(&mut self, rows: Vec<Pending>) {
@@ -318,20 +330,26 @@ impl WriteLane {
     }
 
     fn land(&mut self, landed: Landed) -> Result<(), StageError> {
-        let keys: Vec<RecordKey> = landed.rows.iter().map(|waiting| waiting.key.clone()).collect();
         let fates = landed.fates?;
         let now = self.now();
+        let mut answered: Vec<RecordKey> = Vec::with_capacity(landed.rows.len());
         // In reverse, so that rows to be tried again keep their order at the queue's head.
         for (mut waiting, fate) in landed.rows.into_iter().zip(fates).rev() {
             match fate {
-                Fate::Ended(end) => self.end_row(waiting.payload.message, waiting.payload.index, end, None),
+                Fate::Ended(end) => {
+                    answered.push(waiting.key);
+                    self.end_row(waiting.payload.message, waiting.payload.index, end, None);
+                }
                 Fate::Again(wait) => {
+                    if !waiting.payload.in_doubt {
+                        answered.push(waiting.key.clone());
+                    }
                     waiting.not_before = now + wait;
                     self.queue.give_back(waiting);
                 }
             }
         }
-        self.tenant.end(&keys);
+        self.tenant.end(&answered);
         Ok(())
     }
 

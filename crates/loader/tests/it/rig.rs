@@ -69,6 +69,10 @@ pub(crate) struct Mischief {
     pub(crate) lost_answers: AtomicU32,
     /// So many writes are refused for the burst limit.
     pub(crate) refusals: AtomicU32,
+    /// The next write is not answered in time, and is carried out only after the one behind it.
+    pub(crate) late: AtomicBool,
+    /// The write that is carried out late: its path and its body.
+    waiting: parking_lot::Mutex<Option<(String, Vec<u8>)>>,
     /// Counts updates down when set: from the last on, their answers are lost after the portal did its part.
     pub(crate) updates_until_trouble: parking_lot::Mutex<Option<u32>>,
 }
@@ -120,7 +124,19 @@ async fn serve(portal: Portal, mischief: Arc<Mischief>, faults: Arc<Faults>, sta
                 let body = r#"{"message":"You have reached your secondly limit.","policyName":"SECONDLY"}"#;
                 return (StatusCode::TOO_MANY_REQUESTS, body).into_response();
             }
+            if writes && mischief.late.swap(false, Ordering::SeqCst) {
+                *mischief.waiting.lock() = Some((path.to_owned(), mischief.body(&body)));
+                return StatusCode::GATEWAY_TIMEOUT.into_response();
+            }
             let answer = portal.answer(parts.method.as_str(), path, &parts.headers, &mischief.body(&body));
+            let late = if writes {
+                mischief.waiting.lock().take()
+            } else {
+                None
+            };
+            if let Some((path, body)) = late {
+                let _late = portal.answer("POST", &path, &parts.headers, &body);
+            }
             let is_lost = path.ends_with("/batch/update") && mischief.loses_update();
             if is_lost || (writes && Mischief::takes_one(&mischief.lost_answers)) {
                 return StatusCode::BAD_GATEWAY.into_response();

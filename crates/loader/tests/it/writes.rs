@@ -183,6 +183,33 @@ async fn a_lost_answer_and_a_refusal_cost_a_repetition_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_write_without_an_answer_is_settled_before_a_newer_one_of_its_record_is_sent() {
+    let mut rig = Rig::ready(Behaviour::default()).await;
+    rig.apply(Lane::Bulk, &rig.cars(&[(1, 1_000, "first", None)]))
+        .await;
+    // HubSpot will still carry it out, after whatever comes next.
+    rig.mischief.late.store(true, Ordering::SeqCst);
+    let (old, new) = (
+        rig.cars(&[(1, 2_000, "old", None)]),
+        rig.cars(&[(1, 3_000, "new", None)]),
+    );
+    rig.write(Lane::Bulk, &old).await;
+    rig.until(async |rig| !rig.mischief.late.load(Ordering::SeqCst))
+        .await;
+    rig.write(Lane::Live, &new).await;
+    let ended = |reports: &[Report]| {
+        let records = reports.iter().filter_map(|report| match &report.body {
+            ReportBody::Records(records) => Some(records.len()),
+            _ => None,
+        });
+        records.sum::<usize>()
+    };
+    rig.reports(|reports| ended(reports) >= 2).await;
+    assert_eq!(rig.stored(1).await.unwrap().0, "new");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_delete_touches_only_what_landbridge_wrote() {
     let mut rig = Rig::ready(Behaviour::default()).await;
     let batch = rig.cars(&[(1, 1_000, "ours", None)]);
