@@ -15,6 +15,12 @@ pub struct Emitted {
     prefix: Vec<u8>,
 }
 
+/// What one kind of one sync's entries are kept under in the shard's cache.
+pub(crate) fn of_sync(kind: u8, key: &SyncKey) -> Vec<u8> {
+    let (tenant, name) = (key.tenant.as_str().as_bytes(), key.name.as_str().as_bytes());
+    [&[kind], tenant, &[0], name, &[0]].concat()
+}
+
 /// Rows that are new since they were last sent.
 #[derive(Debug, Default)]
 pub struct Fresh {
@@ -30,14 +36,9 @@ impl Emitted {
     /// Of one sync.
     #[must_use]
     pub fn of(cache: &Cache, key: &SyncKey) -> Self {
-        let mut prefix = vec![b'e'];
-        prefix.extend_from_slice(key.tenant.as_str().as_bytes());
-        prefix.push(0);
-        prefix.extend_from_slice(key.name.as_str().as_bytes());
-        prefix.push(0);
         Self {
             cache: cache.clone(),
-            prefix,
+            prefix: of_sync(b'e', key),
         }
     }
 

@@ -7,6 +7,7 @@
 use landbridge_model::{ChangeBatch, SyncKey, Version};
 use landbridge_stage::{Cache, CacheBatch, StageError};
 
+use crate::emitted::of_sync;
 use crate::rows;
 
 /// Bytes of a version, before those of the fingerprint.
@@ -23,14 +24,9 @@ impl Latest {
     /// Of one sync.
     #[must_use]
     pub fn of(cache: &Cache, key: &SyncKey) -> Self {
-        let mut prefix = vec![b'l'];
-        prefix.extend_from_slice(key.tenant.as_str().as_bytes());
-        prefix.push(0);
-        prefix.extend_from_slice(key.name.as_str().as_bytes());
-        prefix.push(0);
         Self {
             cache: cache.clone(),
-            prefix,
+            prefix: of_sync(b'l', key),
         }
     }
 

@@ -1,7 +1,7 @@
 //! From rows as Salesforce gives them to batches as they travel. Pure.
 
 use landbridge_model::batch::BATCH_BYTES_MAX;
-use landbridge_model::{ChangeBatch, ChangeKind, Envelope, SalesforceId, Table, Version};
+use landbridge_model::{ChangeBatch, ChangeKind, Envelope, Revision, SalesforceId, Table, Version};
 use landbridge_salesforce::normalise::parse_date_time;
 use sha2::{Digest, Sha256};
 
@@ -65,41 +65,33 @@ fn key(plan: &ReadPlan, table: &Table, row: usize, read_ms: i64) -> Result<RowKe
 /// A fingerprint of what a row would say downstream: its kind, the revision it is read for, and every cell that
 /// travels.
 pub fn fingerprint(plan: &ReadPlan, table: &Table, row: usize, kind: ChangeKind) -> [u8; 16] {
-    let mut hash = Sha256::new();
-    hash.update(plan.revision.0.to_be_bytes());
-    hash.update([u8::from(kind == ChangeKind::Delete)]);
-    if kind != ChangeKind::Delete {
-        for &place in &plan.carried {
-            match table.at(place).get(row) {
-                Some(text) => {
-                    hash.update([1]);
-                    hash.update((text.len() as u64).to_be_bytes());
-                    hash.update(text);
-                }
-                None => hash.update([0]),
-            }
-        }
-    }
-    let digest = hash.finalize();
-    digest[..16].try_into().expect("a SHA-256 digest has 32 bytes")
+    let cells = plan.carried.iter().map(|&place| table.at(place).get(row));
+    digest(plan.revision, kind, cells)
 }
 
 /// The same of a row that travels: what [`fingerprint`] would have said of it.
 pub fn fingerprint_in(batch: &ChangeBatch, row: usize) -> [u8; 16] {
+    let cells = batch.table.iter().map(|(_, column)| column.get(row));
+    digest(batch.envelope.revision, batch.kinds[row], cells)
+}
+
+fn digest<'c>(
+    revision: Revision,
+    kind: ChangeKind,
+    cells: impl Iterator<Item = Option<&'c str>>,
+) -> [u8; 16] {
     let mut hash = Sha256::new();
-    let is_gone = batch.kinds[row] == ChangeKind::Delete;
-    hash.update(batch.envelope.revision.0.to_be_bytes());
-    hash.update([u8::from(is_gone)]);
-    if !is_gone {
-        for (_, column) in batch.table.iter() {
-            match column.get(row) {
-                Some(text) => {
-                    hash.update([1]);
-                    hash.update((text.len() as u64).to_be_bytes());
-                    hash.update(text);
-                }
-                None => hash.update([0]),
+    hash.update(revision.0.to_be_bytes());
+    hash.update([u8::from(kind == ChangeKind::Delete)]);
+    // A deleted row's cells mean nothing.
+    for cell in cells.take_while(|_| kind != ChangeKind::Delete) {
+        match cell {
+            Some(text) => {
+                hash.update([1]);
+                hash.update((text.len() as u64).to_be_bytes());
+                hash.update(text);
             }
+            None => hash.update([0]),
         }
     }
     let digest = hash.finalize();

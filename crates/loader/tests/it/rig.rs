@@ -9,7 +9,9 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use landbridge_bus::seal::KeyPair;
-use landbridge_bus::{Bus, BusConfig, Filter, LocalServer, LocalServerOptions, Subject, WorkerId};
+use landbridge_bus::{
+    Bus, BusConfig, Filter, FollowFrom, Followed, LocalServer, LocalServerOptions, Subject, WorkerId,
+};
 use landbridge_loader::{Loader, LoaderSettings};
 use landbridge_model::ask::{CreateObjectType, Provision, Provisioned, Question, WantedAssociation};
 use landbridge_model::config::{
@@ -521,18 +523,18 @@ impl Rig {
             shard,
             tenant: self.tenant.clone(),
         });
+        let mut follow = self.hub.bus().follow(&filter, FollowFrom::Start).await.unwrap();
         let waiting = async {
-            loop {
-                let stored = self.hub.bus().list(&filter).await.unwrap();
-                let new: Vec<Report> = stored[self.told..]
-                    .iter()
-                    .map(|one| Report::decode(&one.payload).unwrap())
-                    .collect();
-                if enough(&new) {
-                    return (stored.len(), new);
+            let (mut seen, mut new) = (0, Vec::new());
+            while !enough(&new) {
+                if let Followed::Message(stored) = follow.next().await {
+                    seen += 1;
+                    if seen > self.told {
+                        new.push(Report::decode(&stored.payload).unwrap());
+                    }
                 }
-                tokio::time::sleep(Duration::from_millis(20)).await;
             }
+            (seen.max(self.told), new)
         };
         let (told, new) = tokio::time::timeout(PATIENCE, waiting)
             .await
@@ -597,8 +599,13 @@ impl Rig {
 
     /// A car's name and price in HubSpot.
     pub(crate) async fn stored(&self, serial: u32) -> Option<(String, String)> {
+        let [name, price] = self.values(serial, ["name", "price"]).await?;
+        Some((name, price))
+    }
+
+    /// Some of a car's values in HubSpot.
+    pub(crate) async fn values<const N: usize>(&self, serial: u32, wanted: [&str; N]) -> Option<[String; N]> {
         let id = car(serial);
-        let wanted = ["name", "price"];
         let reply = self
             .client
             .read_records(
@@ -612,8 +619,9 @@ impl Rig {
             .unwrap();
         let answer = reply.records(&wanted).unwrap();
         let record = answer.results.first()?;
-        let text = |at: usize| record.values[at].as_deref().unwrap_or_default().to_owned();
-        Some((text(0), text(1)))
+        Some(std::array::from_fn(|at| {
+            record.values[at].as_deref().unwrap_or_default().to_owned()
+        }))
     }
 }
 

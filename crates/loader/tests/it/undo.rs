@@ -55,23 +55,7 @@ fn of_import(mut batch: WriteBatch) -> WriteBatch {
 
 /// Name, price and version of a car.
 async fn stored(rig: &Rig, serial: u32) -> Option<[String; 3]> {
-    let wanted = ["name", "price", "landbridge_version"];
-    let id = car(serial);
-    let reply = rig
-        .client
-        .read_records(
-            Share::Live,
-            &rig.object_type(),
-            Some("salesforce_id"),
-            &[id.as_str()],
-            &wanted,
-        )
-        .await
-        .unwrap();
-    let answer = reply.records(&wanted).unwrap();
-    let record = answer.results.first()?;
-    let text = |at: usize| record.values[at].as_deref().unwrap_or_default().to_owned();
-    Some([text(0), text(1), text(2)])
+    rig.values(serial, ["name", "price", "landbridge_version"]).await
 }
 
 fn values(name: &str, price: &str, version: &str) -> Option<[String; 3]> {
