@@ -34,23 +34,47 @@ impl ControlShard {
         let syncs = self.context.config.all_syncs().into_iter();
         let own = syncs.filter(|sync| hub.shard_of(&sync.key().tenant) == self.context.shard);
         let current: Looked = own.map(|sync| (sync.key(), sync.revision)).collect();
-        let edited: Vec<(SyncKey, Revision)> = {
+        let (is_first, edited): (bool, Vec<(SyncKey, Revision)>) = {
             let mut looked = lock(&self.cures);
+            let is_first = looked.is_empty();
             looked.retain(|key, _| current.contains_key(key));
             let is_new = |(key, revision): &(&SyncKey, &Revision)| looked.get(*key) != Some(*revision);
             let edited = current.iter().filter(is_new);
-            edited.map(|(key, revision)| (key.clone(), *revision)).collect()
+            (
+                is_first,
+                edited.map(|(key, revision)| (key.clone(), *revision)).collect(),
+            )
         };
+        // Of all syncs at once, when the shard was just taken: asking for each would be a call for every sync there is.
+        let mut of_shard: HashMap<SyncKey, Vec<FailedRecord>> = HashMap::new();
+        if is_first {
+            for failed in hub.failures_of_shard(self.context.shard).await? {
+                of_shard
+                    .entry(failed.envelope.sync_key())
+                    .or_default()
+                    .push(failed);
+            }
+        }
         for (key, revision) in edited {
-            self.cure(&key.tenant, &key.name, revision).await?;
+            let failures = if is_first {
+                of_shard.remove(&key).unwrap_or_default()
+            } else {
+                hub.failures(&key.tenant, Some(&key.name)).await?
+            };
+            self.cure(&key.tenant, &key.name, revision, &failures).await?;
             lock(&self.cures).insert(key, revision);
         }
         Ok(())
     }
 
-    async fn cure(&self, tenant: &TenantId, sync: &SyncName, revision: Revision) -> Result<(), StageError> {
-        let failures = self.context.hub.failures(tenant, Some(sync)).await?;
-        let records = stale(&failures, revision);
+    async fn cure(
+        &self,
+        tenant: &TenantId,
+        sync: &SyncName,
+        revision: Revision,
+        failures: &[FailedRecord],
+    ) -> Result<(), StageError> {
+        let records = stale(failures, revision);
         if records.is_empty() {
             return Ok(());
         }

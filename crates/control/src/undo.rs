@@ -1,17 +1,22 @@
 //! Undoing an import: its sync stands still, and the loader puts back what its before-images tell, page by page. How far that
 //! is, is on the bus: the images that are left, and what became of the others. A restart goes on with it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod account;
+mod rules;
+
+use std::collections::HashSet;
 use std::time::Duration;
 
 use landbridge_bus::{Bucket, Key, KeyFilter};
 use landbridge_model::ask::{UndoPage, UndoStatus};
-use landbridge_model::before::{ASSOCIATION, LeftValue, UndoCounts, UndoneImage};
+use landbridge_model::before::{LeftValue, UndoCounts};
 use landbridge_model::config::{Import, SyncStatus};
-use landbridge_model::{ImportId, RunId, SalesforceId, StageKind, SyncKey, SyncName, TenantId};
+use landbridge_model::{ImportId, RunId, StageKind, SyncKey, SyncName, TenantId};
 use landbridge_stage::{Hub, ShardContext, StageError};
 use landbridge_wire::{AskError, AskErrorCode};
 
+use self::account::{each_once, sum};
+use self::rules::{may_be_undone, must_overwrite};
 use crate::ask::{Done, ListLeft, UndoImport};
 use crate::lanes;
 use crate::ledger::RunAccount;
@@ -83,46 +88,6 @@ pub(crate) async fn refuse_undoing(
         }
     }
     Ok(())
-}
-
-/// Whether an import may be undone, but for what runs at the moment.
-fn may_be_undone(import: &Import, others: &[&Import], now_ms: i64, kept: Duration) -> Result<(), String> {
-    let id = &import.id;
-    if !import.keep_before {
-        return Err(format!(
-            "{id} did not keep what was there before it, so it cannot be undone: start an import with --keep-before to be \
-             able to undo it"
-        ));
-    }
-    let age = u128::try_from(now_ms - import.started_ms).unwrap_or(0);
-    if age > kept.as_millis() {
-        return Err(format!(
-            "{id} began more than {} ago, and what was there before it is kept no longer (bus.before_max_age)",
-            humantime::format_duration(kept)
-        ));
-    }
-    let next = others
-        .iter()
-        .find(|other| other.continues.as_ref() == Some(id) && other.undo_ms.is_none());
-    match next {
-        Some(next) => Err(format!("{} went on with {id}: undo {} first", next.id, next.id)),
-        None => Ok(()),
-    }
-}
-
-/// Whether the next import of a sync has to write everything again: what an undo put back, other workers take for as the
-/// imports left it, until an import that overwrites has come to its end.
-fn must_overwrite<'i>(
-    imports: impl Iterator<Item = &'i Import> + Clone,
-    has_ended: impl Fn(&ImportId) -> bool,
-) -> bool {
-    let Some(undone_ms) = imports.clone().filter_map(|import| import.undo_ms).max() else {
-        return false;
-    };
-    let made_good = |import: &Import| {
-        import.overwrite && import.only.is_none() && import.started_ms >= undone_ms && has_ended(&import.id)
-    };
-    !imports.clone().any(made_good)
 }
 
 impl ControlShard {
@@ -353,164 +318,4 @@ impl ControlShard {
 
 async fn counts(hub: &Hub, sync: &SyncKey, run: &RunId) -> Result<UndoCounts, StageError> {
     Ok(sum(hub.undone(sync, run).await?))
-}
-
-/// Each record once, however often the import wrote it, by what its oldest image came to.
-fn sum(undone: Vec<UndoneImage>) -> UndoCounts {
-    let mut records: HashMap<SalesforceId, bool> = HashMap::new();
-    let (mut links, mut left) = (0, Vec::new());
-    for undone in undone {
-        links += undone.links;
-        records.extend(undone.restored.into_iter().map(|id| (id, false)));
-        records.extend(undone.archived.into_iter().map(|id| (id, true)));
-        left.extend(undone.left);
-    }
-    let left = each_once(left);
-    for left in left.iter().filter(|left| left.property != ASSOCIATION) {
-        records.remove(&left.id);
-    }
-    let archived = records.values().filter(|is_archived| **is_archived).count() as u64;
-    UndoCounts {
-        restored: records.len() as u64 - archived,
-        archived,
-        links,
-        left: left.len() as u64,
-    }
-}
-
-/// A value that the import wrote several times is left several times, the oldest image last: that one knows what was there
-/// before the import.
-fn each_once(left: impl IntoIterator<Item = LeftValue>) -> Vec<LeftValue> {
-    let mut once = BTreeMap::new();
-    for left in left {
-        once.insert(left.key(), left);
-    }
-    once.into_values().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use landbridge_model::Revision;
-    use landbridge_model::config::ImportWish;
-
-    use super::*;
-
-    fn import(id: &str, started_ms: i64) -> Import {
-        Import {
-            id: ImportId::new(id).unwrap(),
-            tenant: TenantId::new("acme").unwrap(),
-            sync: SyncName::new("vehicles").unwrap(),
-            revision: Revision(1),
-            wish: ImportWish::Run,
-            overwrite: false,
-            only: None,
-            keep_before: true,
-            undo_ms: None,
-            started_by: String::new(),
-            started_ms,
-            continues: None,
-        }
-    }
-
-    #[test]
-    fn what_kept_its_before_is_undone_in_time_and_the_last_part_first() {
-        let kept = Duration::from_secs(10);
-        let next = Import {
-            continues: Some(ImportId::new("imp-1").unwrap()),
-            ..import("imp-2", 5)
-        };
-        let undone = Import {
-            undo_ms: Some(6),
-            ..next.clone()
-        };
-        let plain = Import {
-            keep_before: false,
-            ..import("imp-1", 0)
-        };
-        for (one, others, now_ms, expected) in [
-            (import("imp-1", 0), vec![], 9_000, Ok(())),
-            (import("imp-1", 0), vec![], 10_001, Err("before_max_age")),
-            (import("imp-1", 0), vec![&next], 9_000, Err("undo imp-2 first")),
-            (import("imp-1", 0), vec![&undone], 9_000, Ok(())),
-            (plain, vec![], 0, Err("--keep-before")),
-        ] {
-            let found = may_be_undone(&one, &others, now_ms, kept);
-            match (&found, expected) {
-                (Ok(()), Ok(())) => {}
-                (Err(found), Err(expected)) => assert!(found.contains(expected), "{found}"),
-                _ => panic!("{one:?} at {now_ms}: {found:?}"),
-            }
-        }
-    }
-
-    #[test]
-    fn after_an_undo_everything_is_written_once_more() {
-        let undone = Import {
-            undo_ms: Some(10),
-            ..import("imp-1", 0)
-        };
-        let again = Import {
-            overwrite: true,
-            ..import("imp-2", 11)
-        };
-        let must = |imports: &[&Import], ended: bool| must_overwrite(imports.iter().copied(), |_| ended);
-        assert!(!must(&[&import("imp-1", 0)], true), "nothing was undone");
-        assert!(must(&[&undone], true));
-        assert!(
-            must(&[&undone, &import("imp-2", 11)], true),
-            "it wrote only what it took for changed"
-        );
-        assert!(must(&[&undone, &again], false), "it has not come to its end");
-        assert!(!must(&[&undone, &again], true));
-        let undone_too = Import {
-            undo_ms: Some(12),
-            ..again.clone()
-        };
-        assert!(must(&[&undone, &undone_too], true));
-    }
-
-    #[test]
-    fn a_record_counts_once_by_its_oldest_image() {
-        let id = |serial: u32| SalesforceId::parse(&format!("a00{serial:012}")).unwrap();
-        let left = |serial, property: &str| LeftValue {
-            id: id(serial),
-            hubspot_id: None,
-            property: property.to_owned(),
-            now: None,
-            before: None,
-            reason: String::new(),
-        };
-        let image = |restored: &[u32], archived: &[u32], links, left: Vec<LeftValue>| UndoneImage {
-            restored: restored.iter().copied().map(id).collect(),
-            archived: archived.iter().copied().map(id).collect(),
-            links,
-            left,
-        };
-        // The newest first: the import wrote 1 to 3 twice, and made 2.
-        let counts = sum(vec![
-            image(&[1, 2], &[], 3, vec![left(3, "name"), left(1, ASSOCIATION)]),
-            image(&[1, 3], &[2], 1, vec![left(4, "name")]),
-        ]);
-        let expected = UndoCounts {
-            restored: 1,
-            archived: 1,
-            links: 4,
-            left: 3,
-        };
-        assert_eq!(counts, expected);
-    }
-
-    #[test]
-    fn a_value_is_told_once_with_what_was_there_first() {
-        let left = |before: &str| LeftValue {
-            id: SalesforceId::parse("a00000000000001").unwrap(),
-            hubspot_id: None,
-            property: "name".to_owned(),
-            now: Some("edited".to_owned()),
-            before: Some(before.to_owned()),
-            reason: String::new(),
-        };
-        let found = each_once([left("by the import"), left("by hand")]);
-        assert_eq!(found, [left("by hand")]);
-    }
 }

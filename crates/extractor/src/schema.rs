@@ -156,21 +156,12 @@ async fn describe_all(
     syncs: &[Arc<Sync>],
     asking: Asking,
 ) -> Result<BTreeMap<String, ObjectDescribe>, Trouble> {
-    let mut objects: BTreeMap<String, ObjectDescribe> = BTreeMap::new();
-    let mut asked: Vec<String> = Vec::new();
-    loop {
-        let wanted = syncs.iter().flat_map(|sync| drift::objects_of(sync, &objects));
-        let next = wanted
-            .into_iter()
-            .find(|object| !asked.contains(&object.to_ascii_lowercase()));
-        let Some(object) = next else { return Ok(objects) };
-        let key = object.to_ascii_lowercase();
-        let tenant = &syncs[0].definition.metadata.tenant;
-        if let Some(described) = describe(shard, client, tenant, &object, asking).await? {
-            objects.insert(key.clone(), (*described).clone());
-        }
-        asked.push(key);
-    }
+    let tenant = &syncs[0].definition.metadata.tenant;
+    let led_to = |objects: &BTreeMap<_, _>| {
+        let led_to = syncs.iter().flat_map(|sync| drift::objects_of(sync, objects));
+        led_to.collect()
+    };
+    describe_led_to((shard, client, tenant), led_to, asking, None).await
 }
 
 /// The objects that a definition's formulas and paths lead over, by name in lower case.
@@ -179,20 +170,38 @@ pub async fn described_for_formulas(
     client: &Client,
     definition: &SyncDefinition,
 ) -> Result<BTreeMap<String, ObjectDescribe>, Trouble> {
+    let tenant = &definition.metadata.tenant;
+    let led_to = |objects: &BTreeMap<_, _>| formula::objects_of(definition, objects).into_iter().collect();
+    let taken_for = Some(FORMULAS_KNOWN);
+    describe_led_to((shard, client, tenant), led_to, Asking::Changes, taken_for).await
+}
+
+/// Describes one object after the other, as far as those that are described lead to more. What was described within
+/// `taken_for` is not asked for.
+async fn describe_led_to(
+    (shard, client, tenant): (&Arc<Shard>, &Client, &TenantId),
+    led_to: impl Fn(&BTreeMap<String, ObjectDescribe>) -> Vec<String>,
+    asking: Asking,
+    taken_for: Option<SignedDuration>,
+) -> Result<BTreeMap<String, ObjectDescribe>, Trouble> {
     let mut objects: BTreeMap<String, ObjectDescribe> = BTreeMap::new();
     let mut asked: Vec<String> = Vec::new();
-    let tenant = &definition.metadata.tenant;
     loop {
-        let wanted = formula::objects_of(definition, &objects);
-        let next = wanted
-            .into_iter()
-            .find(|object| !asked.contains(&object.to_ascii_lowercase()));
-        let Some(object) = next else { return Ok(objects) };
-        let key = object.to_ascii_lowercase();
-        let since = client.org_now().await? - FORMULAS_KNOWN;
-        let described = match shard.schemas.known(tenant, &object, since) {
+        let wanted = led_to(&objects).into_iter();
+        let mut wanted = wanted.map(|object| (object.to_ascii_lowercase(), object));
+        let Some((key, object)) = wanted.find(|(key, _)| !asked.contains(key)) else {
+            return Ok(objects);
+        };
+        let known = match taken_for {
+            Some(taken_for) => {
+                let since = client.org_now().await? - taken_for;
+                shard.schemas.known(tenant, &object, since)
+            }
+            None => None,
+        };
+        let described = match known {
             Some(known) => Some(known),
-            None => describe(shard, client, tenant, &object, Asking::Changes).await?,
+            None => describe(shard, client, tenant, &object, asking).await?,
         };
         if let Some(described) = described {
             objects.insert(key.clone(), (*described).clone());

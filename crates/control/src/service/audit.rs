@@ -1,5 +1,7 @@
 //! The audit log: who changed what and when, with what was before and after.
 
+mod change;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+pub(crate) use self::change::{Change, Trace};
 use super::caller::{Caller, Role};
 use super::error::ServiceError;
 use super::page::{Page, PageRequest, cursor};
@@ -107,80 +110,6 @@ impl AuditFilter {
         said.into_iter()
             .flatten()
             .any(|text| text.to_lowercase().contains(&query))
-    }
-}
-
-/// What an entry holds besides who, when and where.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Change {
-    detail: Option<String>,
-    before: Option<Value>,
-    after: Option<Value>,
-}
-
-impl Change {
-    /// Nothing to add.
-    pub(crate) fn done() -> Self {
-        Self::default()
-    }
-
-    /// In words.
-    pub(crate) fn told(detail: impl Into<String>) -> Self {
-        Self {
-            detail: Some(detail.into()),
-            ..Self::default()
-        }
-    }
-
-    /// The same, with words.
-    pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
-        self
-    }
-
-    /// Something that was one thing and is another.
-    pub(crate) fn between<T: Serialize>(before: Option<&T>, after: Option<&T>) -> Result<Self, ServiceError> {
-        Ok(Self {
-            detail: None,
-            before: before.map(serde_json::to_value).transpose()?,
-            after: after.map(serde_json::to_value).transpose()?,
-        })
-    }
-}
-
-/// How a change went, for its entry.
-pub(crate) struct Trace(Vec<Line>);
-
-struct Line {
-    /// What and to what, where it is other than was asked for.
-    named: Option<(String, String)>,
-    change: Change,
-}
-
-impl From<Change> for Trace {
-    fn from(change: Change) -> Self {
-        Self(vec![Line { named: None, change }])
-    }
-}
-
-impl Trace {
-    /// Nothing was changed.
-    pub(crate) fn nothing() -> Self {
-        Self(Vec::new())
-    }
-
-    /// Something was done that is called other than what was asked for, or more than one thing was.
-    pub(crate) fn and(
-        mut self,
-        action: impl Into<String>,
-        subject: impl Into<String>,
-        change: Change,
-    ) -> Self {
-        self.0.push(Line {
-            named: Some((action.into(), subject.into())),
-            change,
-        });
-        self
     }
 }
 
@@ -447,86 +376,4 @@ impl TenantService {
 }
 
 #[cfg(test)]
-mod tests {
-    use landbridge_bus::AuditRecord;
-
-    use super::*;
-
-    fn record(sequence: u64, phase: Option<Phase>, attempt: &str) -> AuditRecord {
-        let stored = StoredEntry {
-            phase,
-            attempt: Some(attempt.to_owned()),
-            who: "user:ann".to_owned(),
-            action: "sync.removed".to_owned(),
-            subject: attempt.to_owned(),
-            detail: None,
-            before: None,
-            after: None,
-        };
-        AuditRecord {
-            sequence,
-            time: jiff::Timestamp::UNIX_EPOCH,
-            tenant: None,
-            payload: serde_json::to_vec(&stored).unwrap().into(),
-        }
-    }
-
-    #[test]
-    fn what_was_asked_for_shows_only_while_nothing_follows() {
-        let asked = Some(Phase::Asked);
-        let mut log = vec![
-            record(1, asked, "done"),
-            record(2, asked, "cut off"),
-            record(3, asked, "refused"),
-            record(4, None, "done"),
-            record(5, asked, "failed"),
-            record(6, Some(Phase::Nothing), "refused"),
-            record(7, Some(Phase::Unclear), "failed"),
-        ];
-        log.reverse();
-        let mut ended = HashSet::new();
-        let shown = log.into_iter().filter_map(|record| entry_of(record, &mut ended));
-        let shown: Vec<(String, AuditState)> = shown.map(|entry| (entry.subject, entry.state)).collect();
-        let expected = [
-            ("failed", AuditState::Unclear),
-            ("done", AuditState::Done),
-            ("cut off", AuditState::Asked),
-        ];
-        assert_eq!(
-            shown,
-            expected.map(|(subject, state)| (subject.to_owned(), state))
-        );
-    }
-
-    #[test]
-    fn entries_are_found_by_what_they_say_and_by_their_kind() {
-        let entry = AuditEntry {
-            sequence: 1,
-            at_ms: 0,
-            tenant: Some(TenantId::new("acme").unwrap()),
-            who: "user:ann".to_owned(),
-            action: "sync.changed".to_owned(),
-            subject: "vehicles".to_owned(),
-            detail: Some("created in HubSpot: property Salesforce_ID".to_owned()),
-            before: None,
-            after: None,
-            state: AuditState::Done,
-        };
-        for (query, kind, is_taken) in [
-            (None, None, true),
-            (Some("ANN"), None, true),
-            (Some("vehic"), Some("sync"), true),
-            (Some("salesforce_id"), None, true),
-            (Some("acme"), None, true),
-            (Some("globex"), None, false),
-            (None, Some("token"), false),
-            (None, Some("syn"), false),
-        ] {
-            let filter = AuditFilter {
-                query: query.map(str::to_owned),
-                kind: kind.map(str::to_owned),
-            };
-            assert_eq!(filter.takes(&entry), is_taken, "{filter:?}");
-        }
-    }
-}
+mod tests;
