@@ -147,6 +147,7 @@ async fn fill(bus_url: &str, tenants: usize, syncs_each: usize) -> anyhow::Resul
                 base_url: "https://portal.example".to_owned(),
                 portal_id: Some(portal),
                 calls_per_ten_seconds: None,
+                api_version: None,
             },
             suspended: None,
         };

@@ -270,6 +270,7 @@ mod tests {
                 base_url: "https://api.hubapi.com".into(),
                 portal_id: Some(7),
                 calls_per_ten_seconds: None,
+                api_version: None,
             },
             suspended: suspended.then(|| "another org answers".to_owned()),
         }

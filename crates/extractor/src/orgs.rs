@@ -137,6 +137,7 @@ impl Orgs {
             own: Some(metered.budget.own_calls()),
             allocated: metered.budget.allocated(usage),
             reserved: usage.allowed.saturating_sub(metered.budget.limit(usage)),
+            forecast: None,
         })
     }
 

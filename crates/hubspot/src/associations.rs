@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::governor::{Family, Share};
 use crate::records::Paging;
 use crate::text::Id;
-use crate::verdict::{Effect, ErrorBody};
+use crate::verdict::{Effect, ErrorBody, judge_item};
 
 /// Most pairs of one create.
 pub const CREATE_INPUTS_MAX: usize = 2_000;
@@ -342,7 +342,7 @@ impl Client {
     }
 
     /// All associations of these records to records of another type, every page; 1,000 records at most. A record
-    /// without any, or that does not exist, has no entry.
+    /// without any, or that does not exist, has no entry. An error for the time being about one record is one of the call.
     pub async fn read_associations(
         &self,
         share: Share,
@@ -374,6 +374,16 @@ impl Client {
             } else {
                 reply.json()?
             };
+            let passing = answer.errors.into_iter().find_map(|error| {
+                let verdict = judge_item(&error);
+                verdict
+                    .retry_after()
+                    .is_some()
+                    .then_some((verdict, error.message))
+            });
+            if let Some((verdict, message)) = passing {
+                return Err(Error::new(verdict, "an associations read", message));
+            }
             inputs = Vec::new();
             for record in answer.results {
                 let id = record.from.id.0;

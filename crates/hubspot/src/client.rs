@@ -11,7 +11,9 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::error::Error;
-use crate::governor::{Family, Governor, GovernorConfig, Halted, Lesson, LimitHeaders, Permit, Share, Usage};
+use crate::governor::{
+    Family, Governor, GovernorConfig, Halted, Lesson, LimitHeaders, Permit, Share, Standstill, Usage,
+};
 use crate::paths::ApiVersion;
 use crate::token::{Credentials, Secret, TokenKeeper, Tokens};
 use crate::verdict::{Effect, ErrorBody, LimitPolicy, Verdict, judge};
@@ -233,7 +235,7 @@ impl Client {
         }
         let permit = match self.0.governor.acquire(call.family, call.share).await {
             Ok(permit) => permit,
-            Err(Halted { until }) => return Err(halted(&name, until)),
+            Err(halt) => return Err(halted(&name, halt)),
         };
         let response = match request.send().await {
             Ok(response) => response,
@@ -269,10 +271,17 @@ impl Client {
     }
 }
 
-fn halted(name: &str, wait: Duration) -> Error {
-    let policy = LimitPolicy::Daily;
-    let message = format!("the call budget is used up for another {} s", wait.as_secs());
-    Error::new(Verdict::RateLimited { policy, wait }, name, message)
+fn halted(name: &str, halted: Halted) -> Error {
+    let policy = match halted.why {
+        Standstill::Day => LimitPolicy::Daily,
+        Standstill::Pause => LimitPolicy::Unknown,
+    };
+    let wait = halted.until;
+    Error::new(
+        Verdict::RateLimited { policy, wait },
+        name,
+        halted.why.to_string(),
+    )
 }
 
 fn lost(name: &str, effect: Effect, error: reqwest::Error, permit: Permit) -> Error {

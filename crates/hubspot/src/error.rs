@@ -13,6 +13,8 @@ pub struct Error {
     pub status: Option<u16>,
     /// HubSpot's words, or ours when there are none.
     pub message: String,
+    /// Whether HubSpot's finer category names a limit of the account's, such as `crm.associations.ASSOCIATION_LIMIT_EXCEEDED`.
+    pub names_limit: bool,
     /// HubSpot's id of the call, for support.
     pub correlation_id: Option<Box<str>>,
     /// What was called: method and path without its query.
@@ -26,6 +28,7 @@ impl Error {
             verdict,
             status: None,
             message: message.into(),
+            names_limit: false,
             correlation_id: None,
             call: call.into(),
             source: None,
@@ -39,6 +42,7 @@ impl Error {
         body: ErrorBody,
         correlation: Option<String>,
     ) -> Self {
+        let names_limit = body.names_limit();
         let message = if body.message.is_empty() {
             format!("HTTP status {status}")
         } else {
@@ -47,6 +51,7 @@ impl Error {
         let correlation_id = correlation.or(body.correlation_id).map(Into::into);
         Self {
             status: Some(status),
+            names_limit,
             correlation_id,
             ..Self::new(verdict, call, message)
         }

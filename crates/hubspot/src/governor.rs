@@ -117,6 +117,11 @@ impl Share {
         }
     }
 
+    /// Whether it gives way when the day's calls run short.
+    fn slows_down(self) -> bool {
+        matches!(self, Self::Bulk | Self::Check)
+    }
+
     /// Which part of the daily reserve this share leaves alone.
     fn reserve_factor(self) -> f64 {
         match self {
@@ -147,6 +152,8 @@ pub struct GovernorConfig {
     pub window: Duration,
     /// Calls a day of the account; `None` until a header tells.
     pub daily: Option<u32>,
+    /// Association calls a day of the account, which are counted apart; HubSpot tells them in no header.
+    pub daily_associations: Option<u32>,
     /// Part of the day's calls that imports leave to the customer's other apps; links leave half of it, live a tenth.
     pub daily_reserve: f64,
     /// Calls in flight at once.
@@ -161,6 +168,7 @@ impl Default for GovernorConfig {
             burst: Some(190),
             window: Duration::from_secs(10),
             daily: None,
+            daily_associations: Some(500_000),
             daily_reserve: 0.1,
             in_flight: 32,
             patience: Duration::from_secs(60),
@@ -168,12 +176,25 @@ impl Default for GovernorConfig {
     }
 }
 
-/// No call now, and not for long: the day is spent, or the account stands still.
+/// No call now, and not for long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no HubSpot call allowed for another {} s", .until.as_secs())]
+#[error("{why}: no HubSpot call for another {} s", .until.as_secs())]
 pub struct Halted {
     /// How long from now.
     pub until: Duration,
+    /// Why.
+    pub why: Standstill,
+}
+
+/// Why no call may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Standstill {
+    /// The part of the day's calls that such work may use is spent, or nearly.
+    #[error("the part of HubSpot's daily calls that such work may use is spent")]
+    Day,
+    /// HubSpot asked for a long pause.
+    #[error("HubSpot asked for a pause")]
+    Pause,
 }
 
 /// The rate-limit headers of one answer.
@@ -224,6 +245,8 @@ pub struct Usage {
     pub daily_limit: Option<u32>,
     /// Calls made today by all apps, as far as we know.
     pub daily_spent: u32,
+    /// Calls that the day will have seen at its end, at the pace of the last minutes; `None` when the end or the pace is not known.
+    pub daily_forecast: Option<u32>,
     /// The part of the day's calls that imports leave to others, from 0 to 1.
     pub daily_reserve: f64,
     /// Calls in flight.
@@ -297,9 +320,10 @@ impl Governor {
                         open: true,
                     });
                 }
-                Decision::Halted(until) => {
+                Decision::Halted(until, why) => {
                     return Err(Halted {
                         until: until.saturating_sub(now),
+                        why,
                     });
                 }
                 Decision::Queue => nudged.await,
@@ -316,6 +340,11 @@ impl Governor {
     /// Calls and limits as they stand.
     pub fn usage(&self) -> Usage {
         self.0.core.lock().usage(self.now())
+    }
+
+    /// The account's report told a day's calls and how many of them are spent; a report of less than was known counts for nothing.
+    pub fn day_stands_at(&self, limit: u32, spent: u32) {
+        self.0.core.lock().day_stands_at(limit, spent);
     }
 
     /// When the account's day ends, counted from now.

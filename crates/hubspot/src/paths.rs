@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use landbridge_model::HubSpotApiVersion;
+
 /// Which family of paths to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ApiVersion {
@@ -14,6 +16,15 @@ pub enum ApiVersion {
 impl Default for ApiVersion {
     fn default() -> Self {
         Self::Dated("2026-09".to_owned())
+    }
+}
+
+impl From<&HubSpotApiVersion> for ApiVersion {
+    fn from(version: &HubSpotApiVersion) -> Self {
+        match version.date() {
+            Some(date) => Self::Dated(date.to_owned()),
+            None => Self::Numbered,
+        }
     }
 }
 

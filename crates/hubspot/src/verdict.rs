@@ -189,6 +189,11 @@ impl ErrorBody {
         serde_json::from_slice(body).unwrap_or_default()
     }
 
+    /// Whether the finer category says that a limit of the account's is reached: of associations, of records, of types.
+    pub fn names_limit(&self) -> bool {
+        self.sub_category.to_ascii_uppercase().contains("LIMIT_EXCEEDED")
+    }
+
     /// The values of one name in the context.
     pub fn named(&self, name: &str) -> &[String] {
         self.context.get(name).map_or(&[], |values| &values.0)

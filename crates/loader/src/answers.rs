@@ -289,6 +289,7 @@ fn daily_budget(limit: u32, usage: &Usage) -> CallBudget {
         own: None,
         allocated: u64::from(limit).saturating_sub(reserved),
         reserved,
+        forecast: usage.daily_forecast.map(u64::from),
     }
 }
 

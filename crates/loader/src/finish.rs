@@ -176,6 +176,7 @@ async fn fail(
         retry: false,
     };
     context.hub.remember_failure(&failed).await?;
+    shard.later.put_off(&failed);
     // The sync was edited while the row was on its way: the edit may be the cure.
     let runs = context.config.sync(&batch.envelope.tenant, &batch.envelope.sync);
     if runs.is_some_and(|sync| batch.envelope.revision < sync.revision) {

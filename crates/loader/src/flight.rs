@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use landbridge_hubspot::narrow::{Narrowing, Next};
 use landbridge_hubspot::records::UpsertBody;
 use landbridge_hubspot::settle::{ItemVerdict, settle};
 use landbridge_hubspot::{Error, Share, Verdict};
@@ -19,14 +18,19 @@ use crate::portal::{Portal, Tenant};
 use crate::refusal::{call_failure, may_be_lag, row_failure};
 use crate::row::{End, Fate, Row};
 
+mod search;
 mod shape;
 
-use shape::{columns_of, suspects, suspects_of};
+pub(crate) use search::Failing;
+use search::{Hope, hope};
+use shape::columns_of;
 
 /// How often a row is sent again whose property HubSpot does not know yet: new ones take a moment.
-const LAG_ATTEMPTS: u32 = 4;
+const LAG_CALLS: u32 = 4;
 /// How often a row is sent again that answers do not mention.
-const UNMENTIONED_ATTEMPTS: u32 = 6;
+const UNMENTIONED_CALLS: u32 = 6;
+/// And how often in company.
+const UNMENTIONED_TOGETHER: u32 = 2;
 /// How long rows wait while a credential is refused or lacks a scope: a person has to act.
 const CREDENTIAL_WAIT: Duration = Duration::from_secs(10);
 
@@ -178,10 +182,15 @@ impl Airline {
         flying: &[usize],
         fates: &mut [Option<Fate>],
     ) -> Result<(), StageError> {
+        // Neighbours must not wait for a row at which HubSpot fails; and an error that names nobody is about the only row.
+        let (suspect, sound): (Vec<usize>, Vec<usize>) = flying.iter().partition(|&&place| {
+            rows[place].failing.is_suspect() || rows[place].unmentioned >= UNMENTIONED_TOGETHER
+        });
         // A part must not make a record; it needs a call of its own kind.
         let (parts, wholes): (Vec<usize>, Vec<usize>) =
-            flying.iter().partition(|&&place| rows[place].over.is_some());
-        let mut groups = vec![parts, wholes];
+            sound.iter().partition(|&&place| rows[place].over.is_some());
+        let mut groups: Vec<Vec<usize>> = suspect.into_iter().map(|place| vec![place]).collect();
+        groups.extend([parts, wholes]);
         while let Some(group) = groups.pop() {
             if group.is_empty() {
                 continue;
@@ -195,17 +204,16 @@ impl Airline {
                     let (left, right) = group.split_at(group.len() / 2);
                     groups.extend([right.to_vec(), left.to_vec()]);
                 }
-                Sent::Refused(error) if error.verdict.is_about_rows() && group.len() > 1 => {
-                    self.narrow(portal, rows, &group, error, fates).await?;
+                Sent::Refused(error) => {
+                    self.refused(portal, rows, &group, error, fates).await?;
                 }
-                Sent::Refused(error) => self.refuse(rows, &group, &error, fates).await,
             }
         }
         Ok(())
     }
 
-    /// Finds the rows for which a batch was refused; all others land.
-    async fn narrow(
+    /// A batch was refused or lost: looks for the rows that are the cause, where it may be some.
+    async fn refused(
         &self,
         portal: &Portal,
         rows: &mut [Row],
@@ -213,38 +221,17 @@ impl Airline {
         error: Error,
         fates: &mut [Option<Fate>],
     ) -> Result<(), StageError> {
-        let suspects = suspects(rows, group, &error);
-        let mut narrowing = Narrowing::new(group.len(), Arc::new(error), suspects);
-        loop {
-            match narrowing.step() {
-                Next::Done => return Ok(()),
-                Next::Bad(at, error) => self.refuse(rows, &group[at..=at], &error, fates).await,
-                Next::Send(places) => {
-                    let part: Vec<usize> = places.iter().map(|&at| group[at]).collect();
-                    match self.send(portal, rows, &part).await? {
-                        Sent::Settled(verdicts, correlation) => {
-                            self.land(rows, &part, verdicts, correlation.as_deref(), fates)
-                                .await?;
-                            narrowing.taken();
-                        }
-                        Sent::Refused(error) if error.verdict.is_about_rows() => {
-                            let named = suspects_of(rows, group, &places, &error);
-                            narrowing.refused(Arc::new(error), named);
-                        }
-                        // Not about rows: what is left is tried again as a whole, later.
-                        Sent::Refused(error) => {
-                            let left: Vec<usize> = group
-                                .iter()
-                                .copied()
-                                .filter(|&place| fates[place].is_none())
-                                .collect();
-                            self.refuse(rows, &left, &error, fates).await;
-                            return Ok(());
-                        }
-                    }
+        let &[place] = group else {
+            let calls = group.iter().map(|&place| rows[place].attempts).max();
+            return match hope(&error, calls.unwrap_or(0)) {
+                Hope::Sure | Hope::Some => self.narrow(portal, rows, group, error, fates).await,
+                Hope::None => {
+                    self.refuse(rows, group, &error, fates).await;
+                    Ok(())
                 }
-            }
-        }
+            };
+        };
+        self.refused_alone(portal, rows, place, &error, fates).await
     }
 
     async fn send(&self, portal: &Portal, rows: &mut [Row], group: &[usize]) -> Result<Sent, StageError> {
@@ -300,10 +287,13 @@ impl Airline {
         fates: &mut [Option<Fate>],
     ) -> Result<(), StageError> {
         let mut remembered = Vec::with_capacity(group.len());
+        self.tenant.answered();
         for (&place, verdict) in group.iter().zip(verdicts) {
             let row = &mut rows[place];
             // What no answer mentions may have been written.
-            row.in_doubt |= verdict == ItemVerdict::Unaccounted;
+            let unmentioned = verdict == ItemVerdict::Unaccounted;
+            row.in_doubt |= unmentioned;
+            row.unmentioned += u32::from(unmentioned);
             let fate = match verdict {
                 ItemVerdict::Written { id, new } => {
                     let present = Present {
@@ -340,8 +330,8 @@ impl Airline {
                 ItemVerdict::Refused { verdict, message } => {
                     refused_row(row, &verdict, &message, correlation)
                 }
-                ItemVerdict::Unaccounted if row.attempts < UNMENTIONED_ATTEMPTS => {
-                    Fate::Again(pause(row.attempts, Duration::ZERO, rand::random()))
+                ItemVerdict::Unaccounted if row.unmentioned < UNMENTIONED_CALLS => {
+                    Fate::Again(pause(row.unmentioned, Duration::ZERO, rand::random()))
                 }
                 ItemVerdict::Unaccounted => Fate::Ended(End::failed(Failure::new(
                     FailureCategory::HubSpotError,
@@ -357,7 +347,10 @@ impl Airline {
     /// Counts a call that was made.
     pub(crate) fn count<T>(&self, call: &'static str, result: &Result<T, Error>, began: Instant) {
         let result = match result {
-            Ok(_) => CallResult::Ok,
+            Ok(_) => {
+                self.tenant.note(budget_of(self.share), None);
+                CallResult::Ok
+            }
             Err(error) => match &error.verdict {
                 Verdict::RateLimited { .. } => CallResult::Limited,
                 verdict if verdict.retry_after().is_some() => CallResult::Failed,
@@ -368,21 +361,17 @@ impl Airline {
             .call_ended(Side::HubSpot, call, result, began.elapsed());
     }
 
-    /// A refusal that holds for each of these rows.
-    async fn refuse(&self, rows: &mut [Row], group: &[usize], error: &Error, fates: &mut [Option<Fate>]) {
-        self.note_credentials(error).await;
-        for &place in group {
-            let row = &mut rows[place];
-            row.in_doubt |= error.verdict == Verdict::Ambiguous;
-            fates[place] = Some(match waits(error, row.attempts) {
-                Some(wait) => Fate::Again(wait),
-                None => refused_row(
-                    row,
-                    &error.verdict,
-                    &error.message,
-                    error.correlation_id.as_deref(),
-                ),
-            });
+    /// The fate of a row whose call was refused.
+    fn fate_of_refused(&self, row: &mut Row, error: &Error) -> Fate {
+        row.in_doubt |= error.verdict == Verdict::Ambiguous;
+        match waits(error, row.attempts) {
+            Some(wait) => Fate::Again(wait),
+            None => refused_row(
+                row,
+                &error.verdict,
+                &error.message,
+                error.correlation_id.as_deref(),
+            ),
         }
     }
 
@@ -400,7 +389,7 @@ impl Airline {
         rows.iter_mut().map(fate).collect()
     }
 
-    /// Tells people of a refused credential, and looks for a new one the next time.
+    /// Tells people of a refused credential, and looks for a new one the next time; or of a spent day, and when it goes on.
     pub(crate) async fn note_credentials(&self, error: &Error) {
         if matches!(error.verdict, Verdict::Auth | Verdict::Scopes { .. }) {
             let told = Condition::new(ConditionKind::Credentials, error.to_string());
@@ -411,14 +400,36 @@ impl Airline {
             wait,
         } = error.verdict
         {
-            let text = format!(
-                "HubSpot's calls of the day are used up; going on in {} min",
-                wait.as_secs() / 60
+            let told = Condition::new(
+                ConditionKind::Limited,
+                day_is_spent(error, wait, self.context.hub.now_ms()),
             );
-            let told = Condition::new(ConditionKind::Limited, text);
-            self.tenant.note("budget", Some(told));
+            self.tenant.note(budget_of(self.share), Some(told));
         }
     }
+}
+
+/// The condition's topic: what is closed to imports may be open to live changes.
+fn budget_of(share: Share) -> &'static str {
+    match share {
+        Share::Live => "budget of live changes",
+        Share::Lookups => "budget of lookups",
+        Share::Links => "budget of links",
+        Share::Bulk => "budget of imports",
+        Share::Check => "budget of compares",
+    }
+}
+
+/// Why calls stand still, and the minute in which they go on.
+fn day_is_spent(error: &Error, wait: Duration, now_ms: i64) -> String {
+    let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+    let at =
+        jiff::Timestamp::from_millisecond(now_ms.saturating_add(wait_ms)).unwrap_or(jiff::Timestamp::MAX);
+    format!(
+        "{}; it goes on at {}",
+        error.message,
+        at.strftime("%Y-%m-%d %H:%M UTC")
+    )
 }
 
 /// How long to wait before the same call may succeed without its rows being changed; `None` when it never will.
@@ -432,9 +443,12 @@ pub(crate) fn waits(error: &Error, attempts: u32) -> Option<Duration> {
         .map(|wait| pause(attempts, wait, rand::random()))
 }
 
-fn refused_row(row: &Row, verdict: &Verdict, message: &str, correlation: Option<&str>) -> Fate {
-    if may_be_lag(verdict) && row.attempts < LAG_ATTEMPTS {
-        return Fate::Again(pause(row.attempts, Duration::ZERO, rand::random()));
+fn refused_row(row: &mut Row, verdict: &Verdict, message: &str, correlation: Option<&str>) -> Fate {
+    if may_be_lag(verdict) {
+        row.lagging += 1;
+        if row.lagging < LAG_CALLS {
+            return Fate::Again(pause(row.lagging, Duration::ZERO, rand::random()));
+        }
     }
     if let Some(wait) = verdict.retry_after() {
         return Fate::Again(pause(row.attempts, wait, rand::random()));

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use landbridge_hubspot::account::AccountDetails;
@@ -58,6 +59,8 @@ pub(crate) struct Tenant {
     pub(crate) listing: Mutex<HashSet<ObjectTypeId>>,
     /// Held while a page of an undo is under way: an asker that lost its patience asks again.
     pub(crate) undoing: tokio::sync::Mutex<()>,
+    /// Calls that HubSpot answered: while it rises, HubSpot is there.
+    answers: AtomicU64,
 }
 
 impl Tenant {
@@ -74,12 +77,22 @@ impl Tenant {
             conditions: Mutex::default(),
             listing: Mutex::default(),
             undoing: tokio::sync::Mutex::default(),
+            answers: AtomicU64::new(0),
         }
     }
 
     /// Whether a write of this record is under way.
     pub(crate) fn is_busy(&self, key: &RecordKey) -> bool {
         self.busy.lock().contains(key)
+    }
+
+    /// HubSpot answered a call.
+    pub(crate) fn answered(&self) {
+        self.answers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn answers(&self) -> u64 {
+        self.answers.load(Ordering::Relaxed)
     }
 
     pub(crate) fn begin(&self, keys: impl IntoIterator<Item = RecordKey>) {
@@ -174,6 +187,9 @@ impl Tenant {
             .governor(context.hub.now_ms(), &connection)
             .map_err(internal)?;
         settings.timeout = self.call_timeout;
+        if let Some(version) = &connection.api_version {
+            settings.version = version.into();
+        }
         let client = Client::new(settings).map_err(|error| ask_error(&error))?;
         let details = client.account().await.map_err(|error| ask_error(&error))?;
         if let Some(pinned) = connection.portal_id.filter(|pinned| *pinned != details.portal_id) {
@@ -185,6 +201,18 @@ impl Tenant {
         }
         if let Some(rest) = details.day_ends_in(jiff::Timestamp::now()) {
             client.governor().day_ends_in(rest);
+        }
+        // Not every credential is told; then headers tell, or nobody.
+        if let Some(day) = client
+            .api_usage()
+            .await
+            .ok()
+            .and_then(|days| days.into_iter().next())
+        {
+            let calls = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+            client
+                .governor()
+                .day_stands_at(calls(day.usage_limit), calls(day.current_usage));
         }
         Ok(Portal {
             client,

@@ -1,9 +1,10 @@
-//! Failed writes that a person wants tried again: sent as they were, without a call to Salesforce.
+//! Failed writes that are tried again: sent as they were, without a call to Salesforce.
 //!
-//! The wish lies beside the failure in `LB_FAILED`, so that it outlives this worker. It ends with the row: cured, refused anew,
-//! or superseded.
+//! A person may want it; the wish lies beside the failure in `LB_FAILED`, so that it outlives this worker, and ends with the
+//! row: cured, refused anew, or superseded. What may pass by itself is due after pauses that grow with its failures. What cannot
+//! be sent as it was (a link, a delete) is read again instead.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt};
@@ -12,13 +13,39 @@ use landbridge_model::ask::{SendAgain, SentAgain};
 use landbridge_model::{Outcome, SalesforceId, Source, SyncKey, TenantId, WriteBatch};
 use landbridge_stage::{ShardContext, StageError};
 use landbridge_wire::FailedRecord;
+use parking_lot::Mutex;
 
 use crate::alone::{Charter, tell};
+use crate::backoff::retry_after;
 use crate::finish::{read_again, remember};
 use crate::known::{Judgement, judge};
 use crate::row::{End, Fate, Row};
 use crate::shard::LoaderShard;
 use crate::target::{Target, find};
+
+/// When failures are due that may pass by themselves, in milliseconds since 1970.
+#[derive(Debug, Default)]
+pub(crate) struct Later(Mutex<HashMap<(SyncKey, SalesforceId), i64>>);
+
+impl Later {
+    /// Notes when such a failure is due.
+    pub(crate) fn put_off(&self, failed: &FailedRecord) {
+        if failed.failure.category.is_transient() {
+            let pause = i64::try_from(retry_after(failed.attempts).as_millis()).unwrap_or(i64::MAX);
+            let key = (failed.envelope.sync_key(), failed.id);
+            self.0.lock().insert(key, failed.at_ms.saturating_add(pause));
+        }
+    }
+
+    /// Takes what is due.
+    fn take(&self, now_ms: i64) -> Vec<(SyncKey, SalesforceId)> {
+        let mut later = self.0.lock();
+        later
+            .extract_if(|_, due_ms| *due_ms <= now_ms)
+            .map(|(key, _)| key)
+            .collect()
+    }
+}
 
 /// Wishes stored at once: each has a subject of its own.
 const TOGETHER: usize = 64;
@@ -55,13 +82,21 @@ pub(crate) async fn want(
 
 /// Sends what is wanted, in calls of one sync.
 pub(crate) async fn run_due(shard: &Arc<LoaderShard>, context: &ShardContext) -> Result<(), StageError> {
+    let due = shard.later.take(context.hub.now_ms());
+    let due: HashSet<(SyncKey, SalesforceId)> = due.into_iter().collect();
+    shard
+        .retries
+        .lock()
+        .extend(due.iter().map(|key| (key.clone(), 0)));
     let wanted = shard.retries.lock().clone();
     if wanted.is_empty() {
         return Ok(());
     }
     let mut by_sync: BTreeMap<SyncKey, Vec<FailedRecord>> = BTreeMap::new();
     for failed in context.hub.failures_of_shard(context.shard).await? {
-        if failed.retry && failed.link_field.is_none() {
+        let key = (failed.envelope.sync_key(), failed.id);
+        let passing = failed.failure.category.is_transient() && wanted.contains_key(&key);
+        if passing || (failed.retry && failed.link_field.is_none()) {
             by_sync
                 .entry(failed.envelope.sync_key())
                 .or_default()

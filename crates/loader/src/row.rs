@@ -9,6 +9,7 @@ use landbridge_model::{
 };
 
 use crate::decide::fingerprint;
+use crate::flight::Failing;
 use crate::known::{Fingerprint, Present};
 use crate::portal::RecordKey;
 use crate::target::Target;
@@ -29,24 +30,37 @@ pub(crate) struct Row {
     /// Whether a call's answer was lost: HubSpot may carry it out yet, so no other write of the record is sent before a
     /// repetition is answered.
     pub(crate) in_doubt: bool,
+    /// Of its calls, those that were refused as if a property were too new, and those whose answers did not mention it.
+    pub(crate) lagging: u32,
+    pub(crate) unmentioned: u32,
+    /// What speaks for HubSpot failing at this very row.
+    pub(crate) failing: Failing,
     /// Set while a part of the row is written over what is there.
     pub(crate) over: Option<Present>,
 }
 
 impl Row {
-    /// The one row of a batch that is no message: what is waited for lies in one of the memories.
-    pub(crate) fn alone(batch: WriteBatch, target: Arc<Target>) -> Self {
+    /// A row of a message, before its first call.
+    pub(crate) fn new(message: u64, batch: Arc<WriteBatch>, target: Arc<Target>, index: usize) -> Self {
         Self {
-            message: 0,
+            message,
             target,
-            index: 0,
-            fingerprint: fingerprint(&batch, 0),
-            batch: Arc::new(batch),
+            index,
+            fingerprint: fingerprint(&batch, index),
+            batch,
             attempts: 0,
             was_absent: false,
             in_doubt: false,
+            lagging: 0,
+            unmentioned: 0,
+            failing: Failing::default(),
             over: None,
         }
+    }
+
+    /// The one row of a batch that is no message: what is waited for lies in one of the memories.
+    pub(crate) fn alone(batch: WriteBatch, target: Arc<Target>) -> Self {
+        Self::new(0, Arc::new(batch), target, 0)
     }
 
     pub(crate) fn id(&self) -> SalesforceId {

@@ -10,9 +10,13 @@ use landbridge_model::ask::FoundIdentities;
 use landbridge_model::{HubSpotId, ObjectTypeId, SalesforceId};
 use parking_lot::Mutex;
 
-/// A listing is repeated at the earliest after so many times its own length, and never more often than this.
+/// For an id that is missing or claimed twice a listing is repeated after so many times its own length, and never more often
+/// than this.
 const REST: u32 = 20;
 const REST_MIN: Duration = Duration::from_secs(5);
+/// For ids that are known: a record may have been merged into another, or given to another account.
+const FRESH: u32 = 200;
+const FRESH_MIN: Duration = Duration::from_secs(600);
 /// Values of one search.
 const SEARCH_VALUES_MAX: usize = 100;
 /// More than this many missing ids are left to the next listing.
@@ -21,7 +25,26 @@ const SEARCHED_MAX: usize = 500;
 #[derive(Debug, Default)]
 struct Scan {
     found: HashMap<SalesforceId, Vec<HubSpotId>>,
-    next_listing: Option<Instant>,
+    listed: Option<Listed>,
+}
+
+/// When the last listing ended, and how long it took.
+#[derive(Clone, Copy, Debug)]
+struct Listed {
+    at: Instant,
+    took: Duration,
+}
+
+impl Listed {
+    /// Whether it is time to list again for ids of which some are in doubt, or none.
+    fn is_due(self, doubt: bool, now: Instant) -> bool {
+        let rest = if doubt {
+            (self.took * REST).max(REST_MIN)
+        } else {
+            (self.took * FRESH).max(FRESH_MIN)
+        };
+        now >= self.at + rest
+    }
 }
 
 type Shelf = HashMap<(ObjectTypeId, String), Arc<tokio::sync::Mutex<Scan>>>;
@@ -56,7 +79,7 @@ impl Scans {
 }
 
 impl Scan {
-    /// Looks for those of `ids` that are not known: by listing when that is due, else by search.
+    /// Looks for `ids`: by listing when that is due, else, for those that are not known, by search.
     async fn refresh(
         &mut self,
         client: &Client,
@@ -69,14 +92,17 @@ impl Scan {
             .copied()
             .filter(|id| !self.found.contains_key(id))
             .collect();
-        if self.next_listing.is_some() && missing.is_empty() {
-            return Ok(());
-        }
-        if self.next_listing.is_none_or(|at| Instant::now() >= at) {
-            let began = Instant::now();
+        let claimed_twice = |id: &SalesforceId| self.found.get(id).is_some_and(|records| records.len() > 1);
+        let doubt = !missing.is_empty() || ids.iter().any(claimed_twice);
+        let began = Instant::now();
+        if self.listed.is_none_or(|listed| listed.is_due(doubt, began)) {
             self.found = list(client, object_type, property).await?;
-            self.next_listing = Some(Instant::now() + (began.elapsed() * REST).max(REST_MIN));
-        } else if missing.len() <= SEARCHED_MAX {
+            let took = began.elapsed();
+            self.listed = Some(Listed {
+                at: began + took,
+                took,
+            });
+        } else if !missing.is_empty() && missing.len() <= SEARCHED_MAX {
             for (id, record) in search(client, object_type, property, &missing).await? {
                 add(&mut self.found, id, record);
             }
@@ -155,6 +181,20 @@ async fn search(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_in_doubt_is_listed_again_sooner() {
+        let at = Instant::now();
+        let listed = |seconds| Listed {
+            at,
+            took: Duration::from_secs(seconds),
+        };
+        let due = |listed: Listed, doubt, seconds| listed.is_due(doubt, at + Duration::from_secs(seconds));
+        assert!(!due(listed(0), true, 4) && due(listed(0), true, 5));
+        assert!(!due(listed(10), true, 199) && due(listed(10), true, 200));
+        assert!(!due(listed(0), false, 599) && due(listed(0), false, 600));
+        assert!(!due(listed(10), false, 1_999) && due(listed(10), false, 2_000));
+    }
 
     #[test]
     fn two_claims_on_one_record_are_told_and_not_guessed() {

@@ -8,12 +8,14 @@ use landbridge_hubspot::Share;
 use landbridge_model::sync::VERSION_PROPERTY;
 use landbridge_model::{ObjectTypeId, SalesforceId, StageKind, SyncKey, TenantId, Version};
 use landbridge_stage::{Cache, Metrics, ShardContext, StageError};
+use landbridge_wire::FailedRecord;
 use parking_lot::Mutex;
 
 use crate::LoaderSettings;
 use crate::deletes::DeleteGuard;
 use crate::known::{Known, Memory, Present};
 use crate::portal::{Portal, Tenant};
+use crate::retry::Later;
 use crate::target::Target;
 
 /// The loader's state of one shard.
@@ -24,6 +26,8 @@ pub struct LoaderShard {
     pub(crate) held: Mutex<HashMap<(SyncKey, SalesforceId), Version>>,
     /// Failed records that a person wants sent again, each with the calls made for it since.
     pub(crate) retries: Mutex<HashMap<(SyncKey, SalesforceId), u32>>,
+    /// When the failures are due that may pass by themselves.
+    pub(crate) later: Later,
     pub(crate) deletes: DeleteGuard,
     pub(crate) metrics: Metrics,
     pub(crate) context: ShardContext,
@@ -36,12 +40,14 @@ impl LoaderShard {
     pub(crate) async fn open(settings: LoaderSettings, context: ShardContext) -> Result<Self, StageError> {
         let failures = Failures::default();
         let mut retries = HashMap::new();
+        let later = Later::default();
         for failed in context.hub.failures_of_shard(context.shard).await? {
             let sync = failed.envelope.sync_key();
             if failed.retry {
                 retries.insert((sync.clone(), failed.id), 0);
             }
-            failures.add(sync, failed.id, failed.link_field.as_deref(), failed.version);
+            later.put_off(&failed);
+            failures.restore(sync, &failed);
         }
         let held = context.hub.held_of_shard(context.shard).await?;
         let held = held
@@ -53,6 +59,7 @@ impl LoaderShard {
             failures,
             held: Mutex::new(held),
             retries: Mutex::new(retries),
+            later,
             deletes: DeleteGuard::default(),
             metrics: Metrics::new(StageKind::Loader),
             cache: context.cache.clone(),
@@ -200,6 +207,12 @@ impl Failures {
             .or_insert((version, 0));
         *entry = (version.max(entry.0), entry.1 + 1);
         entry.1
+    }
+
+    /// A failure that was remembered before this life of the shard.
+    fn restore(&self, sync: SyncKey, failed: &FailedRecord) {
+        let key = (sync, failed.id, failed.link_field.clone());
+        self.0.lock().insert(key, (failed.version, failed.attempts));
     }
 
     /// A success of this version: answers whether a failure of an equal or older one was known.

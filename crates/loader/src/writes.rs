@@ -15,7 +15,7 @@ use landbridge_stage::{Delivery, LaneContext, StageError};
 use landbridge_wire::{HeldDelete, Wire};
 use tracing::Instrument;
 
-use crate::decide::{decide, fingerprint, group_of};
+use crate::decide::{decide, group_of};
 use crate::finish::{Finished, finish};
 use crate::flight::Airline;
 use crate::portal::{Portal, RecordKey, Tenant};
@@ -179,17 +179,7 @@ impl WriteLane {
         let span = tracing::info_span!("load", %tenant, %lane, sequence = message, rows = batch.ids.len());
         delivery.continue_trace(&span);
         for index in 0..batch.ids.len() {
-            let row = Row {
-                message,
-                batch: batch.clone(),
-                target: target.clone(),
-                index,
-                fingerprint: fingerprint(&batch, index),
-                attempts: 0,
-                was_absent: false,
-                in_doubt: false,
-                over: None,
-            };
+            let row = Row::new(message, batch.clone(), target.clone(), index);
             let (now, group) = (self.now(), group_of(&row));
             self.queue.push(Waiting {
                 key: row.key(),

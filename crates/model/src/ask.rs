@@ -217,6 +217,9 @@ pub struct CallBudget {
     pub allocated: u64,
     /// Calls that Landbridge leaves to others.
     pub reserved: u64,
+    /// Calls that the day will have seen at its end, at the pace of the last minutes; none where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<u64>,
 }
 
 /// How often a family of calls was made.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::{Association, MappedPart};
 use crate::hubspot::ObjectSchema;
+use crate::hubspot_version::HubSpotApiVersion;
 use crate::ids::{ImportId, Revision, RunId, SyncKey, SyncName, TenantId};
 use crate::salesforce::ObjectDescribe;
 use crate::sync::SyncDefinition;
@@ -67,6 +68,9 @@ pub struct HubSpotConnection {
     /// Calls per ten seconds to start from, until headers say otherwise; 0 is no limit (benchmarks).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls_per_ten_seconds: Option<u32>,
+    /// The family of paths that is called; none is the newest that Landbridge knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<HubSpotApiVersion>,
 }
 
 /// What signs in to Salesforce. Crosses the bus only sealed to the extractor's key.

@@ -17,7 +17,7 @@ pub struct InvalidIdentity {
 }
 
 impl InvalidIdentity {
-    fn new(text: &str, expected: &'static str) -> Self {
+    pub(crate) fn new(text: &str, expected: &'static str) -> Self {
         Self {
             text: text.chars().take(80).collect(),
             expected,

@@ -19,6 +19,7 @@ pub mod drift;
 pub mod filter;
 pub mod formula;
 pub mod hubspot;
+mod hubspot_version;
 pub mod ids;
 pub mod names;
 pub mod outcome;
@@ -42,6 +43,7 @@ pub use batch::{
     LinkWrites, MappedPart, Purpose, Source, WriteBatch,
 };
 pub use columns::{Table, TextColumn};
+pub use hubspot_version::HubSpotApiVersion;
 pub use ids::{
     HubSpotId, ImportId, InvalidIdentity, Lane, ObjectTypeId, Revision, RunId, SalesforceId, Shard,
     StageKind, SyncKey, SyncName, TenantId,

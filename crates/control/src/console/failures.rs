@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use landbridge_model::ask::{FailureEntry, StoryLine};
-use landbridge_model::{FailureCategory, TenantId};
+use landbridge_model::{FailureCategory, StageKind, TenantId};
 use maud::{Markup, html};
 
 use super::parts::{
@@ -203,7 +203,7 @@ fn detail(shell: &Shell, view: &FailureDetail) -> Markup {
             div { p { strong { (failure.message) } } p { (category_words(failure.category).1) } }
         }
         section.card {
-            div.card-head { h2 { "The refused record" } @if failure.category.is_transient() { (badge("live", Icon::Pulse, "Tried again by itself")) } @else { (badge("attention", Icon::Attention, "Waits for you")) } }
+            div.card-head { h2 { "The refused record" } @if failure.category.is_transient() && entry.stage == StageKind::Loader { (badge("live", Icon::Pulse, "Tried again by itself")) } @else { (badge("attention", Icon::Attention, "Waits for you")) } }
             dl.facts {
                 div { dt { "Salesforce record" } dd { @match &view.salesforce_link { Some(link) => a href=(link) rel="noreferrer" { code { (entry.id) } }, None => code { (entry.id) } } } }
                 div { dt { "Sync" } dd { (entry.sync) } }

@@ -104,6 +104,7 @@ mod tests {
                 base_url: "https://api.hubapi.com".to_owned(),
                 portal_id: Some(7),
                 calls_per_ten_seconds: None,
+                api_version: None,
             },
             suspended: None,
         }

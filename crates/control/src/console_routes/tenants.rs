@@ -243,6 +243,7 @@ fn checked(view: &NewTenant) -> Result<(TenantId, PutTenantBody), Vec<Problem>> 
                 hubspot: PutHubSpot {
                     base_url: view.hubspot.clone(),
                     calls_per_ten_seconds: None,
+                    api_version: None,
                 },
                 credentials: None,
             },

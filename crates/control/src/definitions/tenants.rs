@@ -238,6 +238,7 @@ mod tests {
                 base_url: "https://api.hubapi.com".into(),
                 portal_id: portal,
                 calls_per_ten_seconds: None,
+                api_version: None,
             },
             suspended: None,
         }

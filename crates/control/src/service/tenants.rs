@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use landbridge_model::config::{HubSpotConnection, SalesforceConnection, Tenant};
-use landbridge_model::{StageKind, TenantId};
+use landbridge_model::{HubSpotApiVersion, StageKind, TenantId};
 use serde::{Deserialize, Serialize};
 use url::Url;
 use utoipa::ToSchema;
@@ -88,6 +88,9 @@ pub struct PutHubSpot {
     /// Calls per ten seconds to start from, until HubSpot's headers say otherwise; 0 is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls_per_ten_seconds: Option<u32>,
+    /// HubSpot's paths to call: a date such as `2026-03`, or `v3` for the numbered ones; none is the newest that Landbridge knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<HubSpotApiVersion>,
 }
 
 fn hubspot_address() -> String {
@@ -162,7 +165,8 @@ impl Service {
                 && ours.pubsub_url == theirs.pubsub_url;
             let (ours, theirs) = (&wanted.hubspot, &seen.hubspot);
             let hubspot = ours.base_url == theirs.base_url
-                && ours.calls_per_ten_seconds == theirs.calls_per_ten_seconds;
+                && ours.calls_per_ten_seconds == theirs.calls_per_ten_seconds
+                && ours.api_version == theirs.api_version;
             (salesforce && hubspot).then_some(seen)
         });
         tokio::time::timeout(super::PATIENCE, seen).await.map_err(|_| {
@@ -225,6 +229,7 @@ impl Service {
                     base_url,
                     portal_id: None,
                     calls_per_ten_seconds: wanted.hubspot.calls_per_ten_seconds,
+                    api_version: wanted.hubspot.api_version.clone(),
                 },
                 suspended: stored.and_then(|tenant| tenant.suspended.clone()),
             },

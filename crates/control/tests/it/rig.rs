@@ -309,6 +309,7 @@ pub(crate) fn acme() -> Tenant {
             base_url: "http://127.0.0.1:2".to_owned(),
             portal_id: None,
             calls_per_ten_seconds: None,
+            api_version: None,
         },
         suspended: None,
     }

@@ -95,6 +95,7 @@ impl Worker for ExtractorStandIn {
                     own: Some(300),
                     allocated: 14_250,
                     reserved: 750,
+                    forecast: None,
                 }),
                 ..StageStatus::default()
             }),

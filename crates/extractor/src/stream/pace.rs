@@ -99,6 +99,7 @@ mod tests {
             own: Some(0),
             allocated: limit - reserved,
             reserved,
+            forecast: None,
         })
     }
 
@@ -130,6 +131,7 @@ mod tests {
             own: Some(900),
             allocated: 1_000,
             reserved: 5_000,
+            forecast: None,
         };
         assert!((per_second(Some(small)) - 100.0 * SHARE / DAY_SECONDS).abs() < 1e-9);
     }

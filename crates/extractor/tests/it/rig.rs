@@ -503,6 +503,7 @@ async fn store_tenant(
             base_url: sandbox.announcement().hubspot.base_url.clone(),
             portal_id: None,
             calls_per_ten_seconds: None,
+            api_version: None,
         },
         suspended: None,
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::bucket::Bucket;
 use super::daily::Daily;
-use super::{Family, GovernorConfig, Lesson, LimitHeaders, Share, Usage};
+use super::{Family, GovernorConfig, Lesson, LimitHeaders, Share, Standstill, Usage};
 use crate::verdict::LimitPolicy;
 
 pub(super) const APP: usize = 0;
@@ -36,7 +36,7 @@ pub(super) enum Decision {
     /// Ask again when something changed.
     Queue,
     /// Not before that time, which is too far away to wait for. The ticket is used up.
-    Halted(Duration),
+    Halted(Duration, Standstill),
 }
 
 /// All buckets of one tenant.
@@ -45,6 +45,7 @@ pub(super) struct Core {
     config: GovernorConfig,
     buckets: [Bucket; 3],
     daily: Daily,
+    daily_associations: Daily,
     in_flight: usize,
     /// How many calls may be in flight; shrinks on locks, grows back on success.
     in_flight_max: f64,
@@ -62,11 +63,13 @@ impl Core {
             Bucket::new(limited.then_some(SEARCH_PER_SECOND), Duration::from_secs(1)),
         ];
         let daily = Daily::new(config.daily, daily_spent);
+        let daily_associations = Daily::new(config.daily_associations.filter(|_| limited), 0);
         let in_flight_max = config.in_flight as f64;
         Self {
             config,
             buckets,
             daily,
+            daily_associations,
             in_flight: 0,
             in_flight_max,
             next_ticket: 0,
@@ -107,7 +110,7 @@ impl Core {
         if let Some(until) = self.closed_until(ticket.bucket, share, now) {
             if until.saturating_sub(now) > self.config.patience {
                 self.leave(ticket);
-                return Decision::Halted(until);
+                return Decision::Halted(until, Standstill::Day);
             }
             return Decision::Wait(until);
         }
@@ -135,7 +138,7 @@ impl Core {
     fn wait(&mut self, ticket: Ticket, until: Duration, now: Duration) -> Decision {
         if until.saturating_sub(now) > self.config.patience {
             self.leave(ticket);
-            return Decision::Halted(until);
+            return Decision::Halted(until, Standstill::Pause);
         }
         Decision::Wait(until)
     }
@@ -145,20 +148,23 @@ impl Core {
         let bucket = &mut self.buckets[ticket.bucket];
         bucket.sent(ticket.share, now);
         bucket.turn_taken(ticket.share);
-        // Association calls have a daily count of their own, far from any use of ours.
-        if ticket.bucket != ASSOCIATIONS {
-            self.daily.sent(now);
-        }
+        self.day_of(ticket.bucket).sent(ticket.share, now);
         self.in_flight += 1;
         self.calls[family as usize] += 1;
         Decision::Go
     }
 
     fn closed_until(&mut self, bucket: usize, share: Share, now: Duration) -> Option<Duration> {
+        let reserve = self.config.daily_reserve;
+        self.day_of(bucket).closed_until(now, share, reserve)
+    }
+
+    fn day_of(&mut self, bucket: usize) -> &mut Daily {
         if bucket == ASSOCIATIONS {
-            return None;
+            &mut self.daily_associations
+        } else {
+            &mut self.daily
         }
-        self.daily.closed_until(now, share, self.config.daily_reserve)
     }
 
     fn has_room(&self, share: Share) -> bool {
@@ -187,7 +193,6 @@ impl Core {
     ) {
         self.abandoned();
         self.learn_headers(family, sent_at, now, headers);
-        let bucket = &mut self.buckets[family.bucket()];
         match lesson {
             Lesson::Accepted => {
                 let ceiling = self.config.in_flight as f64;
@@ -196,13 +201,14 @@ impl Core {
             Lesson::Limited { policy, retry_after } => {
                 self.refused[family as usize] += 1;
                 let pause = match policy {
-                    LimitPolicy::Daily => self.daily.refused(now, retry_after),
+                    LimitPolicy::Daily => self.day_of(family.bucket()).refused(now, retry_after),
                     LimitPolicy::Secondly => retry_after.unwrap_or(Duration::from_secs(1)),
                     LimitPolicy::TenSecondly | LimitPolicy::Unknown => {
                         retry_after.unwrap_or(self.config.window.mul_f64(1.0 + jitter / 10.0))
                     }
                 };
                 if policy != LimitPolicy::Daily {
+                    let bucket = &mut self.buckets[family.bucket()];
                     bucket.slow_down(sent_at, now);
                     bucket.not_before = bucket.not_before.max(now + pause);
                 }
@@ -241,6 +247,11 @@ impl Core {
 
     pub(super) fn day_ends_at(&mut self, at: Duration) {
         self.daily.resets_at = Some(at);
+        self.daily_associations.resets_at = Some(at);
+    }
+
+    pub(super) fn day_stands_at(&mut self, limit: u32, spent: u32) {
+        self.daily.told(limit, spent);
     }
 
     pub(super) fn usage(&self, now: Duration) -> Usage {
@@ -252,6 +263,7 @@ impl Core {
             burst_factor: app.factor,
             daily_limit: self.daily.limit,
             daily_spent: self.daily.spent,
+            daily_forecast: self.daily.forecast(now),
             daily_reserve: self.config.daily_reserve,
             in_flight: self.in_flight,
             paused: app.not_before.checked_sub(now).filter(|rest| !rest.is_zero()),

@@ -1,4 +1,7 @@
-//! The daily allowance that all apps of one account share.
+//! A daily allowance that all apps of one account share.
+//!
+//! What imports may use of it ends before the reserve. Shortly before that they slow down, so that what is left lasts until the
+//! day ends; live changes go on into the reserve.
 
 use std::time::Duration;
 
@@ -7,6 +10,10 @@ use super::Share;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// After a refusal by the day's limit whose end nobody knows: ask again this much later.
 const PROBE: Duration = Duration::from_secs(15 * 60);
+/// Imports slow down when less than this part of the day's calls is left to them.
+const SLOW_BELOW: f64 = 0.05;
+/// The time over which the pace of the day is taken.
+const TREND: Duration = Duration::from_secs(600);
 
 #[derive(Debug)]
 pub(super) struct Daily {
@@ -18,6 +25,10 @@ pub(super) struct Daily {
     pub(super) resets_at: Option<Duration>,
     /// Refused by the day's limit until then.
     refused_until: Option<Duration>,
+    /// When a call was sent that slows down.
+    slow_sent: Option<Duration>,
+    /// The count at some time before, to tell how fast it rises.
+    since: Option<(Duration, u32)>,
 }
 
 impl Daily {
@@ -27,12 +38,33 @@ impl Daily {
             spent,
             resets_at: None,
             refused_until: None,
+            slow_sent: None,
+            since: None,
         }
     }
 
-    pub(super) fn sent(&mut self, now: Duration) {
+    pub(super) fn sent(&mut self, share: Share, now: Duration) {
         self.roll(now);
         self.spent = self.spent.saturating_add(1);
+        if share.slows_down() {
+            self.slow_sent = Some(now);
+        }
+        match self.since {
+            Some((at, _)) if now < at + TREND => {}
+            _ => self.since = Some((now, self.spent)),
+        }
+    }
+
+    /// At the pace of the last minutes: how many calls the day will have seen at its end.
+    pub(super) fn forecast(&self, now: Duration) -> Option<u32> {
+        let rest = self.resets_at?.checked_sub(now)?;
+        let (at, before) = self.since?;
+        let passed = now.saturating_sub(at).as_secs_f64();
+        if passed < TREND.as_secs_f64() / 10.0 {
+            return None;
+        }
+        let pace = f64::from(self.spent.saturating_sub(before)) / passed;
+        Some(self.spent.saturating_add((pace * rest.as_secs_f64()) as u32))
     }
 
     /// A header told the day's limit and what is left of it.
@@ -43,6 +75,14 @@ impl Daily {
         if spent > self.spent || self.spent - spent > 1_000 {
             self.spent = spent;
         }
+    }
+
+    /// The account's report told the limit and what is spent of it; for some credentials it reports no use.
+    pub(super) fn told(&mut self, limit: u32, spent: u32) {
+        if limit > 0 {
+            self.limit = Some(limit);
+        }
+        self.spent = self.spent.max(spent);
     }
 
     /// Refused by the day's limit: no call before the reset. Answers how long that is.
@@ -66,14 +106,27 @@ impl Daily {
         }
         let limit = self.limit?;
         let kept_back = (f64::from(limit) * reserve * share.reserve_factor()) as u32;
-        let open = self.spent < limit.saturating_sub(kept_back);
-        (!open).then(|| self.resets_at.unwrap_or(now + PROBE))
+        let left = limit.saturating_sub(kept_back).saturating_sub(self.spent);
+        if left == 0 {
+            return Some(self.resets_at.unwrap_or(now + PROBE));
+        }
+        self.slowed_until(now, share, left, limit)
+    }
+
+    /// When the next call of a share that slows down is due.
+    fn slowed_until(&self, now: Duration, share: Share, left: u32, limit: u32) -> Option<Duration> {
+        if !share.slows_down() || f64::from(left) > f64::from(limit) * SLOW_BELOW {
+            return None;
+        }
+        let rest = self.resets_at?.checked_sub(now)?;
+        let due = self.slow_sent? + rest / left;
+        (due > now).then_some(due)
     }
 
     fn roll(&mut self, now: Duration) {
         while let Some(at) = self.resets_at.filter(|&at| at <= now) {
             self.spent = 0;
-            self.refused_until = None;
+            (self.refused_until, self.slow_sent, self.since) = (None, None, None);
             self.resets_at = Some(at + DAY);
         }
     }
@@ -119,5 +172,42 @@ mod tests {
         assert_eq!(daily.spent, 100_000);
         daily.learn(1_000_000, 999_999);
         assert_eq!(daily.spent, 1, "a new day began");
+    }
+
+    #[test]
+    fn what_is_left_to_imports_lasts_until_the_day_ends() {
+        let mut daily = Daily::new(Some(100_000), 85_001);
+        let hour = Duration::from_secs(3_600);
+        daily.resets_at = Some(hour);
+        let (mut now, mut sent) = (Duration::ZERO, 0);
+        while now < hour {
+            match daily.closed_until(now, Share::Bulk, 0.1) {
+                Some(until) => now = until,
+                None => {
+                    daily.sent(Share::Bulk, now);
+                    sent += 1;
+                    now += Duration::from_millis(1);
+                }
+            }
+            assert_eq!(
+                daily.closed_until(now, Share::Live, 0.1),
+                None,
+                "live never slows down"
+            );
+        }
+        assert!(
+            (4_950..=4_999).contains(&sent),
+            "{sent} of the 4,999 that were left"
+        );
+    }
+
+    #[test]
+    fn the_day_is_forecast_at_the_pace_of_the_last_minutes() {
+        let mut daily = Daily::new(Some(1_000), 0);
+        let second = Duration::from_secs(1);
+        daily.resets_at = Some(second * 1_000);
+        assert_eq!(daily.forecast(Duration::ZERO), None, "nothing was sent yet");
+        (0..100).for_each(|at| daily.sent(Share::Live, second * at));
+        assert_eq!(daily.forecast(second * 99), Some(100 + 901));
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use landbridge_model::{FailureCategory, SalesforceId, SyncName, TenantId};
+use landbridge_model::{FailureCategory, HubSpotApiVersion, SalesforceId, SyncName, TenantId};
 
 use super::access::{TokenCommand, UserCommand};
 use super::alerts::AlertsCommand;
@@ -186,6 +186,9 @@ pub struct TenantAddArgs {
     /// HubSpot calls per ten seconds to start from, until its headers say otherwise; 0 is no limit.
     #[arg(long, value_name = "N")]
     pub hubspot_calls_per_ten_seconds: Option<u32>,
+    /// HubSpot's paths to call: a date such as 2026-03, or v3 for the numbered ones; the newest that Landbridge knows unless given.
+    #[arg(long, value_name = "VERSION")]
+    pub hubspot_api_version: Option<HubSpotApiVersion>,
     /// Do not try the connections afterwards.
     #[arg(long)]
     pub no_test: bool,

@@ -356,6 +356,7 @@ impl Remote {
             "hubspot": {
                 "base_url": put.tenant.hubspot.base_url,
                 "calls_per_ten_seconds": put.tenant.hubspot.calls_per_ten_seconds,
+                "api_version": put.tenant.hubspot.api_version,
             },
             "credentials": { "salesforce": sealed(put.salesforce), "hubspot": sealed(put.hubspot) },
         });

@@ -186,6 +186,7 @@ async fn add(
             base_url: addresses.base_url,
             portal_id: None,
             calls_per_ten_seconds: arguments.hubspot_calls_per_ten_seconds,
+            api_version: arguments.hubspot_api_version.clone(),
         },
         suspended,
     };

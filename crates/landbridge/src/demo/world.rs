@@ -258,6 +258,7 @@ impl World {
                 base_url: access.hubspot.base_url.clone(),
                 portal_id: None,
                 calls_per_ten_seconds: None,
+                api_version: None,
             },
             suspended: None,
         };

@@ -5,11 +5,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
-use landbridge_hubspot::associations::{Pair, PairAnswer, READ_INPUTS_MAX, TypedPair};
+use landbridge_hubspot::associations::{AssociatedRecord, Pair, PairAnswer, READ_INPUTS_MAX, TypedPair};
 use landbridge_hubspot::narrow::{Narrowing, Next};
 use landbridge_hubspot::records::BATCH_INPUTS_MAX;
 use landbridge_hubspot::verdict::{ErrorBody, judge_item};
 use landbridge_hubspot::{Error, Verdict};
+use landbridge_model::batch::AssociationType;
 use landbridge_model::{Failure, FailureCategory, HubSpotId, ObjectTypeId, SalesforceId};
 use landbridge_stage::StageError;
 
@@ -113,7 +114,7 @@ impl Caller<'_> {
             let part: Vec<Pair> = places.iter().map(|&place| pairs[place]).collect();
             async move { client.dissociate(share, self.from, self.to, &part).await }
         };
-        self.settle(pairs, call, false).await
+        self.settle(pairs, None, call).await
     }
 
     /// Removes labels.
@@ -124,7 +125,7 @@ impl Caller<'_> {
             async move { client.remove_types(share, self.from, self.to, &part).await }
         };
         let pairs: Vec<Pair> = typed.iter().map(|typed| typed.pair).collect();
-        self.settle(&pairs, call, false).await
+        self.settle(&pairs, None, call).await
     }
 
     /// Makes plain associations.
@@ -134,7 +135,7 @@ impl Caller<'_> {
             let part: Vec<Pair> = places.iter().map(|&place| pairs[place]).collect();
             async move { client.associate_plainly(share, self.from, self.to, &part).await }
         };
-        self.settle(pairs, call, true).await
+        self.settle(pairs, Some(&|_| &[]), call).await
     }
 
     /// Makes labelled associations.
@@ -145,15 +146,17 @@ impl Caller<'_> {
             async move { client.associate(share, self.from, self.to, &part).await }
         };
         let pairs: Vec<Pair> = typed.iter().map(|typed| typed.pair).collect();
-        self.settle(&pairs, call, true).await
+        self.settle(&pairs, Some(&|place| &typed[place].types), call)
+            .await
     }
 
-    /// Calls until each pair is done or refused. `confirmed` pairs must be named by an answer or found by a read.
+    /// Calls until each pair is done or refused. Pairs that are made must be named by an answer or found by a read with
+    /// the types that `made` says. (Of what archives did, HubSpot's answers name nothing.)
     async fn settle<F: Future<Output = Result<PairAnswer, Error>>>(
         &self,
         pairs: &[Pair],
+        made: Option<Types<'_>>,
         call: impl Fn(Vec<usize>) -> F,
-        confirmed: bool,
     ) -> Outcome {
         let mut failed = PairFates::new();
         let mut left: Vec<usize> = (0..pairs.len()).collect();
@@ -167,10 +170,10 @@ impl Caller<'_> {
             let Some(open) = self.call_all(pairs, &left, &call, &mut failed).await? else {
                 return Ok(None);
             };
-            if !confirmed || open.is_empty() {
+            let Some(types) = made.filter(|_| !open.is_empty()) else {
                 return Ok(Some(failed));
-            }
-            let Some(missing) = self.read_back(pairs, &open).await? else {
+            };
+            let Some(missing) = self.read_back(pairs, types, &open).await? else {
                 return Ok(None);
             };
             left = missing;
@@ -225,12 +228,17 @@ impl Caller<'_> {
         Ok(Some(open))
     }
 
-    /// Which of these pairs HubSpot does not have.
-    async fn read_back(&self, pairs: &[Pair], open: &[usize]) -> Result<Option<Vec<usize>>, StageError> {
+    /// Which of these pairs HubSpot does not have, or not with all their types.
+    async fn read_back(
+        &self,
+        pairs: &[Pair],
+        types: Types<'_>,
+        open: &[usize],
+    ) -> Result<Option<Vec<usize>>, StageError> {
         let (client, share) = (&self.portal.client, self.airline.share);
         let children: BTreeSet<HubSpotId> = open.iter().map(|&place| pairs[place].from).collect();
         let children: Vec<HubSpotId> = children.into_iter().collect();
-        let mut found: BTreeMap<HubSpotId, HashSet<HubSpotId>> = BTreeMap::new();
+        let mut found = BTreeMap::new();
         for chunk in children.chunks(READ_INPUTS_MAX) {
             let read = patiently(self.airline, self.portal, || {
                 client.read_associations(share, self.from, self.to, chunk)
@@ -239,25 +247,30 @@ impl Caller<'_> {
                 None => return Ok(None),
                 // Not readable now: ask for them again.
                 Some(Err(_)) => return Ok(Some(open.to_vec())),
-                Some(Ok(records)) => found.extend(
-                    records
-                        .into_iter()
-                        .map(|(child, others)| (child, others.into_iter().map(|other| other.to).collect())),
-                ),
+                Some(Ok(records)) => found.extend(records),
             }
         }
-        let there = |pair: &Pair| {
-            found
-                .get(&pair.from)
-                .is_some_and(|others| others.contains(&pair.to))
-        };
-        Ok(Some(
-            open.iter()
-                .copied()
-                .filter(|&place| !there(&pairs[place]))
-                .collect(),
-        ))
+        let mut missing = open.to_vec();
+        missing.retain(|&place| !is_there(&found, pairs[place], types(place)));
+        Ok(Some(missing))
     }
+}
+
+/// The types that the pair at a place should have; none when any will do.
+type Types<'a> = &'a (dyn Fn(usize) -> &'a [AssociationType] + Sync);
+
+/// Whether a record is associated with another, with all of these types.
+fn is_there(
+    found: &BTreeMap<HubSpotId, Vec<AssociatedRecord>>,
+    pair: Pair,
+    types: &[AssociationType],
+) -> bool {
+    let others = found.get(&pair.from).into_iter().flatten();
+    let there: Vec<&AssociationType> = others
+        .filter(|other| other.to == pair.to)
+        .flat_map(|other| other.types.iter().map(|label| &label.kind))
+        .collect();
+    !there.is_empty() && types.iter().all(|wanted| there.contains(&wanted))
 }
 
 /// Whether a refusal may be about some of the pairs only.
@@ -308,29 +321,35 @@ fn names(error: &ErrorBody, pair: Pair) -> bool {
     ids.any(|id| *id == from || *id == to) || (pair.from == pair.to && error.message.contains(&from))
 }
 
-fn limit_or(message: &str, category: FailureCategory) -> FailureCategory {
+/// Whether a refusal's words say that a record, a pair or a label has all the associations it may have.
+fn tells_limit(message: &str) -> bool {
     let told = message.to_ascii_lowercase();
-    if told.contains("limit") || told.contains("no more than") {
-        FailureCategory::AssociationLimit
-    } else {
-        category
-    }
+    ["limit", "no more than", "exceed the maximum"]
+        .iter()
+        .any(|words| told.contains(words))
 }
 
 fn item_failure(error: &ErrorBody) -> Failure {
     let mut failure = row_failure(&judge_item(error), &error.message, None, |_| None);
-    failure.category = limit_or(&error.message, FailureCategory::HubSpotError);
+    failure.category = FailureCategory::HubSpotError;
+    if error.names_limit() || tells_limit(&error.message) {
+        failure.category = FailureCategory::AssociationLimit;
+    }
     failure
 }
 
 fn link_failure(error: &Error) -> Failure {
     let mut failure = call_failure(error);
-    failure.category = limit_or(&error.message, failure.category);
+    if error.names_limit || tells_limit(&error.message) {
+        failure.category = FailureCategory::AssociationLimit;
+    }
     failure
 }
 
 #[cfg(test)]
 mod tests {
+    use landbridge_model::hubspot::AssociationLabel;
+
     use super::*;
 
     #[test]
@@ -355,11 +374,55 @@ mod tests {
 
     #[test]
     fn a_full_record_is_told_apart() {
-        let category = FailureCategory::HubSpotError;
+        let error = |code: &str, message: &str| {
+            let body =
+                format!(r#"{{"category":"VALIDATION_ERROR","subCategory":"{code}","message":"{message}"}}"#);
+            item_failure(&ErrorBody::parse(body.as_bytes())).category
+        };
+        let full = FailureCategory::AssociationLimit;
         assert_eq!(
-            limit_or("Association limit exceeded", category),
-            FailureCategory::AssociationLimit
+            error("crm.associations.ASSOCIATION_LIMIT_EXCEEDED", "not possible"),
+            full
         );
-        assert_eq!(limit_or("Something else", category), category);
+        assert_eq!(
+            error(
+                "",
+                "Associating 1 and 2 would exceed the maximum of 10 associations"
+            ),
+            full
+        );
+        let other = error("crm.associations.INVALID_IDENTIFIER", "x is not a valid ID");
+        assert_eq!(other, FailureCategory::HubSpotError);
+    }
+
+    #[test]
+    fn an_accepted_pair_counts_with_its_types_only() {
+        let named = |type_id| AssociationType {
+            category: "USER_DEFINED".to_owned(),
+            type_id,
+        };
+        let label = |type_id| AssociationLabel {
+            kind: named(type_id),
+            label: None,
+        };
+        let (pair, other) = (
+            Pair {
+                from: HubSpotId(1),
+                to: HubSpotId(2),
+            },
+            Pair {
+                from: HubSpotId(1),
+                to: HubSpotId(3),
+            },
+        );
+        let record = AssociatedRecord {
+            to: pair.to,
+            types: vec![label(1), label(7)],
+        };
+        let found = BTreeMap::from([(pair.from, vec![record])]);
+        assert!(is_there(&found, pair, &[]));
+        assert!(is_there(&found, pair, &[named(7)]));
+        assert!(!is_there(&found, pair, &[named(7), named(8)]));
+        assert!(!is_there(&found, other, &[]));
     }
 }

@@ -77,6 +77,8 @@ pub(crate) struct Mischief {
     waiting: parking_lot::Mutex<Option<(String, Vec<u8>)>>,
     /// Counts updates down when set: from the last on, their answers are lost after the portal did its part.
     pub(crate) updates_until_trouble: parking_lot::Mutex<Option<u32>>,
+    /// A text at which the portal fails when a write carries it.
+    poison: parking_lot::Mutex<Option<String>>,
 }
 
 impl Mischief {
@@ -84,6 +86,16 @@ impl Mischief {
         counter
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
             .is_ok()
+    }
+
+    pub(crate) fn fails_at(&self, text: &str) {
+        *self.poison.lock() = Some(text.to_owned());
+    }
+
+    fn is_poisoned(&self, body: &[u8]) -> bool {
+        let poison = self.poison.lock();
+        let carries = |text: &String| std::str::from_utf8(body).is_ok_and(|body| body.contains(text));
+        poison.as_ref().is_some_and(carries)
     }
 
     fn loses_update(&self) -> bool {
@@ -125,6 +137,9 @@ async fn serve(portal: Portal, mischief: Arc<Mischief>, faults: Arc<Faults>, sta
             if writes && Mischief::takes_one(&mischief.refusals) {
                 let body = r#"{"message":"You have reached your secondly limit.","policyName":"SECONDLY"}"#;
                 return (StatusCode::TOO_MANY_REQUESTS, body).into_response();
+            }
+            if writes && mischief.is_poisoned(&body) {
+                return StatusCode::INTERNAL_SERVER_ERROR.into_response();
             }
             if writes && mischief.late.swap(false, Ordering::SeqCst) {
                 *mischief.waiting.lock() = Some((path.to_owned(), mischief.body(&body)));
@@ -244,6 +259,7 @@ impl Rig {
                 base_url: url,
                 portal_id: None,
                 calls_per_ten_seconds: None,
+                api_version: None,
             },
             suspended: None,
         };

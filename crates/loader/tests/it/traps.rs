@@ -118,17 +118,68 @@ async fn trap_17_a_bad_gateway_on_a_batch_read_is_asked_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn trap_19_a_refusal_without_a_category_is_about_the_request_and_costs_one_call() {
+async fn trap_17_a_record_at_which_hubspot_fails_does_not_hold_up_its_neighbours() {
+    let mut rig = Rig::ready(Behaviour::default()).await;
+    rig.mischief.fails_at("poison");
+    let mut rows = rows(60);
+    rows[23].2 = "poison";
+    let told = rig.apply(Lane::Bulk, &rig.cars(&rows)).await;
+    let failed: Vec<usize> = (0..told.len())
+        .filter(|&row| told[row].outcome == Outcome::Failed)
+        .collect();
+    assert_eq!(failed, [23]);
+    let failure = told[23].failure.as_ref().expect("its reason");
+    assert_eq!(failure.category, FailureCategory::HubSpotError);
+    assert!(
+        failure.message.contains("while it answers others"),
+        "{}",
+        failure.message
+    );
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_at_which_hubspot_fails_is_given_up_without_others_to_write() {
+    let mut rig = Rig::ready(Behaviour::default()).await;
+    rig.mischief.fails_at("poison");
+    let told = rig
+        .apply(Lane::Live, &rig.cars(&[(1, 1_000, "poison", None)]))
+        .await;
+    assert_eq!(outcomes(&told), [Outcome::Failed], "HubSpot answers reads");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_call_is_settled_by_reading_what_it_wrote() {
+    let mut rig = Rig::ready(Behaviour::default()).await;
+    rig.mischief.lost_answers.store(1_000, Ordering::SeqCst);
+    let told = rig
+        .apply(Lane::Live, &rig.cars(&[(1, 1_000, "a car", None)]))
+        .await;
+    assert_eq!(outcomes(&told), [Outcome::Created]);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trap_19_a_refusal_without_a_category_sinks_nobody_by_chance_and_all_when_it_stays() {
     let mut rig = Rig::ready(Behaviour::default()).await;
     rig.fault(UPSERT, Fault::Empty(400), 1, false);
-    let told = rig.apply(Lane::Bulk, &rig.cars(&rows(8))).await;
-    assert_eq!(outcomes(&told), [Outcome::Failed; 8]);
-    assert_eq!(rig.hub.failures(&rig.tenant, None).await.unwrap().len(), 8);
     let told = rig.apply(Lane::Bulk, &rig.cars(&rows(8))).await;
     assert_eq!(
         outcomes(&told),
         [Outcome::Created; 8],
-        "nothing is remembered of it"
+        "it was not about the rows"
+    );
+    rig.fault(UPSERT, Fault::Empty(400), 1_000, false);
+    let mut batch = rig.cars(&rows(90));
+    batch.versions = vec![Version::new(2_000, 0); 90];
+    let told = rig.apply(Lane::Bulk, &batch).await;
+    assert_eq!(outcomes(&told), [Outcome::Failed; 90]);
+    assert_eq!(rig.hub.failures(&rig.tenant, None).await.unwrap().len(), 90);
+    let calls = rig.faults.status().iter().map(|fault| fault.fired).max();
+    assert!(
+        calls.is_some_and(|calls| calls <= 30),
+        "{calls:?} calls for nothing"
     );
     rig.stop().await;
 }

@@ -96,6 +96,7 @@ impl Rig {
                 base_url: "http://127.0.0.1:1".to_owned(),
                 portal_id: None,
                 calls_per_ten_seconds: None,
+                api_version: None,
             },
             suspended: None,
         };

@@ -48,6 +48,7 @@ fn health() -> Health {
         used_by_landbridge: Some(ours),
         allocated,
         reserved,
+        forecast: Some(used + used / 2),
         renews: renews.to_owned(),
     };
     let lane = |stage, lane, messages, oldest: Option<u64>| Backlog {

@@ -32,6 +32,8 @@ pub struct ApiBudget {
     pub allocated: u64,
     /// What Landbridge always leaves to others.
     pub reserved: u64,
+    /// What everything will have made when it starts anew, at the pace of the last minutes.
+    pub forecast: Option<u64>,
     /// When it starts anew, in words.
     pub renews: String,
 }
@@ -60,6 +62,9 @@ fn side(budget: Option<&ApiBudget>, name: &str) -> Markup {
         dl.facts {
             div { dt { "Allocated to Landbridge" } dd { (count(budget.allocated)) } }
             div { dt { "Reserved for others" } dd { (count(budget.reserved)) } }
+            @if let Some(forecast) = budget.forecast {
+                div { dt { "At this pace, by the end of the day" } dd { (count(forecast)) @if forecast > budget.allocated { " (imports slow down before it comes to that)" } } }
+            }
         }
     }
 }

@@ -48,6 +48,7 @@ pub(super) async fn store_sealed(
         hubspot: PutHubSpot {
             base_url: stored.hubspot.base_url,
             calls_per_ten_seconds: stored.hubspot.calls_per_ten_seconds,
+            api_version: stored.hubspot.api_version.clone(),
         },
         credentials: None,
     };

@@ -182,6 +182,7 @@ mod tests {
                 own: None,
                 allocated: limit,
                 reserved: 0,
+                forecast: None,
             })
         };
         assert_eq!(

@@ -173,6 +173,7 @@ fn api_budget(budget: CallBudget, renews: &str) -> ApiBudget {
         used_by_landbridge: budget.own,
         allocated: budget.allocated,
         reserved: budget.reserved,
+        forecast: budget.forecast,
         renews: renews.to_owned(),
     }
 }
