@@ -21,7 +21,7 @@ lint:
     cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
 
-# A benchmark: `pipeline`, `memory`, `sandbox`, `latency`, `limits` or `console`; docs/benchmarks.md says what they measure.
+# A benchmark: `pipeline`, `memory`, `sandbox`, `latency`, `limits`, `csv`, `parked` or `console`; docs/benchmarks.md says what they measure.
 bench name='pipeline' *arguments:
     cargo run --release -p landbridge-bench -- {{name}} {{arguments}}
 

@@ -319,6 +319,13 @@ impl Installation {
         Ok(traffic)
     }
 
+    /// Ends one stage in an orderly way, so that the benchmark can stand where it stood.
+    pub(crate) async fn stop_stage(&mut self, name: &str) -> anyhow::Result<()> {
+        let place = self.stages.iter().position(|process| process.name == name);
+        let place = place.with_context(|| format!("no {name} runs"))?;
+        self.stages.remove(place).stop().await
+    }
+
     /// Ends everything in an orderly way, whoever writes first. Gives what did not end as it should, in words: it
     /// does not touch what was measured.
     pub(crate) async fn stop(self) -> Vec<String> {

@@ -5,6 +5,7 @@
 //! `sandbox` measures the sandbox alone, which both others stand on. `console` loads the console's pages over a full
 //! store. `latency` measures how long a change is on its way to the bus, with change events and without.
 //! `limits` imports at HubSpot's real limits, alone, with live edits and beside a second client of the same key.
+//! `csv` carries Bulk CSV to the bus beside the `csv` crate. `parked` keeps links whose parents do not come.
 //!
 //! * **B1** What is compared was measured in one run on one machine, with the same server binary.
 //! * **B2** Nothing is asserted of a time: a slow machine gives other numbers, never a failure. A record that is not
@@ -14,12 +15,14 @@
 //! It must never know how a stage works: it sees processes, their metrics, and the operator's commands.
 
 mod binary;
+mod bulk;
 mod console;
 mod figures;
 mod installation;
 mod latency;
 mod limits;
 mod page;
+mod parked;
 mod payload;
 mod pipeline;
 mod relay;
@@ -30,7 +33,7 @@ mod traffic;
 mod usage;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -60,6 +63,10 @@ enum Command {
     Latency(LatencyArgs),
     /// Import at HubSpot's real limits, alone, with live edits and beside a second client of the same key.
     Limits(LimitsArgs),
+    /// Carry the rows of a Bulk query to the bus, and compare with the csv crate merely reading the same bytes.
+    Csv(CsvArgs),
+    /// Park links whose parents do not come, show what that takes, and let some parents come.
+    Parked(ParkedArgs),
     /// Load the console's pages with many tenants in the store, and compare with a page that asks nothing.
     Console(ConsoleArgs),
 }
@@ -129,6 +136,27 @@ struct LimitsArgs {
     /// Milliseconds between two of them.
     #[arg(long, value_name = "MS", default_value_t = 250)]
     pace: u64,
+    #[command(flatten)]
+    setup: Setup,
+}
+
+#[derive(Debug, Args)]
+struct CsvArgs {
+    /// Records of custom objects that the sandbox's org holds; the vehicles among them are carried, about a third.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    records: u64,
+    #[command(flatten)]
+    setup: Setup,
+}
+
+#[derive(Debug, Args)]
+struct ParkedArgs {
+    /// Links to park.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    links: u64,
+    /// Parents that come in the end; one in a hundred when not given.
+    #[arg(long, value_name = "N")]
+    released: Option<u64>,
     #[command(flatten)]
     setup: Setup,
 }
@@ -213,6 +241,8 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             }
             Command::Latency(arguments) => latency(arguments).await,
             Command::Limits(arguments) => limits(arguments).await,
+            Command::Csv(arguments) => csv(arguments).await,
+            Command::Parked(arguments) => parked(arguments).await,
             Command::Console(arguments) => console(arguments).await,
         }
     };
@@ -234,11 +264,8 @@ async fn pipeline(arguments: PipelineArgs) -> anyhow::Result<()> {
     let (commit, cores) = (binary::commit(), cores());
     say(&format!("\n{}", tables::pipeline(&figures, &measured)))?;
     let line = Line {
-        bench: "pipeline",
-        commit: &commit,
-        cores,
-        objects: arguments.object.as_str(),
-        figures: &figures,
+        objects: Some(arguments.object.as_str()),
+        ..Line::new("pipeline", &figures)
     };
     say(&serde_json::to_string(&line)?)?;
     if arguments.record {
@@ -257,13 +284,26 @@ async fn pipeline(arguments: PipelineArgs) -> anyhow::Result<()> {
 
 /// Everything on one line, for programs.
 #[derive(Serialize)]
-struct Line<'a> {
+struct Line<'a, T> {
     bench: &'static str,
-    commit: &'a str,
+    commit: String,
     cores: usize,
-    objects: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    objects: Option<&'static str>,
     #[serde(flatten)]
-    figures: &'a Figures,
+    figures: &'a T,
+}
+
+impl<'a, T> Line<'a, T> {
+    fn new(bench: &'static str, figures: &'a T) -> Self {
+        Self {
+            bench,
+            commit: binary::commit(),
+            cores: cores(),
+            objects: None,
+            figures,
+        }
+    }
 }
 
 async fn memory(arguments: MemoryArgs) -> anyhow::Result<()> {
@@ -274,19 +314,28 @@ async fn memory(arguments: MemoryArgs) -> anyhow::Result<()> {
     say(&format!("\n{}", tables::memory(&runs)))
 }
 
-/// One import in a new installation. Its folder stays when it was named, or when something went wrong.
-async fn measure(setup: &Setup, records: u64, objects: Objects) -> anyhow::Result<Measured> {
+/// Measures in a folder that stays when it was named, or when something went wrong.
+async fn in_folder<T>(
+    setup: &Setup,
+    run: impl AsyncFnOnce(&Path, &Path) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let binary = setup.binary()?;
+    let mut folder = setup.folder()?;
+    let measured = run(&binary, folder.path()).await;
+    if measured.is_err() {
+        folder.disable_cleanup(true);
+    }
+    measured.with_context(|| format!("the run failed; see {}", folder.path().display()))
+}
+
+/// One import in a new installation.
+async fn measure(setup: &Setup, records: u64, objects: Objects) -> anyhow::Result<Measured> {
     say(&format!(
         "importing {} of {records} records through separate processes",
         objects.as_str()
     ))?;
-    let mut folder = setup.folder()?;
-    let measured = pipeline::run(&binary, folder.path(), records, objects).await;
-    if measured.is_err() {
-        folder.disable_cleanup(true);
-    }
-    let measured = measured.with_context(|| format!("the run failed; see {}", folder.path().display()))?;
+    let run = async |binary: &Path, folder: &Path| pipeline::run(binary, folder, records, objects).await;
+    let measured = in_folder(setup, run).await?;
     for complaint in &measured.complaints {
         say(&format!("note: {complaint}"))?;
     }
@@ -294,45 +343,51 @@ async fn measure(setup: &Setup, records: u64, objects: Objects) -> anyhow::Resul
 }
 
 async fn latency(arguments: LatencyArgs) -> anyhow::Result<()> {
-    let binary = arguments.setup.binary()?;
-    let mut folder = arguments.setup.folder()?;
     let plan = latency::Plan {
         edits: arguments.edits,
         pace: std::time::Duration::from_millis(arguments.pace),
         records: arguments.records,
         idle: std::time::Duration::from_secs(arguments.idle),
     };
-    let measured = latency::run(&binary, folder.path(), plan).await;
-    if measured.is_err() {
-        folder.disable_cleanup(true);
-    }
-    let measured = measured.with_context(|| format!("the run failed; see {}", folder.path().display()))?;
+    let run = async |binary: &Path, folder: &Path| latency::run(binary, folder, plan).await;
+    let measured = in_folder(&arguments.setup, run).await?;
     say(&measured.told())?;
     say(&serde_json::to_string(&measured)?)
 }
 
 async fn limits(arguments: LimitsArgs) -> anyhow::Result<()> {
-    let binary = arguments.setup.binary()?;
-    let mut folder = arguments.setup.folder()?;
     let plan = limits::Plan {
         records: arguments.records,
         edits: arguments.edits,
         pace: std::time::Duration::from_millis(arguments.pace),
     };
-    let measured = limits::run(&binary, folder.path(), plan).await;
-    if measured.is_err() {
-        folder.disable_cleanup(true);
-    }
-    let measured = measured.with_context(|| format!("the run failed; see {}", folder.path().display()))?;
+    let run = async |binary: &Path, folder: &Path| limits::run(binary, folder, plan).await;
+    let measured = in_folder(&arguments.setup, run).await?;
     say(&measured.told())?;
     say(&serde_json::to_string(&measured)?)
 }
 
+async fn csv(arguments: CsvArgs) -> anyhow::Result<()> {
+    let run = async |binary: &Path, folder: &Path| bulk::run(binary, folder, arguments.records).await;
+    let measured = in_folder(&arguments.setup, run).await?;
+    say(&format!("\n{}", measured.told()))?;
+    say(&serde_json::to_string(&Line::new("csv", &measured))?)
+}
+
+async fn parked(arguments: ParkedArgs) -> anyhow::Result<()> {
+    let links = arguments.links;
+    let released = arguments.released.unwrap_or((links / 100).max(1));
+    let run = async |binary: &Path, folder: &Path| parked::run(binary, folder, links, released).await;
+    let measured = in_folder(&arguments.setup, run).await?;
+    say(&format!("\n{}", measured.told()))?;
+    say(&serde_json::to_string(&Line::new("parked", &measured))?)
+}
+
 async fn console(arguments: ConsoleArgs) -> anyhow::Result<()> {
-    let binary = arguments.setup.binary()?;
-    let folder = arguments.setup.folder()?;
     let (tenants, syncs, requests) = (arguments.tenants, arguments.syncs, arguments.requests);
-    let pages = console::run(&binary, folder.path(), tenants, syncs, requests).await?;
+    let run =
+        async |binary: &Path, folder: &Path| console::run(binary, folder, tenants, syncs, requests).await;
+    let pages = in_folder(&arguments.setup, run).await?;
     say(&pages.told())?;
     say(&serde_json::to_string(&pages)?)
 }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
-use crate::usage::Usage;
+use crate::usage::{Usage, thread_seconds};
 
 /// Inputs of a call: the most that HubSpot takes.
 const BATCH: usize = 100;
@@ -236,16 +236,6 @@ fn plain_json_seconds(bodies: &[String]) -> anyhow::Result<f64> {
         std::hint::black_box(serde_json::to_vec(&value)?);
     }
     Ok(thread_seconds()? - started)
-}
-
-/// Seconds that this thread has run.
-fn thread_seconds() -> anyhow::Result<f64> {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").context("the benchmark needs Linux")?;
-    let nanoseconds = told
-        .split_whitespace()
-        .next()
-        .and_then(|text| text.parse::<f64>().ok());
-    Ok(nanoseconds.context("/proc/thread-self/schedstat does not read as expected")? / 1e9)
 }
 
 fn body(batch: usize, round: &str) -> String {

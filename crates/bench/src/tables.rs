@@ -148,7 +148,7 @@ pub(crate) fn table(header: &[&str]) -> Table {
     table
 }
 
-fn mebibytes(bytes: u64) -> String {
+pub(crate) fn mebibytes(bytes: u64) -> String {
     format!("{:.1}", bytes as f64 / f64::from(1 << 20))
 }
 

@@ -58,6 +58,16 @@ fn kilobytes(status: &str, name: &str) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
+/// Seconds that this thread has run.
+pub(crate) fn thread_seconds() -> anyhow::Result<f64> {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").context("the benchmark needs Linux")?;
+    let nanoseconds = told
+        .split_whitespace()
+        .next()
+        .and_then(|text| text.parse::<f64>().ok());
+    Ok(nanoseconds.context("/proc/thread-self/schedstat does not read as expected")? / 1e9)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! Somebody who edits the org.
 
 use anyhow::Context as _;
+use bytes::Bytes;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -71,6 +72,48 @@ impl Org {
             request.send().await?.error_for_status()?;
         }
         Ok(vehicles.len() as u64)
+    }
+
+    /// The one Bulk query job of the org, which has read its rows, and how many they are.
+    pub(crate) async fn finished_job(&self) -> anyhow::Result<(String, u64)> {
+        let jobs = self.json("jobs/query").await?;
+        let jobs = jobs["records"].as_array().context("the org lists no jobs")?;
+        let [job] = jobs.as_slice() else {
+            anyhow::bail!(
+                "the org has {} Bulk jobs where the import's alone was expected",
+                jobs.len()
+            );
+        };
+        let id = job["id"].as_str().context("a job has no id")?;
+        let job = self.json(&format!("jobs/query/{id}")).await?;
+        anyhow::ensure!(
+            job["state"] == "JobComplete",
+            "the import's job is not complete: {job}"
+        );
+        let rows = job["numberRecordsProcessed"].as_u64();
+        Ok((id.to_owned(), rows.context("the job does not count its rows")?))
+    }
+
+    /// The pages of a job's results, as the server cuts them.
+    pub(crate) async fn result_pages(&self, job: &str) -> anyhow::Result<Vec<Bytes>> {
+        let path = format!("jobs/query/{job}/results");
+        let (mut pages, mut locator) = (Vec::new(), None);
+        loop {
+            let request = self.call(Method::GET, &path).query(&locator);
+            let answer = request.send().await?.error_for_status()?;
+            let next = answer.headers().get("sforce-locator");
+            let next = next.map(|next| next.to_str().map(str::to_owned)).transpose()?;
+            locator = next.filter(|next| next != "null").map(|next| [("locator", next)]);
+            pages.push(answer.bytes().await?);
+            if locator.is_none() {
+                return Ok(pages);
+            }
+        }
+    }
+
+    async fn json(&self, path: &str) -> anyhow::Result<Value> {
+        let answer = self.call(Method::GET, path).send().await?.error_for_status()?;
+        Ok(serde_json::from_slice(&answer.bytes().await?)?)
     }
 
     async fn ids(&self, query: &str) -> anyhow::Result<Vec<String>> {
