@@ -58,7 +58,15 @@ impl<'a> People<'a> {
         self.made += 1;
         let name = format!("Edit {}", self.made);
         let place = self.random.random_range(0..self.vehicles.len());
-        match self.random.random_range(0..12) {
+        match self.random.random_range(0..14) {
+            12 => {
+                let id = self.depots.choose(&mut self.random).expect("there are depots");
+                self.org.edit("Depot__c", id, json!({ "Name": name }));
+            }
+            13 => {
+                let id = self.org.create("Depot__c", json!({ "Name": name }));
+                self.depots.push(id);
+            }
             0..2 => {
                 let depot = self.any_depot();
                 let fields = json!({ "Name": name, "Depot__c": depot });
@@ -117,6 +125,10 @@ fn faults(random: &mut StdRng) -> (Value, Value) {
         json!({ "where": place, "what": { "status": 423 }, "times": 2 }),
         json!({ "where": place, "what": { "status": 477 }, "times": 1 }),
         json!({ "where": place, "what": { "html": 503 }, "times": 2, "effect": effect }),
+        json!({ "where": place, "what": { "status": 500 }, "times": 5, "effect": effect }),
+        json!({ "where": place, "what": { "status": 522 }, "times": 2, "effect": effect }),
+        json!({ "where": place, "what": { "reshape": "no_results" }, "times": 2, "effect": effect }),
+        json!({ "where": place, "what": { "delay_ms": 4_000 }, "times": 1, "effect": effect }),
     ];
     let one = |faults: &[Value], random: &mut StdRng| faults.choose(random).unwrap().clone();
     (one(&salesforce, random), one(&hubspot, random))

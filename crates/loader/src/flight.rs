@@ -31,6 +31,8 @@ const LAG_CALLS: u32 = 4;
 const UNMENTIONED_CALLS: u32 = 6;
 /// And how often in company.
 const UNMENTIONED_TOGETHER: u32 = 2;
+/// How often records are read of which an answer says neither that they are there nor that they are not.
+const READS_MAX: u32 = 3;
 /// How long rows wait while a credential is refused or lacks a scope: a person has to act.
 const CREDENTIAL_WAIT: Duration = Duration::from_secs(10);
 
@@ -151,15 +153,20 @@ impl Airline {
         id_property: &str,
         ids: &[SalesforceId],
     ) -> Result<HashMap<SalesforceId, (HubSpotId, Option<Version>)>, Error> {
-        let texts: Vec<&str> = ids.iter().map(SalesforceId::as_str).collect();
         let wanted = [id_property, VERSION_PROPERTY];
-        let client = &portal.client;
-        let began = Instant::now();
-        let reply = client
-            .read_records(self.share, object_type, Some(id_property), &texts, &wanted)
-            .await;
-        self.count("batch-read", &reply, began);
-        let reply = reply?;
+        let mut reads = 1;
+        let reply = loop {
+            let reply = self.read_once(portal, object_type, id_property, ids).await?;
+            let answer = reply.records(&wanted)?;
+            // What is missing is named by an error. An answer that names nobody, neither found nor missing, is none; only
+            // when it stays so it is taken at its word.
+            let says_nothing = answer.results.is_empty() && answer.errors.is_empty() && !ids.is_empty();
+            if !says_nothing || reads == READS_MAX {
+                break reply;
+            }
+            tokio::time::sleep(pause(reads, Duration::ZERO, rand::random())).await;
+            reads += 1;
+        };
         let mut found = HashMap::new();
         for record in reply.records(&wanted)?.results {
             let Some(id) = record.values[0]
@@ -172,6 +179,24 @@ impl Airline {
             found.insert(id, (record.id, version));
         }
         Ok(found)
+    }
+
+    async fn read_once(
+        &self,
+        portal: &Portal,
+        object_type: &landbridge_model::ObjectTypeId,
+        id_property: &str,
+        ids: &[SalesforceId],
+    ) -> Result<landbridge_hubspot::Reply, Error> {
+        let texts: Vec<&str> = ids.iter().map(SalesforceId::as_str).collect();
+        let wanted = [id_property, VERSION_PROPERTY];
+        let client = &portal.client;
+        let began = Instant::now();
+        let reply = client
+            .read_records(self.share, object_type, Some(id_property), &texts, &wanted)
+            .await;
+        self.count("batch-read", &reply, began);
+        reply
     }
 
     /// Sends rows until each has landed, is known to be bad, or has to be tried again.

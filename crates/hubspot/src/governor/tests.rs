@@ -314,7 +314,10 @@ fn a_spent_day_halts_and_a_new_day_goes_on() {
     };
     core.finished(Family::Write, now, now, LimitHeaders::default(), lesson, 0.0);
     let ticket = core.enter(Family::Write, Share::Live);
-    assert_eq!(core.poll(ticket, now), Decision::Halted(midnight, Standstill::Day));
+    assert_eq!(
+        core.poll(ticket, now),
+        Decision::Halted(midnight, Standstill::Day)
+    );
     let ticket = core.enter(Family::Write, Share::Live);
     assert_eq!(core.poll(ticket, midnight), Decision::Go);
 }

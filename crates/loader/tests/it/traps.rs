@@ -118,6 +118,23 @@ async fn trap_17_a_bad_gateway_on_a_batch_read_is_asked_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_names_nobody_says_nothing_of_them() {
+    let mut rig = Rig::ready(Behaviour::default()).await;
+    rig.apply(Lane::Bulk, &rig.cars(&rows(3))).await;
+    rig.restart_cold().await;
+    rig.fault("GET /crm/objects/", Fault::Status(502), 1, false);
+    rig.fault("/batch/read", Fault::Reshape(Shape::NoResults), 1, false);
+    let mut batch = rig.cars(&rows(3));
+    batch.versions = vec![Version::new(500, 0); 3];
+    assert_eq!(
+        outcomes(&rig.apply(Lane::Live, &batch).await),
+        [Outcome::Superseded; 3],
+        "newer ones are there"
+    );
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn trap_17_a_record_at_which_hubspot_fails_does_not_hold_up_its_neighbours() {
     let mut rig = Rig::ready(Behaviour::default()).await;
     rig.mischief.fails_at("poison");
