@@ -5,6 +5,8 @@ use landbridge_model::{HubSpotId, ObjectTypeId, SalesforceId, TenantId, Version}
 use landbridge_stage::{Cache, CacheBatch, StageError};
 use sha2::{Digest, Sha256};
 
+use crate::reign::Reign;
+
 /// Stands for the values that a write set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint([u8; 16]);
@@ -207,11 +209,12 @@ fn decode(bytes: &[u8]) -> Option<Known> {
 pub(crate) struct Memory {
     cache: Cache,
     tenant: TenantId,
+    reign: Reign,
 }
 
 impl Memory {
-    pub(crate) fn new(cache: Cache, tenant: TenantId) -> Self {
-        Self { cache, tenant }
+    pub(crate) fn new(cache: Cache, tenant: TenantId, reign: Reign) -> Self {
+        Self { cache, tenant, reign }
     }
 
     fn prefix(&self, kind: char, object_type: &ObjectTypeId) -> Vec<u8> {
@@ -262,8 +265,8 @@ impl Memory {
     ) -> Result<(), StageError> {
         let key = self.key(object_type, id);
         match encode(known) {
-            Some(bytes) if self.cache.get(&key)?.is_none() => self.cache.put(&key, &bytes),
-            _ => Ok(()),
+            Some(bytes) => self.cache.put_if_new(&key, &bytes).map(drop),
+            None => Ok(()),
         }
     }
 
@@ -283,12 +286,13 @@ impl Memory {
 
     /// Whether every record of a type is remembered.
     pub(crate) fn is_complete(&self, object_type: &ObjectTypeId) -> Result<bool, StageError> {
-        Ok(self.cache.get(&self.prefix('c', object_type))?.is_some())
+        let mark = self.cache.get(&self.prefix('c', object_type))?;
+        Ok(mark.is_some_and(|mark| self.reign.holds(&mark)))
     }
 
     /// Every record of the type is remembered from now on.
     pub(crate) fn set_complete(&self, object_type: &ObjectTypeId) -> Result<(), StageError> {
-        self.cache.put(&self.prefix('c', object_type), b"1")
+        self.cache.put(&self.prefix('c', object_type), &self.reign.mark())
     }
 
     /// How many records of a type are remembered; counts them.

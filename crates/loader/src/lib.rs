@@ -33,6 +33,7 @@ mod predict;
 mod provision;
 mod queue;
 mod refusal;
+mod reign;
 mod removal;
 mod retry;
 mod row;

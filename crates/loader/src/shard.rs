@@ -14,6 +14,7 @@ use crate::LoaderSettings;
 use crate::deletes::DeleteGuard;
 use crate::known::{Known, Memory, Present};
 use crate::portal::{Portal, Tenant};
+use crate::reign::Reign;
 use crate::target::Target;
 
 /// The loader's state of one shard.
@@ -28,6 +29,7 @@ pub struct LoaderShard {
     pub(crate) metrics: Metrics,
     pub(crate) context: ShardContext,
     cache: Cache,
+    reign: Reign,
     tenants: Mutex<HashMap<TenantId, Arc<Tenant>>>,
 }
 
@@ -56,6 +58,7 @@ impl LoaderShard {
             deletes: DeleteGuard::default(),
             metrics: Metrics::new(StageKind::Loader),
             cache: context.cache.clone(),
+            reign: Reign::open(&context.cache, context.warm, context.epoch)?,
             context,
             tenants: Mutex::default(),
         })
@@ -65,7 +68,7 @@ impl LoaderShard {
     pub(crate) fn tenant(&self, id: &TenantId) -> Arc<Tenant> {
         let mut tenants = self.tenants.lock();
         let tenant = tenants.entry(id.clone()).or_insert_with(|| {
-            let memory = Memory::new(self.cache.clone(), id.clone());
+            let memory = Memory::new(self.cache.clone(), id.clone(), self.reign);
             Arc::new(Tenant::new(id.clone(), memory, self.settings.call_timeout))
         });
         tenant.clone()
@@ -100,20 +103,11 @@ impl LoaderShard {
         match listing.page(share).await? {
             Step::Complete => {}
             Step::Failed => drop(tenant.listing.lock().remove(object_type)),
-            Step::More => {
-                let stop = context.stop.clone();
-                tokio::spawn(async move {
-                    if stop
-                        .run_until_cancelled(listing.rest())
-                        .await
-                        .is_some_and(|done| done.is_err())
-                    {
-                        tracing::debug!(
-                            "a listing in the background ended early; records are read one by one"
-                        );
-                    }
-                });
-            }
+            Step::More => context.spawn_beside(async move {
+                if listing.rest().await.is_err() {
+                    tracing::debug!("a listing in the background ended early; records are read one by one");
+                }
+            }),
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use landbridge_model::{Shard, StageKind};
+use tokio_util::task::TaskTracker;
 
 use crate::error::StageError;
 
@@ -73,6 +74,7 @@ impl Caches {
         Ok(Cache {
             tree,
             folder: self.folder.clone(),
+            writes: TaskTracker::new(),
         })
     }
 }
@@ -109,6 +111,8 @@ fn apply_and_clear(tree: &sled::Tree, batch: CacheBatch) -> sled::Result<()> {
 pub struct Cache {
     tree: sled::Tree,
     folder: Arc<str>,
+    /// Counts the writes that go on when nobody waits for them any more.
+    writes: TaskTracker,
 }
 
 /// Changes that become visible together.
@@ -143,6 +147,12 @@ impl CacheBatch {
 }
 
 impl Cache {
+    /// The same cache, whose writes are counted among these tasks.
+    pub(crate) fn tracked_by(mut self, tasks: &TaskTracker) -> Self {
+        self.writes = tasks.clone();
+        self
+    }
+
     fn failed(&self, source: sled::Error) -> StageError {
         StageError::Cache {
             folder: self.folder.to_string(),
@@ -163,6 +173,14 @@ impl Cache {
             .map_err(|source| self.failed(source))
     }
 
+    /// Sets a key that has no value yet; gives whether it did.
+    pub fn put_if_new(&self, key: &[u8], value: &[u8]) -> Result<bool, StageError> {
+        self.tree
+            .compare_and_swap(key, None::<&[u8]>, Some(value))
+            .map(|swapped| swapped.is_ok())
+            .map_err(|source| self.failed(source))
+    }
+
     /// Removes one key.
     pub fn remove(&self, key: &[u8]) -> Result<(), StageError> {
         self.tree
@@ -180,7 +198,10 @@ impl Cache {
             return apply_and_clear(&self.tree, batch).map_err(|source| self.failed(source));
         }
         let tree = self.tree.clone();
-        let applied = tokio::task::spawn_blocking(move || apply_and_clear(&tree, batch)).await;
+        let applied = self
+            .writes
+            .spawn_blocking(move || apply_and_clear(&tree, batch))
+            .await;
         match applied {
             Ok(result) => result.map_err(|source| self.failed(source)),
             Err(error) => Err(StageError::caused("the cache's writer stopped", error)),

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::cache::Cache;
@@ -163,6 +164,7 @@ impl<W: Worker> Keeper<W> {
             runtime: self.runtime.clone(),
             leases: leases.clone(),
             give_up: give_up.clone(),
+            tasks: TaskTracker::new(),
         };
         let span = tracing::info_span!("shard", stage = %W::KIND, %shard, epoch = %lease.epoch());
         let task = async move {
@@ -221,6 +223,8 @@ struct ShardLife<W: Worker> {
     runtime: WorkerRuntime,
     leases: Leases,
     give_up: CancellationToken,
+    /// Every task of this life.
+    tasks: TaskTracker,
 }
 
 impl<W: Worker> ShardLife<W> {
@@ -231,14 +235,22 @@ impl<W: Worker> ShardLife<W> {
             epoch: lease.epoch(),
         };
         let work = self.work(facts, previous, ran_out, LeaseClock::new(until));
-        // Dropping the work cancels every task of the shard: they live in join sets inside it.
+        // Dropping the work cancels every task of the shard: they live in join sets inside it, or end with its stop.
         let ended = tokio::select! {
             biased;
-            lost = keep(&self.leases, &mut lease, &deadline) => {
+            lost = keep(&self.leases, &mut lease, &deadline) => Err(lost),
+            ended = work => Ok(ended),
+        };
+        // A task that is cancelled goes on to its next await, and this process may take the shard again, with the same
+        // cache: whatever it still writes must be written before.
+        self.tasks.close();
+        self.tasks.wait().await;
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(lost) => {
                 tracing::warn!(error = %lost, "the shard is lost; everything it was doing is dropped");
                 return;
             }
-            ended = work => ended,
         };
         match ended {
             Ok(()) => tracing::debug!("the shard is given back"),
@@ -268,7 +280,11 @@ impl<W: Worker> ShardLife<W> {
                 () = tokio::time::sleep(self.runtime.call_timeout) => {}
             }
         }
-        let cache = self.runtime.caches.shard(W::KIND, lease.shard)?;
+        let cache = self
+            .runtime
+            .caches
+            .shard(W::KIND, lease.shard)?
+            .tracked_by(&self.tasks);
         let warm = reclaim(&cache, previous).await?;
         let context = ShardContext {
             shard: lease.shard,
@@ -280,7 +296,10 @@ impl<W: Worker> ShardLife<W> {
             secrets: self.runtime.secrets.clone(),
             stop: self.give_up.child_token(),
             lease: clock,
+            tasks: self.tasks.clone(),
         };
+        // However this ends, also by being dropped: what runs beside the lanes ends with it.
+        let _over = context.stop.clone().drop_guard();
         let state = self.worker.open(context.clone()).await?;
         self.runtime.owned.send_modify(|owned| {
             owned.open.insert(lease.shard);
@@ -289,6 +308,9 @@ impl<W: Worker> ShardLife<W> {
         self.runtime.owned.send_modify(|owned| {
             owned.open.remove(&lease.shard);
         });
+        context.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
         self.worker.close(state).await;
         worked?;
         put_down(&cache, lease.epoch).await

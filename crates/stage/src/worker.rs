@@ -8,6 +8,7 @@ use landbridge_bus::{Epoch, WorkerId};
 use landbridge_model::{Shard, StageKind};
 use landbridge_wire::{Ask, AskError, AskErrorCode};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::cache::{Cache, Caches};
 use crate::config_view::ConfigView;
@@ -97,6 +98,18 @@ pub struct ShardContext {
     pub stop: CancellationToken,
     /// Whether there is time for an outside call.
     pub lease: LeaseClock,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl ShardContext {
+    /// Starts work beside the lanes that may be dropped at any await. It is dropped when the shard is given up or lost, and
+    /// has ended before anybody can take the shard again.
+    pub fn spawn_beside(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        let _runs_by_itself = self.tasks.spawn(async move {
+            stop.run_until_cancelled(work).await;
+        });
+    }
 }
 
 impl std::fmt::Debug for ShardContext {
