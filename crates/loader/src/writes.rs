@@ -6,13 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use landbridge_hubspot::Share;
 use landbridge_hubspot::records::BATCH_INPUTS_MAX;
 use landbridge_model::{ChangeKind, Failure, FailureCategory, Lane, ObjectTypeId, SalesforceId, WriteBatch};
 use landbridge_stage::{Delivery, LaneContext, StageError};
 use landbridge_wire::{HeldDelete, Wire};
+use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use crate::decide::{decide, fingerprint, group_of};
@@ -58,7 +57,9 @@ struct WriteLane {
     portal: Arc<Portal>,
     queue: Queue<RecordKey, Row>,
     in_hand: HashMap<u64, InHand>,
-    flights: FuturesUnordered<Boxed<Landed>>,
+    /// Tasks of their own: whatever else the lane waits for, a flight that waits for its turn at the governor takes it, and
+    /// one that has its answer makes room for others.
+    flights: JoinSet<Landed>,
     /// Messages whose rows have all ended, by their place, told one after the other.
     done: BTreeMap<u64, InHand>,
     finishing: Option<Boxed<Result<(), StageError>>>,
@@ -81,7 +82,7 @@ pub(crate) async fn run(shard: Arc<LoaderShard>, lane: LaneContext) -> Result<()
         portal,
         queue: Queue::new(),
         in_hand: HashMap::new(),
-        flights: FuturesUnordered::new(),
+        flights: JoinSet::new(),
         done: BTreeMap::new(),
         finishing: None,
         began: Instant::now(),
@@ -111,7 +112,10 @@ impl WriteLane {
             let due = self.next_due();
             let has_room = self.queue.len() < ROWS_MAX && self.done.len() < FLIGHTS_MAX;
             tokio::select! {
-                Some(landed) = self.flights.next() => self.land(landed)?,
+                Some(landed) = self.flights.join_next() => {
+                    let landed = landed.map_err(|error| StageError::caused("a flight did not survive", error))?;
+                    self.land(landed)?;
+                }
                 told = wait(&mut self.finishing) => {
                     self.finishing = None;
                     told?;
@@ -326,7 +330,8 @@ impl WriteLane {
             }
             Landed { rows, fates }
         };
-        self.flights.push(Box::pin(flight.instrument(span)));
+        let flight = self.lane.shard.tracked(flight.instrument(span));
+        self.flights.spawn(flight);
     }
 
     fn land(&mut self, landed: Landed) -> Result<(), StageError> {

@@ -102,6 +102,12 @@ pub struct ShardContext {
 }
 
 impl ShardContext {
+    /// Counts a future among the work of this life of the shard, which is waited for before the shard can be taken again.
+    /// For futures that become tasks of a lane: the lane drops them when it is dropped.
+    pub fn tracked<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        self.tasks.track_future(work)
+    }
+
     /// Starts work beside the lanes that may be dropped at any await. It is dropped when the shard is given up or lost, and
     /// has ended before anybody can take the shard again.
     pub fn spawn_beside(&self, work: impl Future<Output = ()> + Send + 'static) {

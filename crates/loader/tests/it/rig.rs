@@ -251,6 +251,19 @@ impl Rig {
         let _stored = self.view.change_tenant(&self.tenant, put).await.unwrap();
     }
 
+    /// Changes how the tenant reaches its portal.
+    pub(crate) async fn change_connection(
+        &self,
+        change: impl Fn(&mut HubSpotConnection) + std::marker::Sync,
+    ) {
+        let put = |stored: Option<Tenant>| {
+            let mut tenant = stored.unwrap();
+            change(&mut tenant.hubspot);
+            Ok::<_, std::convert::Infallible>(Some(tenant))
+        };
+        let _stored = self.view.change_tenant(&self.tenant, put).await.unwrap();
+    }
+
     /// Asks the loader.
     pub(crate) async fn ask<Q: Question>(&self, question: &Q) -> Q::Answer {
         self.hub
