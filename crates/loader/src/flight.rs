@@ -14,7 +14,7 @@ use landbridge_model::{Failure, FailureCategory, HubSpotId, Outcome, SalesforceI
 use landbridge_stage::{CallResult, Metrics, ShardContext, Side, StageError};
 
 use crate::backoff::pause;
-use crate::known::{Filling, Judgement, Known, Present, fill, judge};
+use crate::known::{Filling, Judgement, Known, Present, fill, judge, landed};
 use crate::portal::{Portal, Tenant};
 use crate::refusal::{call_failure, may_be_lag, row_failure};
 use crate::row::{End, Fate, Row};
@@ -319,7 +319,7 @@ impl Airline {
                         .look(&row.target.object_type, row.id(), complete)?;
                     let known_to_resolver =
                         matches!(before, Known::Present(before) if before.told && before.id == id);
-                    remembered.push((row.id(), Known::Present(present)));
+                    remembered.push((row.id(), Known::Present(landed(before, present))));
                     // After a lost answer the record is found that the lost call made.
                     let created = new || (row.in_doubt && row.was_absent);
                     let outcome = if created {

@@ -92,6 +92,24 @@ pub(crate) fn judge(known: Known, version: Version, fingerprint: Fingerprint, fo
     }
 }
 
+/// What to remember after a write landed, over what was remembered before. A version is never lowered, or a still older row
+/// could pass. Of a newer one that was written over nothing else is believed: the next row of it is written again.
+pub(crate) fn landed(before: Known, now: Present) -> Present {
+    let newest = match before {
+        Known::Present(before) => before.version,
+        Known::Gone(gone) => Some(gone),
+        Known::Nothing | Known::Absent => None,
+    };
+    match (newest, now.version) {
+        (Some(newest), Some(version)) if version.is_superseded_by(newest) => Present {
+            version: Some(newest),
+            fingerprint: None,
+            ..now
+        },
+        _ => now,
+    }
+}
+
 /// What a back-fill does with a record that is there at the row's own stamp, or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Filling {
@@ -350,6 +368,26 @@ mod tests {
         ] {
             let verdict = judge(known, Version::new(5, 0), print("a"), force);
             assert_eq!(verdict, expected, "{known:?} force {force}");
+        }
+    }
+
+    #[test]
+    fn a_version_is_never_lowered() {
+        let of = |known| match known {
+            Known::Present(present) => present,
+            _ => unreachable!("it is made present"),
+        };
+        let written = of(present(Some(5), Some("a")));
+        for (before, expected) in [
+            (Known::Nothing, present(Some(5), Some("a"))),
+            (Known::Absent, present(Some(5), Some("a"))),
+            (Known::Gone(Version::new(4, 0)), present(Some(5), Some("a"))),
+            (Known::Gone(Version::new(6, 0)), present(Some(6), None)),
+            (present(Some(5), Some("b")), present(Some(5), Some("a"))),
+            (present(Some(6), Some("b")), present(Some(6), None)),
+            (present(None, None), present(Some(5), Some("a"))),
+        ] {
+            assert_eq!(landed(before, written), of(expected), "{before:?}");
         }
     }
 

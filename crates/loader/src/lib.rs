@@ -17,6 +17,7 @@ mod alone;
 mod answers;
 mod backoff;
 mod before;
+mod busy;
 mod check;
 mod compare;
 mod decide;

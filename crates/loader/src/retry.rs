@@ -116,22 +116,25 @@ async fn send(
             _ => give_up(shard, context, failed).await?,
         }
     }
-    let mut flying = Vec::new();
-    for row in rows {
+    let (mut flying, mut ended) = (Vec::new(), Vec::new());
+    // What a lane writes just now is looked at by the next sweep.
+    for row in rows.into_iter().filter(|row| charter.have(row)) {
         match judged(&tenant, &row)? {
-            Some(end) => finish(shard, context, &row, &end).await?,
+            Some(end) => {
+                charter.give_back(&row);
+                ended.push((row, end));
+            }
             None => flying.push(row),
         }
     }
-    // A lane may have taken some of them meanwhile. Rows of one call are told apart by their messages.
-    flying.retain(|row| !tenant.is_busy(&row.key()));
+    // Rows of one call are told apart by their messages.
     for (message, row) in (0..).zip(&mut flying) {
         row.message = message;
     }
-    if flying.is_empty() {
-        return Ok(());
-    }
     let fates = charter.fly(&mut flying).await?;
+    for (row, end) in ended {
+        finish(shard, context, &row, &end).await?;
+    }
     for (row, fate) in flying.iter().zip(fates) {
         match fate {
             Fate::Ended(end) => finish(shard, context, row, &end).await?,

@@ -98,7 +98,7 @@ impl WriteLane {
         let tenant = self.tenant.clone();
         let mut stopping = false;
         loop {
-            let released = tenant.released.notified();
+            let released = tenant.busy.released();
             tokio::pin!(released);
             released.as_mut().enable();
             if !stopping && !self.is_suspended() {
@@ -259,15 +259,18 @@ impl WriteLane {
         while self.flights.len() < FLIGHTS_MAX {
             let (now, linger) = (self.now(), self.linger());
             let mut ends: Vec<(u64, usize, End, Option<HeldDelete>)> = Vec::new();
+            let mut begun: Vec<RecordKey> = Vec::new();
             let mut failed: Option<StageError> = None;
             let mut counted: HashMap<ObjectTypeId, usize> = HashMap::new();
             let (tenant, shard, lane) = (&self.tenant, &self.shard, &self.lane);
             let taken = self.queue.take(now, BATCH_INPUTS_MAX, linger, |waiting| {
-                // One whose answer was lost has kept its record.
-                if !waiting.payload.in_doubt && tenant.is_busy(&waiting.key) {
+                // What is judged is had first, or another lane could write it after the judgement. A row whose answer was
+                // lost has kept its record.
+                let begins = !waiting.payload.in_doubt;
+                if begins && !tenant.busy.try_begin(&waiting.key) {
                     return Pick::Blocked;
                 }
-                match decide(tenant, shard, lane, &waiting.payload, &mut counted) {
+                let pick = match decide(tenant, shard, lane, &waiting.payload, &mut counted) {
                     Ok(None) => Pick::Send,
                     Ok(Some((end, held))) => {
                         ends.push((waiting.payload.message, waiting.payload.index, end, held));
@@ -277,8 +280,18 @@ impl WriteLane {
                         failed = Some(error);
                         Pick::Blocked
                     }
+                };
+                if begins && pick == Pick::Send {
+                    begun.push(waiting.key.clone());
+                } else if begins {
+                    tenant.busy.end([&waiting.key]);
                 }
+                pick
             });
+            if taken.batch.is_empty() {
+                // They wait for company.
+                self.tenant.busy.end(&begun);
+            }
             if let Some(error) = failed {
                 return Err(error);
             }
@@ -299,12 +312,12 @@ impl WriteLane {
         let kept = rows.into_iter().filter(|waiting| waiting.payload.in_doubt);
         let keys: Vec<&RecordKey> = kept.map(|waiting| &waiting.key).collect();
         if !keys.is_empty() {
-            self.tenant.end(keys);
+            self.tenant.busy.end(keys);
         }
     }
 
+    /// Sends rows whose records are had.
     fn fly(&mut self, rows: Vec<Pending>) {
-        self.tenant.begin(rows.iter().map(|waiting| waiting.key.clone()));
         let airline = Airline {
             context: self.lane.shard.clone(),
             tenant: self.tenant.clone(),
@@ -354,7 +367,7 @@ impl WriteLane {
                 }
             }
         }
-        self.tenant.end(&answered);
+        self.tenant.busy.end(&answered);
         Ok(())
     }
 
