@@ -356,6 +356,9 @@ impl Airline {
 
     /// Counts a call that was made.
     pub(crate) fn count<T>(&self, call: &'static str, result: &Result<T, Error>, began: Instant) {
+        if matches!(result, Err(error) if error.verdict == Verdict::Ambiguous) {
+            self.tenant.unanswered.note(Instant::now());
+        }
         let result = match result {
             Ok(_) => CallResult::Ok,
             Err(error) => match &error.verdict {

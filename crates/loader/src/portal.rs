@@ -17,6 +17,7 @@ use crate::busy::Busy;
 use crate::known::Memory;
 use crate::scan::Scans;
 use crate::signing_in::{Resealer, signing_in};
+use crate::unanswered::Unanswered;
 
 /// A HubSpot record, by what Salesforce calls it.
 pub(crate) type RecordKey = (ObjectTypeId, SalesforceId);
@@ -51,6 +52,7 @@ pub(crate) struct Tenant {
     call_timeout: Duration,
     /// Records with a write under way, or that are being judged.
     pub(crate) busy: Busy,
+    pub(crate) unanswered: Unanswered,
     /// What people should know, newest last, by topic.
     conditions: Mutex<HashMap<&'static str, Condition>>,
     /// Types of which a listing runs in the background.
@@ -69,6 +71,7 @@ impl Tenant {
             governor: Mutex::default(),
             call_timeout,
             busy: Busy::default(),
+            unanswered: Unanswered::default(),
             conditions: Mutex::default(),
             listing: Mutex::default(),
             undoing: tokio::sync::Mutex::default(),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use landbridge_hubspot::Share;
 use landbridge_model::sync::VERSION_PROPERTY;
@@ -76,6 +76,15 @@ impl LoaderShard {
 
     pub(crate) fn tenants(&self) -> Vec<Arc<Tenant>> {
         self.tenants.lock().values().cloned().collect()
+    }
+
+    /// Whether no call is left that HubSpot may still carry out.
+    pub(crate) fn has_all_answers(&self) -> bool {
+        let (longest, now) = (self.settings.call_timeout, Instant::now());
+        let tenants = self.tenants.lock();
+        tenants
+            .values()
+            .all(|tenant| tenant.unanswered.are_settled(longest, now))
     }
 
     /// Before the first write of a type under a cold cache: one page of its listing tells whether the type is small

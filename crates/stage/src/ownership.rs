@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use landbridge_bus::members::share;
@@ -148,15 +149,15 @@ impl<W: Worker> Keeper<W> {
                 Ok(Take::Won {
                     lease,
                     previous,
-                    ran_out,
-                }) => self.begin(leases, lease, previous, ran_out),
+                    unsettled,
+                }) => self.begin(leases, lease, previous, unsettled),
                 Ok(Take::Held { .. } | Take::Lost) => {}
                 Err(error) => tracing::warn!(%shard, %error, "could not ask for a shard's lease"),
             }
         }
     }
 
-    fn begin(&mut self, leases: &Leases, lease: Lease, previous: Option<Epoch>, ran_out: bool) {
+    fn begin(&mut self, leases: &Leases, lease: Lease, previous: Option<Epoch>, unsettled: bool) {
         let shard = lease.shard();
         let give_up = CancellationToken::new();
         let life = ShardLife {
@@ -168,7 +169,7 @@ impl<W: Worker> Keeper<W> {
         };
         let span = tracing::info_span!("shard", stage = %W::KIND, %shard, epoch = %lease.epoch());
         let task = async move {
-            life.live(lease, previous, ran_out).await;
+            life.live(lease, previous, unsettled).await;
             shard
         };
         let handle = self.tasks.spawn(task.instrument(span));
@@ -217,6 +218,13 @@ struct LeaseFacts {
     epoch: Epoch,
 }
 
+/// How a life of a shard began, and what its end leaves to the next.
+struct Begun<'a> {
+    previous: Option<Epoch>,
+    unsettled: bool,
+    settled: &'a AtomicBool,
+}
+
 /// One shard from the winning of its lease to its end.
 struct ShardLife<W: Worker> {
     worker: Arc<W>,
@@ -228,13 +236,20 @@ struct ShardLife<W: Worker> {
 }
 
 impl<W: Worker> ShardLife<W> {
-    async fn live(self, mut lease: Lease, previous: Option<Epoch>, ran_out: bool) {
+    async fn live(self, mut lease: Lease, previous: Option<Epoch>, unsettled: bool) {
         let (deadline, until) = watch::channel(lease.deadline().into_std());
         let facts = LeaseFacts {
             shard: lease.shard(),
             epoch: lease.epoch(),
         };
-        let work = self.work(facts, previous, ran_out, LeaseClock::new(until));
+        // Until a part of it says otherwise, nothing has been begun.
+        let settled = AtomicBool::new(true);
+        let begun = Begun {
+            previous,
+            unsettled,
+            settled: &settled,
+        };
+        let work = self.work(facts, begun, LeaseClock::new(until));
         // Dropping the work cancels every task of the shard: they live in join sets inside it, or end with its stop.
         let ended = tokio::select! {
             biased;
@@ -261,22 +276,19 @@ impl<W: Worker> ShardLife<W> {
                 );
             }
         }
-        if let Err(error) = self.leases.release(lease).await {
+        if let Err(error) = self.leases.release(lease, settled.into_inner()).await {
             tracing::warn!(%error, "the lease could not be released; it runs out by itself");
         }
     }
 
-    async fn work(
-        &self,
-        lease: LeaseFacts,
-        previous: Option<Epoch>,
-        ran_out: bool,
-        clock: LeaseClock,
-    ) -> Result<(), StageError> {
-        if ran_out {
-            // The former owner may not know yet: its last outside call can last so long.
+    async fn work(&self, lease: LeaseFacts, begun: Begun<'_>, clock: LeaseClock) -> Result<(), StageError> {
+        if begun.unsettled {
+            // The former owner may not know yet, or its calls were cut short: the last one can last so long.
             tokio::select! {
-                () = self.give_up.cancelled() => return Ok(()),
+                () = self.give_up.cancelled() => {
+                    begun.settled.store(false, Ordering::Relaxed); // the next owner waits in our place
+                    return Ok(());
+                }
                 () = tokio::time::sleep(self.runtime.call_timeout) => {}
             }
         }
@@ -285,7 +297,7 @@ impl<W: Worker> ShardLife<W> {
             .caches
             .shard(W::KIND, lease.shard)?
             .tracked_by(&self.tasks);
-        let warm = reclaim(&cache, previous).await?;
+        let warm = reclaim(&cache, begun.previous).await?;
         let context = ShardContext {
             shard: lease.shard,
             epoch: lease.epoch,
@@ -311,6 +323,8 @@ impl<W: Worker> ShardLife<W> {
         context.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        let settled = self.worker.is_settled(&state, worked.is_ok());
+        begun.settled.store(settled, Ordering::Relaxed);
         self.worker.close(state).await;
         worked?;
         put_down(&cache, lease.epoch).await

@@ -71,6 +71,13 @@ pub trait Worker: Send + Sync + 'static {
         }
     }
 
+    /// Whether nothing that this life of the shard sent outside can still be carried out. Asked when all of its tasks have
+    /// ended: by themselves (`finished`), or cut short by an error or the end of the drain time. While something is not
+    /// settled the next owner waits for one call's time.
+    fn is_settled(&self, _shard: &Self::Shard, _finished: bool) -> bool {
+        true
+    }
+
     /// The last chance to put something down before the shard is given up in peace.
     fn close(&self, _shard: Arc<Self::Shard>) -> impl Future<Output = ()> + Send {
         async {}

@@ -2,6 +2,7 @@
 
 mod back_fill;
 mod dry_runs;
+mod handover;
 mod lanes;
 mod links;
 mod retry;

@@ -3,11 +3,11 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use landbridge_bus::{Message, Subject};
-use landbridge_model::{Lane, StageKind};
+use landbridge_bus::{Leases, Message, Subject, Take, WorkerId};
+use landbridge_model::{Lane, Shard, StageKind};
 use landbridge_stage::{LaneContext, ShardContext, StageError, Worker};
 
-use crate::rig::Rig;
+use crate::rig::{Rig, SHARDS};
 
 /// What happened, in order.
 #[derive(Debug, Default)]
@@ -63,6 +63,61 @@ impl Worker for Faulty {
             return Err(StageError::worker("the first message fails"));
         }
         Ok(())
+    }
+}
+
+/// A worker whose first message fails its shard in the middle of a call.
+struct CutShort;
+
+impl Worker for CutShort {
+    const KIND: StageKind = StageKind::Mapper;
+    type Shard = ();
+
+    async fn open(&self, _context: ShardContext) -> Result<Arc<()>, StageError> {
+        Ok(Arc::new(()))
+    }
+
+    async fn run_lane(&self, _shard: Arc<()>, mut lane: LaneContext) -> Result<(), StageError> {
+        match lane.inbox.recv().await {
+            Some(_) => Err(StageError::worker("it fails")),
+            None => Ok(()),
+        }
+    }
+
+    fn is_settled(&self, _shard: &(), finished: bool) -> bool {
+        finished
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_owner_hears_of_calls_that_were_cut_short() {
+    let rig = Rig::new(false).await;
+    let mut running = rig.launch_worker("cut-short", CutShort).await;
+    running.owns(4).await;
+    let tenant = rig.tenants().remove(0);
+    let failing = rig.hub.shard_of(&tenant);
+    let subject: Subject = rig.hub.changes(&tenant, Lane::Live);
+    rig.hub
+        .bus()
+        .publish(&subject, &Message::new("test", "0"))
+        .await
+        .unwrap();
+    running
+        .owned
+        .wait_for(|owned| !owned.open.contains(&failing))
+        .await
+        .unwrap();
+    running.stop().await;
+    let leases = Leases::new(rig.hub.bus());
+    for shard in (0..SHARDS).map(Shard) {
+        let taken = leases
+            .take(StageKind::Mapper, shard, &WorkerId::new("heir"))
+            .await
+            .unwrap();
+        let Take::Won { unsettled, .. } = taken else {
+            panic!("{taken:?} of shard {shard}")
+        };
+        assert_eq!(unsettled, shard == failing, "shard {shard}");
     }
 }
 
