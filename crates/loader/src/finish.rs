@@ -72,7 +72,7 @@ pub(crate) async fn finish(
         }
         remember(shard, context, &batch, outcome).await?;
     }
-    if let Some(object_type) = object_type {
+    if let Some(object_type) = object_type.clone() {
         tell_resolver(context, lane, &batch, object_type, &ends, delivery.sequence).await?;
     }
     for outcome in Outcome::ALL {
@@ -90,6 +90,13 @@ pub(crate) async fn finish(
             body: ReportBody::Records(outcomes),
         };
         context.hub.report(&report).await?;
+    }
+    // Only now: a message that comes again because its telling was cut short is told as it was.
+    if let Some(object_type) = object_type {
+        let told = ends.iter().filter(|(_, end)| end.tell);
+        let told = told.filter_map(|(row, end)| Some((batch.ids[*row], end.hubspot_id?)));
+        let tenant = shard.tenant(&batch.envelope.tenant);
+        tenant.memory.set_told(&object_type, told).await?;
     }
     delivery.ack().await
 }

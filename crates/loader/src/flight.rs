@@ -107,6 +107,7 @@ impl Airline {
                 version,
                 fingerprint: None,
                 told: false,
+                made: false,
             };
             let known = Known::Present(present);
             self.tenant
@@ -306,12 +307,6 @@ impl Airline {
             row.in_doubt |= verdict == ItemVerdict::Unaccounted;
             let fate = match verdict {
                 ItemVerdict::Written { id, new } => {
-                    let present = Present {
-                        id,
-                        version: row.over.map_or(Some(row.version()), |over| over.version),
-                        fingerprint: row.over.is_none().then_some(row.fingerprint),
-                        told: true,
-                    };
                     let complete = self.tenant.memory.is_complete(&row.target.object_type)?;
                     let before = self
                         .tenant
@@ -319,9 +314,16 @@ impl Airline {
                         .look(&row.target.object_type, row.id(), complete)?;
                     let known_to_resolver =
                         matches!(before, Known::Present(before) if before.told && before.id == id);
-                    remembered.push((row.id(), Known::Present(landed(before, present))));
                     // After a lost answer the record is found that the lost call made.
                     let created = new || (row.in_doubt && row.was_absent);
+                    let present = Present {
+                        id,
+                        version: row.over.map_or(Some(row.version()), |over| over.version),
+                        fingerprint: row.over.is_none().then_some(row.fingerprint),
+                        told: known_to_resolver,
+                        made: created && !known_to_resolver,
+                    };
+                    remembered.push((row.id(), Known::Present(landed(before, present))));
                     let outcome = if created {
                         Outcome::Created
                     } else {

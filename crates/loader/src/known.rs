@@ -44,6 +44,28 @@ pub(crate) enum Known {
     Gone(Version),
 }
 
+impl Known {
+    /// The newest version that was applied.
+    fn newest(self) -> Option<Version> {
+        match self {
+            Self::Present(present) => present.version,
+            Self::Gone(gone) => Some(gone),
+            Self::Nothing | Self::Absent => None,
+        }
+    }
+
+    /// Whether the write of this version made the record, and that is not told yet.
+    pub(crate) fn was_made_at(self, version: Version) -> bool {
+        matches!(self, Self::Present(present) if present.made && present.version == Some(version))
+    }
+
+    /// Whether a newer version was applied.
+    pub(crate) fn is_newer_than(self, version: Version) -> bool {
+        self.newest()
+            .is_some_and(|applied| version.is_superseded_by(applied))
+    }
+}
+
 /// A record that HubSpot has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Present {
@@ -55,6 +77,8 @@ pub(crate) struct Present {
     pub(crate) fingerprint: Option<Fingerprint>,
     /// Whether the resolver was told.
     pub(crate) told: bool,
+    /// Whether it was made by the write of this version, and that is not told yet.
+    pub(crate) made: bool,
 }
 
 /// What to do with an upsert.
@@ -95,15 +119,11 @@ pub(crate) fn judge(known: Known, version: Version, fingerprint: Fingerprint, fo
 /// What to remember after a write landed, over what was remembered before. A version is never lowered, or a still older row
 /// could pass. Of a newer one that was written over nothing else is believed: the next row of it is written again.
 pub(crate) fn landed(before: Known, now: Present) -> Present {
-    let newest = match before {
-        Known::Present(before) => before.version,
-        Known::Gone(gone) => Some(gone),
-        Known::Nothing | Known::Absent => None,
-    };
-    match (newest, now.version) {
+    match (before.newest(), now.version) {
         (Some(newest), Some(version)) if version.is_superseded_by(newest) => Present {
             version: Some(newest),
             fingerprint: None,
+            made: false,
             ..now
         },
         _ => now,
@@ -154,12 +174,7 @@ pub(crate) fn judge_delete(
     remembered: Known,
     version: Version,
 ) -> DeleteJudgement {
-    let newest_known = match remembered {
-        Known::Present(present) => present.version,
-        Known::Gone(gone) => Some(gone),
-        Known::Nothing | Known::Absent => None,
-    };
-    if newest_known.is_some_and(|applied| version.is_superseded_by(applied)) {
+    if remembered.is_newer_than(version) {
         return DeleteJudgement::Superseded;
     }
     match found {
@@ -175,6 +190,7 @@ const GONE: u8 = 2;
 const TOLD: u8 = 1;
 const VERSIONED: u8 = 2;
 const FINGERPRINTED: u8 = 4;
+const MADE: u8 = 8;
 
 fn encode(known: Known) -> Option<[u8; 42]> {
     let mut bytes = [0u8; 42];
@@ -188,6 +204,7 @@ fn encode(known: Known) -> Option<[u8; 42]> {
             bytes[0] = PRESENT;
             bytes[1] = [
                 (present.told, TOLD),
+                (present.made, MADE),
                 (present.version.is_some(), VERSIONED),
                 (present.fingerprint.is_some(), FINGERPRINTED),
             ]
@@ -217,6 +234,7 @@ fn decode(bytes: &[u8]) -> Option<Known> {
             fingerprint: flag(FINGERPRINTED)
                 .then(|| Fingerprint(bytes[26..42].try_into().expect("sixteen bytes were taken"))),
             told: flag(TOLD),
+            made: flag(MADE),
         })),
         _ => None,
     }
@@ -288,6 +306,30 @@ impl Memory {
         }
     }
 
+    /// The resolver and control were told of these records.
+    pub(crate) async fn set_told(
+        &self,
+        object_type: &ObjectTypeId,
+        records: impl IntoIterator<Item = (SalesforceId, HubSpotId)>,
+    ) -> Result<(), StageError> {
+        let records = records.into_iter();
+        let entries = records
+            .map(|(id, told)| (self.key(object_type, id), told))
+            .collect();
+        let change = |told: &HubSpotId, old: &[u8]| match decode(old) {
+            Some(Known::Present(present)) if present.id == *told && (present.made || !present.told) => {
+                let present = Present {
+                    told: true,
+                    made: false,
+                    ..present
+                };
+                encode(Known::Present(present)).map(Vec::from)
+            }
+            _ => None,
+        };
+        self.cache.change(entries, change).await
+    }
+
     /// Remembers that a record was deleted by the change of this version: a tombstone, which keeps an older row from
     /// bringing the record back.
     pub(crate) fn bury(
@@ -346,6 +388,7 @@ mod tests {
             version: version.map(|stamp| Version::new(stamp, 0)),
             fingerprint: values.map(print),
             told: false,
+            made: false,
         })
     }
 
@@ -443,6 +486,7 @@ mod tests {
                 version: None,
                 fingerprint: None,
                 told: true,
+                made: true,
             }),
         ] {
             assert_eq!(decode(&encode(known).unwrap()), Some(known));

@@ -184,6 +184,12 @@ async fn finish(shard: &LoaderShard, context: &ShardContext, row: &Row, end: &En
         remember(shard, context, &row.batch, &end.report(row)).await?;
     }
     tell(context, row, end).await?;
+    if let Some(hubspot_id) = end.hubspot_id.filter(|_| end.tell) {
+        let memory = &shard.tenant(&sync.tenant).memory;
+        memory
+            .set_told(&row.target.object_type, [(row.id(), hubspot_id)])
+            .await?;
+    }
     shard.retries.lock().remove(&(sync, row.id()));
     Ok(())
 }

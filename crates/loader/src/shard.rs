@@ -164,6 +164,7 @@ impl Listing {
                 version,
                 fingerprint: None,
                 told: false,
+                made: false,
             };
             self.tenant
                 .memory

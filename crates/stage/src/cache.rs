@@ -106,6 +106,17 @@ fn apply_and_clear(tree: &sled::Tree, batch: CacheBatch) -> sled::Result<()> {
     Ok(())
 }
 
+fn change_one(tree: &sled::Tree, key: &[u8], change: impl Fn(&[u8]) -> Option<Vec<u8>>) -> sled::Result<()> {
+    let mut old = tree.get(key)?;
+    while let Some(new) = old.as_deref().and_then(&change) {
+        match tree.compare_and_swap(key, old, Some(new))? {
+            Ok(()) => break,
+            Err(changed) => old = changed.current,
+        }
+    }
+    Ok(())
+}
+
 /// One shard's cache. Cheap to clone. Reads and small writes are memory-speed and may be called from async code.
 #[derive(Clone, Debug)]
 pub struct Cache {
@@ -179,6 +190,30 @@ impl Cache {
             .compare_and_swap(key, None::<&[u8]>, Some(value))
             .map(|swapped| swapped.is_ok())
             .map_err(|source| self.failed(source))
+    }
+
+    /// Changes values, each in one step whoever else writes it; many of them off the runtime's threads. `change` gives
+    /// nothing for a value that stays.
+    pub async fn change<T: Send + 'static>(
+        &self,
+        entries: Vec<(Vec<u8>, T)>,
+        change: impl Fn(&T, &[u8]) -> Option<Vec<u8>> + Send + 'static,
+    ) -> Result<(), StageError> {
+        let tree = self.tree.clone();
+        let is_long = entries.len() > INLINE_WRITES_MAX;
+        let change_all = move || -> sled::Result<()> {
+            for (key, with) in &entries {
+                change_one(&tree, key, |old| change(with, old))?;
+            }
+            Ok(())
+        };
+        if !is_long {
+            return change_all().map_err(|source| self.failed(source));
+        }
+        match self.writes.spawn_blocking(change_all).await {
+            Ok(result) => result.map_err(|source| self.failed(source)),
+            Err(error) => Err(StageError::caused("the cache's writer stopped", error)),
+        }
     }
 
     /// Removes one key.

@@ -110,6 +110,7 @@ mod tests {
                 version: None,
                 fingerprint: None,
                 told: true,
+                made: false,
             })
         };
         for (known, is_busy, expected) in [

@@ -344,6 +344,7 @@ impl Undo<'_> {
                     version,
                     fingerprint: None,
                     told: false,
+                    made: false,
                 };
                 let row = setting.row;
                 memory

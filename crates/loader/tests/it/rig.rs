@@ -352,6 +352,11 @@ impl Rig {
     /// Starts a loader with an empty cache.
     pub(crate) async fn start(&mut self) {
         self.loaders += 1;
+        self.start_again().await;
+    }
+
+    /// Starts the loader before once more, with what its cache holds.
+    pub(crate) async fn start_again(&mut self) {
         let name = format!("loader-{}", self.loaders);
         let bus = Bus::open(&self.config, self.server.url(), &name).await.unwrap();
         let key_file = self.folder.path().join("loader.key");
