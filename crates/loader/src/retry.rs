@@ -181,7 +181,8 @@ async fn finish(shard: &LoaderShard, context: &ShardContext, row: &Row, end: &En
             .forget_failure(&sync.tenant, &sync.name, row.id(), None)
             .await?;
     } else {
-        remember(shard, context, &row.batch, &end.report(row)).await?;
+        let object_type = Some(&row.target.object_type);
+        remember(shard, context, &row.batch, object_type, &end.report(row)).await?;
     }
     tell(context, row, end).await?;
     if let Some(hubspot_id) = end.hubspot_id.filter(|_| end.tell) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use landbridge_model::ask::Explain;
-use landbridge_model::{Lane, Outcome};
+use landbridge_model::{ChangeKind, Lane, Outcome};
 use landbridge_sandbox::fault::{Fault, FaultSpec};
 use landbridge_sandbox::hubspot::Behaviour;
 use landbridge_wire::{Report, ReportBody};
@@ -54,5 +54,30 @@ async fn a_lane_that_opens_its_portal_anew_lets_its_flights_take_their_turns() {
         .await;
     let reports = rig.reports(|reports| told(reports).len() >= 3).await;
     assert_eq!(told(&reports), [Outcome::Created; 3]);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_that_was_overtaken_leaves_no_failure() {
+    let mut rig = Rig::ready(Behaviour::default()).await;
+    rig.apply(
+        Lane::Live,
+        &rig.cars(&[(1, 1_000, "one", None), (2, 1_000, "two", None)]),
+    )
+    .await;
+    // The second row keeps its message open.
+    rig.fault("/batch/archive", Fault::Status(503), 1_000, false);
+    let mut batch = rig.cars(&[(1, 2_000, "bad", Some("12,5")), (2, 2_000, "", None)]);
+    batch.kinds[1] = ChangeKind::Delete;
+    rig.write(Lane::Bulk, &batch).await;
+    rig.until(async |rig| rig.faults.status().iter().any(|fault| fault.fired > 0))
+        .await;
+    rig.until(async |rig| !is_under_way(rig, 1).await).await;
+    let cure = rig.cars(&[(1, 3_000, "good", Some("12.5"))]);
+    assert_eq!(outcomes(&rig.apply(Lane::Live, &cure).await), [Outcome::Updated]);
+    rig.faults.clear();
+    let reports = rig.reports(|reports| told(reports).len() >= 2).await;
+    assert_eq!(told(&reports), [Outcome::Superseded, Outcome::Deleted]);
+    assert!(rig.hub.failures(&rig.tenant, None).await.unwrap().is_empty());
     rig.stop().await;
 }
