@@ -355,9 +355,13 @@ impl Memory {
         self.cache.put(&self.prefix('c', object_type), &self.reign.mark())
     }
 
-    /// How many records of a type are remembered; counts them.
+    /// How many records of a type HubSpot has, as far as they are remembered; counts them.
     pub(crate) fn count(&self, object_type: &ObjectTypeId) -> usize {
-        self.cache.scan_prefix(&self.prefix('k', object_type)).count()
+        let remembered = self.cache.scan_prefix(&self.prefix('k', object_type));
+        let is_there = |bytes: &[u8]| matches!(decode(bytes), Some(Known::Present(_)));
+        remembered
+            .filter(|entry| entry.as_ref().is_ok_and(|(_, bytes)| is_there(bytes)))
+            .count()
     }
 
     /// The day's calls as last put down: (end of that day in milliseconds since 1970, calls).

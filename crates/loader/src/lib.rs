@@ -8,7 +8,7 @@
 //! * **L3** Handling a delivery twice changes nothing but a count of calls.
 //! * **L4** One bad row costs its neighbours nothing: each row of a refused batch lands or fails alone.
 //! * **L5** A delete touches only a record that carries `landbridge_version`, and no more of them within an hour than the
-//!   sync's safety limit without a person's word.
+//!   sync's safety limit without a person's word, however often the shard changes hands.
 //! * **L6** Record writes never wait for link writes, nor live for bulk.
 //!
 //! It must never know of Salesforce, nor how a value was converted. Start at [`Loader`]; the decisions are in `known`,
@@ -39,6 +39,7 @@ mod reign;
 mod removal;
 mod retry;
 mod row;
+mod safety;
 mod scan;
 mod shard;
 mod signing_in;

@@ -11,10 +11,10 @@ use landbridge_stage::{Cache, Metrics, ShardContext, StageError};
 use parking_lot::Mutex;
 
 use crate::LoaderSettings;
-use crate::deletes::DeleteGuard;
 use crate::known::{Known, Memory, Present};
 use crate::portal::{Portal, Tenant};
 use crate::reign::Reign;
+use crate::safety::DeleteGuard;
 use crate::target::Target;
 
 /// The loader's state of one shard.
@@ -55,7 +55,7 @@ impl LoaderShard {
             failures,
             held: Mutex::new(held),
             retries: Mutex::new(retries),
-            deletes: DeleteGuard::default(),
+            deletes: DeleteGuard::restore(&context).await?,
             metrics: Metrics::new(StageKind::Loader),
             cache: context.cache.clone(),
             reign: Reign::open(&context.cache, context.warm, context.epoch)?,

@@ -324,7 +324,7 @@ impl WriteLane {
             share: Share::from(self.lane.lane),
             metrics: self.shard.metrics.clone(),
         };
-        let portal = self.portal.clone();
+        let (portal, shard) = (self.portal.clone(), self.shard.clone());
         let first = rows
             .first()
             .and_then(|waiting| self.in_hand.get(&waiting.payload.message));
@@ -336,7 +336,11 @@ impl WriteLane {
             let fates = if upserts {
                 airline.upsert(&portal, &mut payloads).await
             } else {
-                airline.delete(&portal, &mut payloads).await
+                // What was granted must be known to the next owner before it is done.
+                match shard.deletes.put_down(&airline.context, &airline.tenant.id).await {
+                    Ok(()) => airline.delete(&portal, &mut payloads).await,
+                    Err(error) => Err(error),
+                }
             };
             for (waiting, payload) in rows.iter_mut().zip(payloads) {
                 waiting.payload = payload;

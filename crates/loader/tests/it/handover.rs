@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use landbridge_bus::{Filter, Leases, LinkPart, Take, WorkerId};
+use landbridge_model::sync::MaxDeletes;
 use landbridge_model::{ChangeKind, Lane, Outcome, StageKind};
 use landbridge_sandbox::fault::Fault;
 use landbridge_sandbox::hubspot::Behaviour;
@@ -88,5 +89,26 @@ async fn what_was_made_and_not_told_yet_is_told_by_the_next_owner() {
         outcomes(&rig.apply(Lane::Bulk, &again).await),
         [Outcome::Unchanged]
     );
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_owner_grants_no_new_hour_of_deletes() {
+    let mut rig = Rig::ready(Behaviour::default()).await;
+    rig.change_rules(|rules| rules.max_deletes = Some(MaxDeletes::Count(2)))
+        .await;
+    let rows = [1, 2, 3].map(|serial| (serial, 1_000, "a car", None));
+    rig.apply(Lane::Live, &rig.cars(&rows)).await;
+    for (serial, expected) in [(1, Outcome::Deleted), (2, Outcome::Deleted), (3, Outcome::Held)] {
+        let mut delete = rig.cars(&[(serial, 2_000, "", None)]);
+        delete.kinds = vec![ChangeKind::Delete];
+        assert_eq!(
+            outcomes(&rig.apply(Lane::Live, &delete).await),
+            [expected],
+            "car {serial}"
+        );
+        rig.restart_cold().await;
+    }
+    assert!(rig.stored(3).await.is_some());
     rig.stop().await;
 }
