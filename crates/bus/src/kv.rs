@@ -173,7 +173,12 @@ pub(crate) struct Slot {
     pub(crate) value: Option<KvEntry>,
     /// Whether the removal was an expiry.
     pub(crate) expired: bool,
+    /// Whether whoever removed it said that something may still be under way.
+    pub(crate) unsettled: bool,
 }
+
+/// On the mark of a removal.
+const UNSETTLED: &str = "Landbridge-Unsettled";
 
 impl Kv {
     pub(crate) fn new(bus: Bus, bucket: Bucket) -> Self {
@@ -293,9 +298,13 @@ impl Kv {
             .map(|_| ())
     }
 
-    /// Removes a value only at `revision`; the mark says that somebody did it, and stays.
-    pub(crate) async fn release(&self, key: &Key, revision: u64) -> Result<u64, KvError> {
+    /// Removes a value only at `revision`; the mark says that somebody did it, and whether it was all settled then, and
+    /// stays.
+    pub(crate) async fn release(&self, key: &Key, revision: u64, settled: bool) -> Result<u64, KvError> {
         let mut headers = HeaderMap::new();
+        if !settled {
+            headers.insert(UNSETTLED, "true");
+        }
         headers.insert("KV-Operation", "DEL");
         headers.insert("Nats-Expected-Last-Subject-Sequence", revision.to_string());
         self.write(key, headers, Bytes::new(), 1).await
@@ -333,6 +342,7 @@ impl Kv {
         Ok(newest.map(|newest| {
             let removed = is_removal(&newest.headers);
             let expired = newest.headers.get("Nats-Marker-Reason") == Some("MaxAge");
+            let unsettled = newest.headers.get(UNSETTLED).is_some();
             let entry = KvEntry {
                 key: key.clone(),
                 revision: newest.sequence,
@@ -343,6 +353,7 @@ impl Kv {
                 revision: newest.sequence,
                 value: (!removed).then_some(entry),
                 expired,
+                unsettled: removed && unsettled,
             }
         }))
     }

@@ -64,9 +64,9 @@ pub enum Take {
         /// The epoch before. A cache that was written under exactly this epoch has missed nothing: nobody else has
         /// owned the shard since.
         previous: Option<Epoch>,
-        /// Whether the former owner did not release it. It may not know yet, so wait for as long as its longest
-        /// outside call can last.
-        ran_out: bool,
+        /// Whether the former owner did not release it, or released it while a call of its own may still have been carried
+        /// out. Wait for as long as its longest outside call can last.
+        unsettled: bool,
     },
     /// Somebody else has it.
     Held {
@@ -156,14 +156,14 @@ impl Leases {
     /// Tries to make a shard ours.
     pub async fn take(&self, stage: StageKind, shard: Shard, worker: &WorkerId) -> Result<Take, KvError> {
         let key = lease_key(stage, shard);
-        let (revision, released) = match self.kv.slot(&key).await? {
+        let (revision, settled) = match self.kv.slot(&key).await? {
             Some(slot) => match slot.value {
                 Some(entry) => {
                     return Ok(Take::Held {
                         by: entry.json::<LeaseValue>()?.owner,
                     });
                 }
-                None => (slot.revision, !slot.expired),
+                None => (slot.revision, !slot.expired && !slot.unsettled),
             },
             None => (0, false),
         };
@@ -201,11 +201,11 @@ impl Leases {
         };
         let previous = self.extend_chain(&lease).await?;
         // A key that never was has no former owner, whatever happened to its mark.
-        let ran_out = !released && previous.is_some();
+        let unsettled = !settled && previous.is_some();
         Ok(Take::Won {
             lease,
             previous,
-            ran_out,
+            unsettled,
         })
     }
 
@@ -256,11 +256,12 @@ impl Leases {
         }
     }
 
-    /// Gives a lease up, so that another worker can have it at once.
-    pub async fn release(&self, lease: Lease) -> Result<(), KvError> {
+    /// Gives a lease up, so that another worker can have it at once. Unless everything is `settled` the next owner waits for
+    /// one call's time before it begins, as after a lease that ran out.
+    pub async fn release(&self, lease: Lease, settled: bool) -> Result<(), KvError> {
         match self
             .kv
-            .release(&lease_key(lease.stage, lease.shard), lease.revision)
+            .release(&lease_key(lease.stage, lease.shard), lease.revision, settled)
             .await
         {
             Ok(_) | Err(KvError::Conflict) => Ok(()), // in a conflict somebody else has it already

@@ -199,7 +199,7 @@ pub enum Bucket {
     Config,
     /// Sealed secrets.
     Secrets,
-    /// How far the extractor has come.
+    /// How far the extractor has come; which deletes the loader granted within the hour.
     Checkpoints,
     /// Who owns which shard.
     Leases,

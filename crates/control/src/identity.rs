@@ -115,8 +115,9 @@ impl ControlShard {
             self.cancel_import(tenant_id, &CancelImport { id: import.id })
                 .await?;
         }
-        // An import that has ended says so by its position, which is looked at by nobody else.
-        let positions = forget_positions(context, tenant_id, |kind| kind != "import");
+        // An import that has ended says so by its position, which is looked at by nobody else; and what was deleted within
+        // the hour counts against the safety limit whatever org it came from.
+        let positions = forget_positions(context, tenant_id, |kind| !matches!(kind, "import" | "deletes"));
         positions.await.map_err(unavailable)?;
         self.mark_adopting(tenant_id, &ask.org_id)
             .await

@@ -45,14 +45,22 @@ impl Charter {
         Some(Self { airline, portal })
     }
 
-    /// Writes rows of one kind, each of another record and none of which is being written: nothing else writes them until
-    /// they are answered.
+    /// Takes the records of those rows that nobody is writing; others are for the next look. They are to be judged after
+    /// this and flown, or given back.
+    pub(crate) fn have(&self, row: &Row) -> bool {
+        self.airline.tenant.busy.try_begin(&row.key())
+    }
+
+    /// Gives the record of a row back that is not flown.
+    pub(crate) fn give_back(&self, row: &Row) {
+        self.airline.tenant.busy.end([&row.key()]);
+    }
+
+    /// Writes rows of one kind, each of another record, all of them had: nothing else writes them until they are answered.
     pub(crate) async fn fly(&self, rows: &mut [Row]) -> Result<Vec<Fate>, StageError> {
         let keys: Vec<_> = rows.iter().map(Row::key).collect();
-        let tenant = &self.airline.tenant;
-        tenant.begin(keys.clone());
         let fates = self.settle(rows).await;
-        tenant.end(&keys);
+        self.airline.tenant.busy.end(&keys);
         fates
     }
 

@@ -317,7 +317,7 @@ fn explain(shard: &LoaderShard, tenant: &Tenant, id: SalesforceId) -> Result<Sto
             }
             Known::Nothing | Known::Absent => {}
         }
-        if tenant.is_busy(&(target.object_type.clone(), id)) {
+        if tenant.busy.has(&(target.object_type.clone(), id)) {
             tell(
                 &mut story,
                 &target,

@@ -46,6 +46,8 @@ pub(crate) fn decide(
         }
         let (outcome, present) = match judge(known, row.version(), row.fingerprint, row.force()) {
             Judgement::Look | Judgement::Write => return Ok(None),
+            // Its message came again before it was told of.
+            Judgement::Unchanged if known.was_made_at(row.version()) => (Outcome::Created, known),
             Judgement::Unchanged => (Outcome::Unchanged, known),
             Judgement::Superseded => (Outcome::Superseded, known),
         };

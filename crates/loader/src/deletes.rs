@@ -1,102 +1,14 @@
-//! Deletes: only of records that Landbridge wrote, never over something newer, and never more than the safety limit.
+//! Deletes: only of records that Landbridge wrote, and never over something newer.
 
-use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use landbridge_model::sync::MaxDeletes;
-use landbridge_model::{HubSpotId, Outcome, SalesforceId, SyncKey, Version};
+use landbridge_model::{HubSpotId, Outcome, SalesforceId, Version};
 use landbridge_stage::StageError;
 
 use crate::flight::Airline;
 use crate::known::{DeleteJudgement, Known, judge_delete};
 use crate::portal::Portal;
 use crate::row::{End, Fate, Row};
-
-/// The time over which deletes are counted.
-const WINDOW: Duration = Duration::from_secs(3_600);
-/// A share of few records is less than people delete by hand in an hour: so many are always allowed by a share.
-const SHARE_FLOOR: u64 = 20;
-
-/// Counts the deletes of the last hour, by sync.
-#[derive(Debug, Default)]
-pub(crate) struct DeleteGuard(parking_lot::Mutex<HashMap<SyncKey, Recent>>);
-
-/// One sync's deletes of the last hour. A delete counts once, however often it is judged or delivered.
-#[derive(Debug, Default)]
-struct Recent {
-    order: VecDeque<(Instant, SalesforceId)>,
-    granted: HashMap<SalesforceId, Version>,
-}
-
-impl DeleteGuard {
-    /// Whether one more delete stays within the limit; if so it is counted. `records` tells how many records the sync
-    /// has in HubSpot, and is asked only when that matters.
-    pub(crate) fn allow(
-        &self,
-        sync: &SyncKey,
-        (id, version): (SalesforceId, Version),
-        limit: MaxDeletes,
-        records: impl FnOnce() -> usize,
-        now: Instant,
-    ) -> bool {
-        let mut counts = self.0.lock();
-        let recent = counts.entry(sync.clone()).or_default();
-        recent.forget(now);
-        if recent.granted.get(&id) == Some(&version) {
-            return true;
-        }
-        let allowed = recent.has_room(limit, records);
-        if allowed {
-            recent.order.push_back((now, id));
-            recent.granted.insert(id, version);
-        }
-        allowed
-    }
-
-    /// Whether one more delete would stay within the limit. It is not counted.
-    pub(crate) fn would_allow(
-        &self,
-        sync: &SyncKey,
-        limit: MaxDeletes,
-        records: impl FnOnce() -> usize,
-        now: Instant,
-    ) -> bool {
-        let mut counts = self.0.lock();
-        match counts.get_mut(sync) {
-            Some(recent) => {
-                recent.forget(now);
-                recent.has_room(limit, records)
-            }
-            None => Recent::default().has_room(limit, records),
-        }
-    }
-}
-
-impl Recent {
-    /// Forgets what was deleted longer ago.
-    fn forget(&mut self, now: Instant) {
-        while self
-            .order
-            .front()
-            .is_some_and(|(at, _)| now.duration_since(*at) > WINDOW)
-        {
-            if let Some((_, id)) = self.order.pop_front() {
-                self.granted.remove(&id);
-            }
-        }
-    }
-
-    fn has_room(&self, limit: MaxDeletes, records: impl FnOnce() -> usize) -> bool {
-        let made = self.order.len() as u64;
-        let most = match limit {
-            MaxDeletes::Count(count) => count,
-            MaxDeletes::Percent(_) if made < SHARE_FLOOR => SHARE_FLOOR,
-            // What was deleted within the hour counts among the records that there were.
-            MaxDeletes::Percent(share) => (records() as u64 + made) * u64::from(share) / 100,
-        };
-        made < most
-    }
-}
 
 impl Airline {
     /// Archives the records of these rows; gives each its fate, in their order.
@@ -186,70 +98,5 @@ pub(crate) fn settled_by_memory(known: Known, version: Version) -> Option<End> {
         Known::Gone(gone) if version.is_superseded_by(gone) => Some(End::new(Outcome::Superseded, None)),
         Known::Gone(_) | Known::Absent => Some(End::new(Outcome::Deleted, None).told(true)),
         Known::Present(_) | Known::Nothing => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use landbridge_model::{SyncName, TenantId};
-
-    fn sync() -> SyncKey {
-        SyncKey {
-            tenant: TenantId::new("acme").unwrap(),
-            name: SyncName::new("cars").unwrap(),
-        }
-    }
-
-    fn delete(serial: usize) -> (SalesforceId, Version) {
-        (
-            SalesforceId::parse(&format!("a00{serial:012}")).unwrap(),
-            Version::new(1, 0),
-        )
-    }
-
-    fn allowed(limit: MaxDeletes, records: usize, wishes: usize) -> usize {
-        let guard = DeleteGuard::default();
-        let now = Instant::now();
-        let mut deleted = 0;
-        for wish in 0..wishes {
-            deleted += usize::from(guard.allow(&sync(), delete(wish), limit, || records - deleted, now));
-        }
-        deleted
-    }
-
-    #[test]
-    fn a_mass_delete_stops_at_the_limit() {
-        for (limit, records, wishes, expected) in [
-            (MaxDeletes::Count(5), 100, 50, 5),
-            (MaxDeletes::Count(0), 100, 50, 0),
-            (MaxDeletes::Percent(10), 1_000, 1_000, 100),
-            (MaxDeletes::Percent(10), 30, 30, 20),
-        ] {
-            assert_eq!(
-                allowed(limit, records, wishes),
-                expected,
-                "{limit:?} of {records}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_count_is_of_the_last_hour() {
-        let guard = DeleteGuard::default();
-        let (limit, now) = (MaxDeletes::Count(1), Instant::now());
-        let allow = |serial, after| {
-            guard.allow(
-                &sync(),
-                delete(serial),
-                limit,
-                || 9,
-                now + Duration::from_secs(after),
-            )
-        };
-        assert!(allow(1, 0));
-        assert!(allow(1, 5), "judged again, it is the same delete");
-        assert!(!allow(2, 3_599));
-        assert!(allow(2, 3_601));
     }
 }

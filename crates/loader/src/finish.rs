@@ -11,6 +11,7 @@ use landbridge_model::{
 use landbridge_stage::{Delivery, ShardContext, StageError};
 use landbridge_wire::{FailedRecord, HeldDelete, LinkMessage, Report, ReportBody, Reread};
 
+use crate::known::Memory;
 use crate::row::End;
 use crate::shard::LoaderShard;
 
@@ -22,6 +23,30 @@ pub(crate) struct Finished {
     pub(crate) object_type: Option<ObjectTypeId>,
     pub(crate) ends: Vec<Option<End>>,
     pub(crate) held: Vec<HeldDelete>,
+}
+
+/// The rows' ends. What is left to be done of a row, failed or held, is nobody's any more when another lane applied a newer
+/// version while the message was open.
+fn without_overtaken(
+    memory: &Memory,
+    batch: &WriteBatch,
+    object_type: Option<&ObjectTypeId>,
+    ends: Vec<Option<End>>,
+) -> Result<Vec<(usize, End)>, StageError> {
+    let mut left = Vec::with_capacity(ends.len());
+    for (row, end) in ends.into_iter().enumerate() {
+        let Some(mut end) = end else { continue };
+        if matches!(end.outcome, Outcome::Failed | Outcome::Held)
+            && let Some(object_type) = object_type
+            && memory
+                .look(object_type, batch.ids[row], false)?
+                .is_newer_than(batch.versions[row])
+        {
+            end = End::new(Outcome::Superseded, None);
+        }
+        left.push((row, end));
+    }
+    Ok(left)
 }
 
 /// Remembers failures and held deletes, tells the resolver and control, acknowledges. Each step may be repeated.
@@ -38,18 +63,19 @@ pub(crate) async fn finish(
         ends,
         held,
     } = done;
-    for delete in &held {
+    let memory = shard.tenant(&batch.envelope.tenant).memory.clone();
+    let ends = without_overtaken(&memory, &batch, object_type.as_ref(), ends)?;
+    let is_held = |delete: &HeldDelete| {
+        let of_it = |(row, end): &(usize, End)| batch.ids[*row] == delete.id && end.outcome == Outcome::Held;
+        ends.iter().any(of_it)
+    };
+    for delete in held.iter().filter(|delete| is_held(delete)) {
         context.hub.hold(delete).await?;
         shard
             .held
             .lock()
             .insert((batch.envelope.sync_key(), delete.id), delete.version);
     }
-    let ends: Vec<(usize, End)> = ends
-        .into_iter()
-        .enumerate()
-        .filter_map(|(row, end)| Some((row, end?)))
-        .collect();
     let outcomes: Vec<RecordOutcome> = ends
         .iter()
         .map(|(row, end)| RecordOutcome {
@@ -70,9 +96,9 @@ pub(crate) async fn finish(
                 .metrics
                 .arrived(lane, Duration::from_millis(u64::try_from(lag).unwrap_or(0)));
         }
-        remember(shard, context, &batch, outcome).await?;
+        remember(shard, context, &batch, object_type.as_ref(), outcome).await?;
     }
-    if let Some(object_type) = object_type {
+    if let Some(object_type) = object_type.clone() {
         tell_resolver(context, lane, &batch, object_type, &ends, delivery.sequence).await?;
     }
     for outcome in Outcome::ALL {
@@ -90,6 +116,12 @@ pub(crate) async fn finish(
             body: ReportBody::Records(outcomes),
         };
         context.hub.report(&report).await?;
+    }
+    // Only now: a message that comes again because its telling was cut short is told as it was.
+    if let Some(object_type) = object_type {
+        let told = ends.iter().filter(|(_, end)| end.tell);
+        let told = told.filter_map(|(row, end)| Some((batch.ids[*row], end.hubspot_id?)));
+        memory.set_told(&object_type, told).await?;
     }
     delivery.ack().await
 }
@@ -130,6 +162,7 @@ pub(crate) async fn remember(
     shard: &LoaderShard,
     context: &ShardContext,
     batch: &WriteBatch,
+    object_type: Option<&ObjectTypeId>,
     outcome: &RecordOutcome,
 ) -> Result<(), StageError> {
     match (&outcome.failure, outcome.outcome) {
@@ -137,7 +170,17 @@ pub(crate) async fn remember(
         (_, Outcome::Filtered) => Ok(()),
         (Some(failure), _) => {
             shard.metrics.records_failed(failure.category, 1);
-            fail(shard, context, batch, outcome, failure).await
+            fail(shard, context, batch, outcome, failure).await?;
+            let Some(object_type) = object_type else {
+                return Ok(());
+            };
+            // A newer version that landed since was told before the failure was there to be ended by it.
+            let memory = &shard.tenant(&batch.envelope.tenant).memory;
+            let known = memory.look(object_type, outcome.id, false)?;
+            if known.is_newer_than(outcome.version) {
+                end_failure(shard, context, batch, outcome).await?;
+            }
+            Ok(())
         }
         (None, Outcome::Held | Outcome::Superseded) => Ok(()),
         (None, _) => cure(shard, context, batch, outcome).await,
@@ -196,8 +239,8 @@ pub(crate) fn read_again(failed: &FailedRecord) -> Reread {
     }
 }
 
-/// A success of an equal or newer version ends a failure, and a held delete of an older one.
-async fn cure(
+/// Ends the failure of an equal or older version.
+async fn end_failure(
     shard: &LoaderShard,
     context: &ShardContext,
     batch: &WriteBatch,
@@ -210,6 +253,18 @@ async fn cure(
             .forget_failure(&sync.tenant, &sync.name, outcome.id, None)
             .await?;
     }
+    Ok(())
+}
+
+/// A success of an equal or newer version ends a failure, and a held delete of an older one.
+async fn cure(
+    shard: &LoaderShard,
+    context: &ShardContext,
+    batch: &WriteBatch,
+    outcome: &RecordOutcome,
+) -> Result<(), StageError> {
+    end_failure(shard, context, batch, outcome).await?;
+    let sync = batch.envelope.sync_key();
     if outcome.outcome == Outcome::Deleted {
         // Nothing is left that could be linked.
         for (field, _) in shard.failures.of_record(&sync, outcome.id) {

@@ -13,7 +13,7 @@ use landbridge_model::{Failure, FailureCategory, HubSpotId, Outcome, SalesforceI
 use landbridge_stage::{CallResult, Metrics, ShardContext, Side, StageError};
 
 use crate::backoff::pause;
-use crate::known::{Filling, Judgement, Known, Present, fill, judge};
+use crate::known::{Filling, Judgement, Known, Present, fill, judge, landed};
 use crate::portal::{Portal, Tenant};
 use crate::refusal::{call_failure, may_be_lag, row_failure};
 use crate::row::{End, Fate, Row};
@@ -113,6 +113,7 @@ impl Airline {
                 version,
                 fingerprint: None,
                 told: false,
+                made: false,
             };
             let known = Known::Present(present);
             self.tenant
@@ -321,12 +322,6 @@ impl Airline {
             row.unmentioned += u32::from(unmentioned);
             let fate = match verdict {
                 ItemVerdict::Written { id, new } => {
-                    let present = Present {
-                        id,
-                        version: row.over.map_or(Some(row.version()), |over| over.version),
-                        fingerprint: row.over.is_none().then_some(row.fingerprint),
-                        told: true,
-                    };
                     let complete = self.tenant.memory.is_complete(&row.target.object_type)?;
                     let before = self
                         .tenant
@@ -334,9 +329,16 @@ impl Airline {
                         .look(&row.target.object_type, row.id(), complete)?;
                     let known_to_resolver =
                         matches!(before, Known::Present(before) if before.told && before.id == id);
-                    remembered.push((row.id(), Known::Present(present)));
                     // After a lost answer the record is found that the lost call made.
                     let created = new || (row.in_doubt && row.was_absent);
+                    let present = Present {
+                        id,
+                        version: row.over.map_or(Some(row.version()), |over| over.version),
+                        fingerprint: row.over.is_none().then_some(row.fingerprint),
+                        told: known_to_resolver,
+                        made: created && !known_to_resolver,
+                    };
+                    remembered.push((row.id(), Known::Present(landed(before, present))));
                     let outcome = if created {
                         Outcome::Created
                     } else {
@@ -371,6 +373,9 @@ impl Airline {
 
     /// Counts a call that was made.
     pub(crate) fn count<T>(&self, call: &'static str, result: &Result<T, Error>, began: Instant) {
+        if matches!(result, Err(error) if error.verdict == Verdict::Ambiguous) {
+            self.tenant.unanswered.note(Instant::now());
+        }
         let result = match result {
             Ok(_) => {
                 self.tenant.note(budget_of(self.share), None);

@@ -148,7 +148,7 @@ async fn release(
     let due: Vec<(&HeldDelete, Row)> = due
         .iter()
         .map(|held| (held, row_of(held, target.clone())))
-        .filter(|(_, row)| !tenant.is_busy(&row.key()))
+        .filter(|(_, row)| charter.have(row))
         .collect();
     let (due, mut rows): (Vec<&HeldDelete>, Vec<Row>) = due.into_iter().unzip();
     let fates = charter.fly(&mut rows).await?;

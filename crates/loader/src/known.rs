@@ -5,6 +5,8 @@ use landbridge_model::{HubSpotId, ObjectTypeId, SalesforceId, TenantId, Version}
 use landbridge_stage::{Cache, CacheBatch, StageError};
 use sha2::{Digest, Sha256};
 
+use crate::reign::Reign;
+
 /// Stands for the values that a write set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint([u8; 16]);
@@ -42,6 +44,28 @@ pub(crate) enum Known {
     Gone(Version),
 }
 
+impl Known {
+    /// The newest version that was applied.
+    fn newest(self) -> Option<Version> {
+        match self {
+            Self::Present(present) => present.version,
+            Self::Gone(gone) => Some(gone),
+            Self::Nothing | Self::Absent => None,
+        }
+    }
+
+    /// Whether the write of this version made the record, and that is not told yet.
+    pub(crate) fn was_made_at(self, version: Version) -> bool {
+        matches!(self, Self::Present(present) if present.made && present.version == Some(version))
+    }
+
+    /// Whether a newer version was applied.
+    pub(crate) fn is_newer_than(self, version: Version) -> bool {
+        self.newest()
+            .is_some_and(|applied| version.is_superseded_by(applied))
+    }
+}
+
 /// A record that HubSpot has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Present {
@@ -53,6 +77,8 @@ pub(crate) struct Present {
     pub(crate) fingerprint: Option<Fingerprint>,
     /// Whether the resolver was told.
     pub(crate) told: bool,
+    /// Whether it was made by the write of this version, and that is not told yet.
+    pub(crate) made: bool,
 }
 
 /// What to do with an upsert.
@@ -87,6 +113,20 @@ pub(crate) fn judge(known: Known, version: Version, fingerprint: Fingerprint, fo
                 Judgement::Write
             }
         }
+    }
+}
+
+/// What to remember after a write landed, over what was remembered before. A version is never lowered, or a still older row
+/// could pass. Of a newer one that was written over nothing else is believed: the next row of it is written again.
+pub(crate) fn landed(before: Known, now: Present) -> Present {
+    match (before.newest(), now.version) {
+        (Some(newest), Some(version)) if version.is_superseded_by(newest) => Present {
+            version: Some(newest),
+            fingerprint: None,
+            made: false,
+            ..now
+        },
+        _ => now,
     }
 }
 
@@ -134,12 +174,7 @@ pub(crate) fn judge_delete(
     remembered: Known,
     version: Version,
 ) -> DeleteJudgement {
-    let newest_known = match remembered {
-        Known::Present(present) => present.version,
-        Known::Gone(gone) => Some(gone),
-        Known::Nothing | Known::Absent => None,
-    };
-    if newest_known.is_some_and(|applied| version.is_superseded_by(applied)) {
+    if remembered.is_newer_than(version) {
         return DeleteJudgement::Superseded;
     }
     match found {
@@ -155,6 +190,7 @@ const GONE: u8 = 2;
 const TOLD: u8 = 1;
 const VERSIONED: u8 = 2;
 const FINGERPRINTED: u8 = 4;
+const MADE: u8 = 8;
 
 fn encode(known: Known) -> Option<[u8; 42]> {
     let mut bytes = [0u8; 42];
@@ -168,6 +204,7 @@ fn encode(known: Known) -> Option<[u8; 42]> {
             bytes[0] = PRESENT;
             bytes[1] = [
                 (present.told, TOLD),
+                (present.made, MADE),
                 (present.version.is_some(), VERSIONED),
                 (present.fingerprint.is_some(), FINGERPRINTED),
             ]
@@ -197,6 +234,7 @@ fn decode(bytes: &[u8]) -> Option<Known> {
             fingerprint: flag(FINGERPRINTED)
                 .then(|| Fingerprint(bytes[26..42].try_into().expect("sixteen bytes were taken"))),
             told: flag(TOLD),
+            made: flag(MADE),
         })),
         _ => None,
     }
@@ -207,11 +245,12 @@ fn decode(bytes: &[u8]) -> Option<Known> {
 pub(crate) struct Memory {
     cache: Cache,
     tenant: TenantId,
+    reign: Reign,
 }
 
 impl Memory {
-    pub(crate) fn new(cache: Cache, tenant: TenantId) -> Self {
-        Self { cache, tenant }
+    pub(crate) fn new(cache: Cache, tenant: TenantId, reign: Reign) -> Self {
+        Self { cache, tenant, reign }
     }
 
     fn prefix(&self, kind: char, object_type: &ObjectTypeId) -> Vec<u8> {
@@ -262,9 +301,33 @@ impl Memory {
     ) -> Result<(), StageError> {
         let key = self.key(object_type, id);
         match encode(known) {
-            Some(bytes) if self.cache.get(&key)?.is_none() => self.cache.put(&key, &bytes),
-            _ => Ok(()),
+            Some(bytes) => self.cache.put_if_new(&key, &bytes).map(drop),
+            None => Ok(()),
         }
+    }
+
+    /// The resolver and control were told of these records.
+    pub(crate) async fn set_told(
+        &self,
+        object_type: &ObjectTypeId,
+        records: impl IntoIterator<Item = (SalesforceId, HubSpotId)>,
+    ) -> Result<(), StageError> {
+        let records = records.into_iter();
+        let entries = records
+            .map(|(id, told)| (self.key(object_type, id), told))
+            .collect();
+        let change = |told: &HubSpotId, old: &[u8]| match decode(old) {
+            Some(Known::Present(present)) if present.id == *told && (present.made || !present.told) => {
+                let present = Present {
+                    told: true,
+                    made: false,
+                    ..present
+                };
+                encode(Known::Present(present)).map(Vec::from)
+            }
+            _ => None,
+        };
+        self.cache.change(entries, change).await
     }
 
     /// Remembers that a record was deleted by the change of this version: a tombstone, which keeps an older row from
@@ -283,17 +346,22 @@ impl Memory {
 
     /// Whether every record of a type is remembered.
     pub(crate) fn is_complete(&self, object_type: &ObjectTypeId) -> Result<bool, StageError> {
-        Ok(self.cache.get(&self.prefix('c', object_type))?.is_some())
+        let mark = self.cache.get(&self.prefix('c', object_type))?;
+        Ok(mark.is_some_and(|mark| self.reign.holds(&mark)))
     }
 
     /// Every record of the type is remembered from now on.
     pub(crate) fn set_complete(&self, object_type: &ObjectTypeId) -> Result<(), StageError> {
-        self.cache.put(&self.prefix('c', object_type), b"1")
+        self.cache.put(&self.prefix('c', object_type), &self.reign.mark())
     }
 
-    /// How many records of a type are remembered; counts them.
+    /// How many records of a type HubSpot has, as far as they are remembered; counts them.
     pub(crate) fn count(&self, object_type: &ObjectTypeId) -> usize {
-        self.cache.scan_prefix(&self.prefix('k', object_type)).count()
+        let remembered = self.cache.scan_prefix(&self.prefix('k', object_type));
+        let is_there = |bytes: &[u8]| matches!(decode(bytes), Some(Known::Present(_)));
+        remembered
+            .filter(|entry| entry.as_ref().is_ok_and(|(_, bytes)| is_there(bytes)))
+            .count()
     }
 
     /// The day's calls as last put down: (end of that day in milliseconds since 1970, calls).
@@ -324,6 +392,7 @@ mod tests {
             version: version.map(|stamp| Version::new(stamp, 0)),
             fingerprint: values.map(print),
             told: false,
+            made: false,
         })
     }
 
@@ -346,6 +415,26 @@ mod tests {
         ] {
             let verdict = judge(known, Version::new(5, 0), print("a"), force);
             assert_eq!(verdict, expected, "{known:?} force {force}");
+        }
+    }
+
+    #[test]
+    fn a_version_is_never_lowered() {
+        let of = |known| match known {
+            Known::Present(present) => present,
+            _ => unreachable!("it is made present"),
+        };
+        let written = of(present(Some(5), Some("a")));
+        for (before, expected) in [
+            (Known::Nothing, present(Some(5), Some("a"))),
+            (Known::Absent, present(Some(5), Some("a"))),
+            (Known::Gone(Version::new(4, 0)), present(Some(5), Some("a"))),
+            (Known::Gone(Version::new(6, 0)), present(Some(6), None)),
+            (present(Some(5), Some("b")), present(Some(5), Some("a"))),
+            (present(Some(6), Some("b")), present(Some(6), None)),
+            (present(None, None), present(Some(5), Some("a"))),
+        ] {
+            assert_eq!(landed(before, written), of(expected), "{before:?}");
         }
     }
 
@@ -401,6 +490,7 @@ mod tests {
                 version: None,
                 fingerprint: None,
                 told: true,
+                made: true,
             }),
         ] {
             assert_eq!(decode(&encode(known).unwrap()), Some(known));

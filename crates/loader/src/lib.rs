@@ -4,10 +4,11 @@
 //! * **L1** A delivery is acknowledged only after its effects are HubSpot's and what came of them is on the bus.
 //! * **L2** No write of a record is sent while an earlier one is unanswered, and no older version over a newer one,
 //!   with a warm cache or with none.
+//!   Whoever takes a shard over waits for calls that its former owner left without an answer.
 //! * **L3** Handling a delivery twice changes nothing but a count of calls.
 //! * **L4** One bad row costs its neighbours nothing: each row of a refused batch lands or fails alone.
 //! * **L5** A delete touches only a record that carries `landbridge_version`, and no more of them within an hour than the
-//!   sync's safety limit without a person's word.
+//!   sync's safety limit without a person's word, however often the shard changes hands.
 //! * **L6** Record writes never wait for link writes, nor live for bulk.
 //!
 //! It must never know of Salesforce, nor how a value was converted. Start at [`Loader`]; the decisions are in `known`,
@@ -17,6 +18,7 @@ mod alone;
 mod answers;
 mod backoff;
 mod before;
+mod busy;
 mod check;
 mod compare;
 mod decide;
@@ -33,13 +35,16 @@ mod predict;
 mod provision;
 mod queue;
 mod refusal;
+mod reign;
 mod removal;
 mod retry;
 mod row;
+mod safety;
 mod scan;
 mod shard;
 mod signing_in;
 mod target;
+mod unanswered;
 mod undo;
 mod writes;
 
@@ -105,6 +110,10 @@ impl Worker for Loader {
 
     async fn answer(&self, shard: Arc<LoaderShard>, ask: Ask) -> Result<String, AskError> {
         answers::answer(&shard, ask).await
+    }
+
+    fn is_settled(&self, shard: &LoaderShard, finished: bool) -> bool {
+        finished && shard.has_all_answers()
     }
 
     async fn close(&self, shard: Arc<LoaderShard>) {

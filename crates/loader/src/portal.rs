@@ -13,11 +13,12 @@ use landbridge_model::{ObjectTypeId, SalesforceId, TenantId};
 use landbridge_stage::{ShardContext, Side, StageError};
 use landbridge_wire::{AskError, AskErrorCode};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 
+use crate::busy::Busy;
 use crate::known::Memory;
 use crate::scan::Scans;
 use crate::signing_in::{Resealer, signing_in};
+use crate::unanswered::Unanswered;
 
 /// A HubSpot record, by what Salesforce calls it.
 pub(crate) type RecordKey = (ObjectTypeId, SalesforceId);
@@ -50,9 +51,9 @@ pub(crate) struct Tenant {
     /// Outlives the portals that are opened one after the other.
     governor: Mutex<Option<(Limits, Governor)>>,
     call_timeout: Duration,
-    /// Records with a write under way.
-    busy: Mutex<HashSet<RecordKey>>,
-    pub(crate) released: Notify,
+    /// Records with a write under way, or that are being judged.
+    pub(crate) busy: Busy,
+    pub(crate) unanswered: Unanswered,
     /// What people should know, newest last, by topic.
     conditions: Mutex<HashMap<&'static str, Condition>>,
     /// Types of which a listing runs in the background.
@@ -72,18 +73,13 @@ impl Tenant {
             portal: tokio::sync::Mutex::new(None),
             governor: Mutex::default(),
             call_timeout,
-            busy: Mutex::default(),
-            released: Notify::new(),
+            busy: Busy::default(),
+            unanswered: Unanswered::default(),
             conditions: Mutex::default(),
             listing: Mutex::default(),
             undoing: tokio::sync::Mutex::default(),
             answers: AtomicU64::new(0),
         }
-    }
-
-    /// Whether a write of this record is under way.
-    pub(crate) fn is_busy(&self, key: &RecordKey) -> bool {
-        self.busy.lock().contains(key)
     }
 
     /// HubSpot answered a call.
@@ -93,19 +89,6 @@ impl Tenant {
 
     pub(crate) fn answers(&self) -> u64 {
         self.answers.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn begin(&self, keys: impl IntoIterator<Item = RecordKey>) {
-        self.busy.lock().extend(keys);
-    }
-
-    pub(crate) fn end<'k>(&self, keys: impl IntoIterator<Item = &'k RecordKey>) {
-        let mut busy = self.busy.lock();
-        for key in keys {
-            busy.remove(key);
-        }
-        drop(busy);
-        self.released.notify_waiters();
     }
 
     /// Tells people; `None` when it is over.

@@ -43,6 +43,7 @@ pub(crate) fn upsert(
             version: found.version,
             fingerprint: None,
             told: false,
+            made: false,
         })
     });
     // Of what nothing is known, apply reads the record before it judges.
@@ -248,6 +249,7 @@ mod tests {
             version: Some(Version::new(version, 0)),
             fingerprint: values.map(print),
             told: true,
+            made: false,
         })
     }
 

@@ -48,15 +48,23 @@ pub(crate) async fn hold_page(
         name: question.sync.clone(),
     };
     let memory = &shard.tenant(tenant).memory;
-    for (id, version) in written {
-        if shard.held.lock().contains_key(&(sync.clone(), id)) {
-            continue;
-        }
+    let is_held = |id| shard.held.lock().contains_key(&(sync.clone(), id));
+    let is_due = |delete| {
         let records = || memory.count(&target.object_type);
         let limit = target.max_deletes;
-        let is_due = shard
-            .deletes
-            .allow(&sync, (id, version), limit, records, Instant::now());
+        shard.deletes.allow(&sync, delete, limit, records, Instant::now())
+    };
+    let judged: Vec<((SalesforceId, Version), bool)> = written
+        .into_iter()
+        .filter(|(id, _)| !is_held(*id))
+        .map(|delete| (delete, is_due(delete)))
+        .collect();
+    shard
+        .deletes
+        .put_down(&shard.context, tenant)
+        .await
+        .map_err(internal)?;
+    for ((id, version), is_due) in judged {
         let held = held(
             &target,
             &sync,

@@ -151,22 +151,25 @@ async fn send(
             _ => give_up(shard, context, failed).await?,
         }
     }
-    let mut flying = Vec::new();
-    for row in rows {
+    let (mut flying, mut ended) = (Vec::new(), Vec::new());
+    // What a lane writes just now is looked at by the next sweep.
+    for row in rows.into_iter().filter(|row| charter.have(row)) {
         match judged(&tenant, &row)? {
-            Some(end) => finish(shard, context, &row, &end).await?,
+            Some(end) => {
+                charter.give_back(&row);
+                ended.push((row, end));
+            }
             None => flying.push(row),
         }
     }
-    // A lane may have taken some of them meanwhile. Rows of one call are told apart by their messages.
-    flying.retain(|row| !tenant.is_busy(&row.key()));
+    // Rows of one call are told apart by their messages.
     for (message, row) in (0..).zip(&mut flying) {
         row.message = message;
     }
-    if flying.is_empty() {
-        return Ok(());
-    }
     let fates = charter.fly(&mut flying).await?;
+    for (row, end) in ended {
+        finish(shard, context, &row, &end).await?;
+    }
     for (row, fate) in flying.iter().zip(fates) {
         match fate {
             Fate::Ended(end) => finish(shard, context, row, &end).await?,
@@ -213,9 +216,16 @@ async fn finish(shard: &LoaderShard, context: &ShardContext, row: &Row, end: &En
             .forget_failure(&sync.tenant, &sync.name, row.id(), None)
             .await?;
     } else {
-        remember(shard, context, &row.batch, &end.report(row)).await?;
+        let object_type = Some(&row.target.object_type);
+        remember(shard, context, &row.batch, object_type, &end.report(row)).await?;
     }
     tell(context, row, end).await?;
+    if let Some(hubspot_id) = end.hubspot_id.filter(|_| end.tell) {
+        let memory = &shard.tenant(&sync.tenant).memory;
+        memory
+            .set_told(&row.target.object_type, [(row.id(), hubspot_id)])
+            .await?;
+    }
     shard.retries.lock().remove(&(sync, row.id()));
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use landbridge_hubspot::Share;
 use landbridge_model::sync::VERSION_PROPERTY;
@@ -12,10 +12,11 @@ use landbridge_wire::FailedRecord;
 use parking_lot::Mutex;
 
 use crate::LoaderSettings;
-use crate::deletes::DeleteGuard;
 use crate::known::{Known, Memory, Present};
 use crate::portal::{Portal, Tenant};
+use crate::reign::Reign;
 use crate::retry::Later;
+use crate::safety::DeleteGuard;
 use crate::target::Target;
 
 /// The loader's state of one shard.
@@ -32,6 +33,7 @@ pub struct LoaderShard {
     pub(crate) metrics: Metrics,
     pub(crate) context: ShardContext,
     cache: Cache,
+    reign: Reign,
     tenants: Mutex<HashMap<TenantId, Arc<Tenant>>>,
 }
 
@@ -60,9 +62,10 @@ impl LoaderShard {
             held: Mutex::new(held),
             retries: Mutex::new(retries),
             later,
-            deletes: DeleteGuard::default(),
+            deletes: DeleteGuard::restore(&context).await?,
             metrics: Metrics::new(StageKind::Loader),
             cache: context.cache.clone(),
+            reign: Reign::open(&context.cache, context.warm, context.epoch)?,
             context,
             tenants: Mutex::default(),
         })
@@ -72,7 +75,7 @@ impl LoaderShard {
     pub(crate) fn tenant(&self, id: &TenantId) -> Arc<Tenant> {
         let mut tenants = self.tenants.lock();
         let tenant = tenants.entry(id.clone()).or_insert_with(|| {
-            let memory = Memory::new(self.cache.clone(), id.clone());
+            let memory = Memory::new(self.cache.clone(), id.clone(), self.reign);
             Arc::new(Tenant::new(id.clone(), memory, self.settings.call_timeout))
         });
         tenant.clone()
@@ -80,6 +83,15 @@ impl LoaderShard {
 
     pub(crate) fn tenants(&self) -> Vec<Arc<Tenant>> {
         self.tenants.lock().values().cloned().collect()
+    }
+
+    /// Whether no call is left that HubSpot may still carry out.
+    pub(crate) fn has_all_answers(&self) -> bool {
+        let (longest, now) = (self.settings.call_timeout, Instant::now());
+        let tenants = self.tenants.lock();
+        tenants
+            .values()
+            .all(|tenant| tenant.unanswered.are_settled(longest, now))
     }
 
     /// Before the first write of a type under a cold cache: one page of its listing tells whether the type is small
@@ -107,20 +119,11 @@ impl LoaderShard {
         match listing.page(share).await? {
             Step::Complete => {}
             Step::Failed => drop(tenant.listing.lock().remove(object_type)),
-            Step::More => {
-                let stop = context.stop.clone();
-                tokio::spawn(async move {
-                    if stop
-                        .run_until_cancelled(listing.rest())
-                        .await
-                        .is_some_and(|done| done.is_err())
-                    {
-                        tracing::debug!(
-                            "a listing in the background ended early; records are read one by one"
-                        );
-                    }
-                });
-            }
+            Step::More => context.spawn_beside(async move {
+                if listing.rest().await.is_err() {
+                    tracing::debug!("a listing in the background ended early; records are read one by one");
+                }
+            }),
         }
         Ok(())
     }
@@ -168,6 +171,7 @@ impl Listing {
                 version,
                 fingerprint: None,
                 told: false,
+                made: false,
             };
             self.tenant
                 .memory

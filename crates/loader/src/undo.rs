@@ -114,7 +114,10 @@ pub(crate) async fn page(
             page.is_last = true;
             break;
         };
-        let undone = undo.image(&image).await?;
+        let open = tenant.unanswered.unless_ended();
+        let undone = undo.image(&image).await;
+        open.ended();
+        let undone = undone?;
         page.counts.add(undone.counts());
         let parts = in_parts(undone);
         hub.put_undone(&sync, &run, &token, &parts)

@@ -6,13 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use landbridge_hubspot::Share;
 use landbridge_hubspot::records::BATCH_INPUTS_MAX;
 use landbridge_model::{ChangeKind, Failure, FailureCategory, Lane, ObjectTypeId, SalesforceId, WriteBatch};
 use landbridge_stage::{Delivery, LaneContext, StageError};
 use landbridge_wire::{HeldDelete, Wire};
+use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use crate::decide::{decide, group_of};
@@ -58,7 +57,9 @@ struct WriteLane {
     portal: Arc<Portal>,
     queue: Queue<RecordKey, Row>,
     in_hand: HashMap<u64, InHand>,
-    flights: FuturesUnordered<Boxed<Landed>>,
+    /// Tasks of their own: whatever else the lane waits for, a flight that waits for its turn at the governor takes it, and
+    /// one that has its answer makes room for others.
+    flights: JoinSet<Landed>,
     /// Messages whose rows have all ended, by their place, told one after the other.
     done: BTreeMap<u64, InHand>,
     finishing: Option<Boxed<Result<(), StageError>>>,
@@ -81,7 +82,7 @@ pub(crate) async fn run(shard: Arc<LoaderShard>, lane: LaneContext) -> Result<()
         portal,
         queue: Queue::new(),
         in_hand: HashMap::new(),
-        flights: FuturesUnordered::new(),
+        flights: JoinSet::new(),
         done: BTreeMap::new(),
         finishing: None,
         began: Instant::now(),
@@ -97,7 +98,7 @@ impl WriteLane {
         let tenant = self.tenant.clone();
         let mut stopping = false;
         loop {
-            let released = tenant.released.notified();
+            let released = tenant.busy.released();
             tokio::pin!(released);
             released.as_mut().enable();
             if !stopping && !self.is_suspended() {
@@ -111,7 +112,10 @@ impl WriteLane {
             let due = self.next_due();
             let has_room = self.queue.len() < ROWS_MAX && self.done.len() < FLIGHTS_MAX;
             tokio::select! {
-                Some(landed) = self.flights.next() => self.land(landed)?,
+                Some(landed) = self.flights.join_next() => {
+                    let landed = landed.map_err(|error| StageError::caused("a flight did not survive", error))?;
+                    self.land(landed)?;
+                }
                 told = wait(&mut self.finishing) => {
                     self.finishing = None;
                     told?;
@@ -245,15 +249,18 @@ impl WriteLane {
         while self.flights.len() < FLIGHTS_MAX {
             let (now, linger) = (self.now(), self.linger());
             let mut ends: Vec<(u64, usize, End, Option<HeldDelete>)> = Vec::new();
+            let mut begun: Vec<RecordKey> = Vec::new();
             let mut failed: Option<StageError> = None;
             let mut counted: HashMap<ObjectTypeId, usize> = HashMap::new();
             let (tenant, shard, lane) = (&self.tenant, &self.shard, &self.lane);
             let taken = self.queue.take(now, BATCH_INPUTS_MAX, linger, |waiting| {
-                // One whose answer was lost has kept its record.
-                if !waiting.payload.in_doubt && tenant.is_busy(&waiting.key) {
+                // What is judged is had first, or another lane could write it after the judgement. A row whose answer was
+                // lost has kept its record.
+                let begins = !waiting.payload.in_doubt;
+                if begins && !tenant.busy.try_begin(&waiting.key) {
                     return Pick::Blocked;
                 }
-                match decide(tenant, shard, lane, &waiting.payload, &mut counted) {
+                let pick = match decide(tenant, shard, lane, &waiting.payload, &mut counted) {
                     Ok(None) => Pick::Send,
                     Ok(Some((end, held))) => {
                         ends.push((waiting.payload.message, waiting.payload.index, end, held));
@@ -263,8 +270,18 @@ impl WriteLane {
                         failed = Some(error);
                         Pick::Blocked
                     }
+                };
+                if begins && pick == Pick::Send {
+                    begun.push(waiting.key.clone());
+                } else if begins {
+                    tenant.busy.end([&waiting.key]);
                 }
+                pick
             });
+            if taken.batch.is_empty() {
+                // They wait for company.
+                self.tenant.busy.end(&begun);
+            }
             if let Some(error) = failed {
                 return Err(error);
             }
@@ -285,19 +302,19 @@ impl WriteLane {
         let kept = rows.into_iter().filter(|waiting| waiting.payload.in_doubt);
         let keys: Vec<&RecordKey> = kept.map(|waiting| &waiting.key).collect();
         if !keys.is_empty() {
-            self.tenant.end(keys);
+            self.tenant.busy.end(keys);
         }
     }
 
+    /// Sends rows whose records are had.
     fn fly(&mut self, rows: Vec<Pending>) {
-        self.tenant.begin(rows.iter().map(|waiting| waiting.key.clone()));
         let airline = Airline {
             context: self.lane.shard.clone(),
             tenant: self.tenant.clone(),
             share: Share::from(self.lane.lane),
             metrics: self.shard.metrics.clone(),
         };
-        let portal = self.portal.clone();
+        let (portal, shard) = (self.portal.clone(), self.shard.clone());
         let first = rows
             .first()
             .and_then(|waiting| self.in_hand.get(&waiting.payload.message));
@@ -309,14 +326,19 @@ impl WriteLane {
             let fates = if upserts {
                 airline.upsert(&portal, &mut payloads).await
             } else {
-                airline.delete(&portal, &mut payloads).await
+                // What was granted must be known to the next owner before it is done.
+                match shard.deletes.put_down(&airline.context, &airline.tenant.id).await {
+                    Ok(()) => airline.delete(&portal, &mut payloads).await,
+                    Err(error) => Err(error),
+                }
             };
             for (waiting, payload) in rows.iter_mut().zip(payloads) {
                 waiting.payload = payload;
             }
             Landed { rows, fates }
         };
-        self.flights.push(Box::pin(flight.instrument(span)));
+        let flight = self.lane.shard.tracked(flight.instrument(span));
+        self.flights.spawn(flight);
     }
 
     fn land(&mut self, landed: Landed) -> Result<(), StageError> {
@@ -339,7 +361,7 @@ impl WriteLane {
                 }
             }
         }
-        self.tenant.end(&answered);
+        self.tenant.busy.end(&answered);
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use landbridge_model::{Shard, StageKind};
+use tokio_util::task::TaskTracker;
 
 use crate::error::StageError;
 
@@ -73,6 +74,7 @@ impl Caches {
         Ok(Cache {
             tree,
             folder: self.folder.clone(),
+            writes: TaskTracker::new(),
         })
     }
 }
@@ -104,11 +106,24 @@ fn apply_and_clear(tree: &sled::Tree, batch: CacheBatch) -> sled::Result<()> {
     Ok(())
 }
 
+fn change_one(tree: &sled::Tree, key: &[u8], change: impl Fn(&[u8]) -> Option<Vec<u8>>) -> sled::Result<()> {
+    let mut old = tree.get(key)?;
+    while let Some(new) = old.as_deref().and_then(&change) {
+        match tree.compare_and_swap(key, old, Some(new))? {
+            Ok(()) => break,
+            Err(changed) => old = changed.current,
+        }
+    }
+    Ok(())
+}
+
 /// One shard's cache. Cheap to clone. Reads and small writes are memory-speed and may be called from async code.
 #[derive(Clone, Debug)]
 pub struct Cache {
     tree: sled::Tree,
     folder: Arc<str>,
+    /// Counts the writes that go on when nobody waits for them any more.
+    writes: TaskTracker,
 }
 
 /// Changes that become visible together.
@@ -143,6 +158,12 @@ impl CacheBatch {
 }
 
 impl Cache {
+    /// The same cache, whose writes are counted among these tasks.
+    pub(crate) fn tracked_by(mut self, tasks: &TaskTracker) -> Self {
+        self.writes = tasks.clone();
+        self
+    }
+
     fn failed(&self, source: sled::Error) -> StageError {
         StageError::Cache {
             folder: self.folder.to_string(),
@@ -163,6 +184,38 @@ impl Cache {
             .map_err(|source| self.failed(source))
     }
 
+    /// Sets a key that has no value yet; gives whether it did.
+    pub fn put_if_new(&self, key: &[u8], value: &[u8]) -> Result<bool, StageError> {
+        self.tree
+            .compare_and_swap(key, None::<&[u8]>, Some(value))
+            .map(|swapped| swapped.is_ok())
+            .map_err(|source| self.failed(source))
+    }
+
+    /// Changes values, each in one step whoever else writes it; many of them off the runtime's threads. `change` gives
+    /// nothing for a value that stays.
+    pub async fn change<T: Send + 'static>(
+        &self,
+        entries: Vec<(Vec<u8>, T)>,
+        change: impl Fn(&T, &[u8]) -> Option<Vec<u8>> + Send + 'static,
+    ) -> Result<(), StageError> {
+        let tree = self.tree.clone();
+        let is_long = entries.len() > INLINE_WRITES_MAX;
+        let change_all = move || -> sled::Result<()> {
+            for (key, with) in &entries {
+                change_one(&tree, key, |old| change(with, old))?;
+            }
+            Ok(())
+        };
+        if !is_long {
+            return change_all().map_err(|source| self.failed(source));
+        }
+        match self.writes.spawn_blocking(change_all).await {
+            Ok(result) => result.map_err(|source| self.failed(source)),
+            Err(error) => Err(StageError::caused("the cache's writer stopped", error)),
+        }
+    }
+
     /// Removes one key.
     pub fn remove(&self, key: &[u8]) -> Result<(), StageError> {
         self.tree
@@ -180,7 +233,10 @@ impl Cache {
             return apply_and_clear(&self.tree, batch).map_err(|source| self.failed(source));
         }
         let tree = self.tree.clone();
-        let applied = tokio::task::spawn_blocking(move || apply_and_clear(&tree, batch)).await;
+        let applied = self
+            .writes
+            .spawn_blocking(move || apply_and_clear(&tree, batch))
+            .await;
         match applied {
             Ok(result) => result.map_err(|source| self.failed(source)),
             Err(error) => Err(StageError::caused("the cache's writer stopped", error)),

@@ -208,7 +208,8 @@ pub(crate) async fn pump<W: Worker>(
                 shard: context.clone(),
             };
             let (worker, state) = (worker.clone(), state.clone());
-            tasks.spawn(async move { worker.run_lane(state, lane_context).await });
+            let working = async move { worker.run_lane(state, lane_context).await };
+            tasks.spawn(context.tasks.track_future(working));
             TenantQueue {
                 sender,
                 tail: Tail::default(),

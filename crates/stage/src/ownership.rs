@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use landbridge_bus::members::share;
@@ -11,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::cache::Cache;
@@ -147,15 +149,15 @@ impl<W: Worker> Keeper<W> {
                 Ok(Take::Won {
                     lease,
                     previous,
-                    ran_out,
-                }) => self.begin(leases, lease, previous, ran_out),
+                    unsettled,
+                }) => self.begin(leases, lease, previous, unsettled),
                 Ok(Take::Held { .. } | Take::Lost) => {}
                 Err(error) => tracing::warn!(%shard, %error, "could not ask for a shard's lease"),
             }
         }
     }
 
-    fn begin(&mut self, leases: &Leases, lease: Lease, previous: Option<Epoch>, ran_out: bool) {
+    fn begin(&mut self, leases: &Leases, lease: Lease, previous: Option<Epoch>, unsettled: bool) {
         let shard = lease.shard();
         let give_up = CancellationToken::new();
         let life = ShardLife {
@@ -163,10 +165,11 @@ impl<W: Worker> Keeper<W> {
             runtime: self.runtime.clone(),
             leases: leases.clone(),
             give_up: give_up.clone(),
+            tasks: TaskTracker::new(),
         };
         let span = tracing::info_span!("shard", stage = %W::KIND, %shard, epoch = %lease.epoch());
         let task = async move {
-            life.live(lease, previous, ran_out).await;
+            life.live(lease, previous, unsettled).await;
             shard
         };
         let handle = self.tasks.spawn(task.instrument(span));
@@ -215,30 +218,54 @@ struct LeaseFacts {
     epoch: Epoch,
 }
 
+/// How a life of a shard began, and what its end leaves to the next.
+struct Begun<'a> {
+    previous: Option<Epoch>,
+    unsettled: bool,
+    settled: &'a AtomicBool,
+}
+
 /// One shard from the winning of its lease to its end.
 struct ShardLife<W: Worker> {
     worker: Arc<W>,
     runtime: WorkerRuntime,
     leases: Leases,
     give_up: CancellationToken,
+    /// Every task of this life.
+    tasks: TaskTracker,
 }
 
 impl<W: Worker> ShardLife<W> {
-    async fn live(self, mut lease: Lease, previous: Option<Epoch>, ran_out: bool) {
+    async fn live(self, mut lease: Lease, previous: Option<Epoch>, unsettled: bool) {
         let (deadline, until) = watch::channel(lease.deadline().into_std());
         let facts = LeaseFacts {
             shard: lease.shard(),
             epoch: lease.epoch(),
         };
-        let work = self.work(facts, previous, ran_out, LeaseClock::new(until));
-        // Dropping the work cancels every task of the shard: they live in join sets inside it.
+        // Until a part of it says otherwise, nothing has been begun.
+        let settled = AtomicBool::new(true);
+        let begun = Begun {
+            previous,
+            unsettled,
+            settled: &settled,
+        };
+        let work = self.work(facts, begun, LeaseClock::new(until));
+        // Dropping the work cancels every task of the shard: they live in join sets inside it, or end with its stop.
         let ended = tokio::select! {
             biased;
-            lost = keep(&self.leases, &mut lease, &deadline) => {
+            lost = keep(&self.leases, &mut lease, &deadline) => Err(lost),
+            ended = work => Ok(ended),
+        };
+        // A task that is cancelled goes on to its next await, and this process may take the shard again, with the same
+        // cache: whatever it still writes must be written before.
+        self.tasks.close();
+        self.tasks.wait().await;
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(lost) => {
                 tracing::warn!(error = %lost, "the shard is lost; everything it was doing is dropped");
                 return;
             }
-            ended = work => ended,
         };
         match ended {
             Ok(()) => tracing::debug!("the shard is given back"),
@@ -249,27 +276,28 @@ impl<W: Worker> ShardLife<W> {
                 );
             }
         }
-        if let Err(error) = self.leases.release(lease).await {
+        if let Err(error) = self.leases.release(lease, settled.into_inner()).await {
             tracing::warn!(%error, "the lease could not be released; it runs out by itself");
         }
     }
 
-    async fn work(
-        &self,
-        lease: LeaseFacts,
-        previous: Option<Epoch>,
-        ran_out: bool,
-        clock: LeaseClock,
-    ) -> Result<(), StageError> {
-        if ran_out {
-            // The former owner may not know yet: its last outside call can last so long.
+    async fn work(&self, lease: LeaseFacts, begun: Begun<'_>, clock: LeaseClock) -> Result<(), StageError> {
+        if begun.unsettled {
+            // The former owner may not know yet, or its calls were cut short: the last one can last so long.
             tokio::select! {
-                () = self.give_up.cancelled() => return Ok(()),
+                () = self.give_up.cancelled() => {
+                    begun.settled.store(false, Ordering::Relaxed); // the next owner waits in our place
+                    return Ok(());
+                }
                 () = tokio::time::sleep(self.runtime.call_timeout) => {}
             }
         }
-        let cache = self.runtime.caches.shard(W::KIND, lease.shard)?;
-        let warm = reclaim(&cache, previous).await?;
+        let cache = self
+            .runtime
+            .caches
+            .shard(W::KIND, lease.shard)?
+            .tracked_by(&self.tasks);
+        let warm = reclaim(&cache, begun.previous).await?;
         let context = ShardContext {
             shard: lease.shard,
             epoch: lease.epoch,
@@ -280,7 +308,10 @@ impl<W: Worker> ShardLife<W> {
             secrets: self.runtime.secrets.clone(),
             stop: self.give_up.child_token(),
             lease: clock,
+            tasks: self.tasks.clone(),
         };
+        // However this ends, also by being dropped: what runs beside the lanes ends with it.
+        let _over = context.stop.clone().drop_guard();
         let state = self.worker.open(context.clone()).await?;
         self.runtime.owned.send_modify(|owned| {
             owned.open.insert(lease.shard);
@@ -289,6 +320,11 @@ impl<W: Worker> ShardLife<W> {
         self.runtime.owned.send_modify(|owned| {
             owned.open.remove(&lease.shard);
         });
+        context.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        let settled = self.worker.is_settled(&state, worked.is_ok());
+        begun.settled.store(settled, Ordering::Relaxed);
         self.worker.close(state).await;
         worked?;
         put_down(&cache, lease.epoch).await

@@ -23,18 +23,21 @@ pub(crate) async fn serve<W: Worker>(
     runtime: &WorkerRuntime,
 ) -> Result<(), StageError> {
     let mut tasks: JoinSet<Result<(), StageError>> = JoinSet::new();
-    tasks.spawn(answer_questions(worker.clone(), state.clone(), context.clone()));
+    let tracked = &context.tasks;
+    let answering = answer_questions(worker.clone(), state.clone(), context.clone());
+    tasks.spawn(tracked.track_future(answering));
     {
         let (worker, state, context) = (worker.clone(), state.clone(), context.clone());
-        tasks.spawn(async move { worker.background(state, context).await });
+        tasks.spawn(tracked.track_future(async move { worker.background(state, context).await }));
     }
     if let Some(side) = Side::of(W::KIND).filter(|_| context.secrets.holds_keys()) {
-        tasks.spawn(seal_to_current_key(side, context.clone()));
+        tasks.spawn(tracked.track_future(seal_to_current_key(side, context.clone())));
     }
     if let Some(queue) = Queue::read_by(W::KIND) {
         for lane in queue.lanes() {
             let (worker, state, context) = (worker.clone(), state.clone(), context.clone());
-            tasks.spawn(pump(worker, state, context, queue, *lane, runtime.lanes));
+            let pumping = pump(worker, state, context, queue, *lane, runtime.lanes);
+            tasks.spawn(tracked.track_future(pumping));
         }
     }
     loop {
@@ -129,7 +132,8 @@ async fn answer_questions<W: Worker>(
             ));
         };
         let (worker, state) = (worker.clone(), state.clone());
-        answers.spawn(answer_one(worker, state, context.clone(), question));
+        let answering = answer_one(worker, state, context.clone(), question);
+        answers.spawn(context.tasks.track_future(answering));
     }
 }
 

@@ -8,6 +8,7 @@ use landbridge_bus::{Epoch, WorkerId};
 use landbridge_model::{Shard, StageKind};
 use landbridge_wire::{Ask, AskError, AskErrorCode};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::cache::{Cache, Caches};
 use crate::config_view::ConfigView;
@@ -70,6 +71,13 @@ pub trait Worker: Send + Sync + 'static {
         }
     }
 
+    /// Whether nothing that this life of the shard sent outside can still be carried out. Asked when all of its tasks have
+    /// ended: by themselves (`finished`), or cut short by an error or the end of the drain time. While something is not
+    /// settled the next owner waits for one call's time.
+    fn is_settled(&self, _shard: &Self::Shard, _finished: bool) -> bool {
+        true
+    }
+
     /// The last chance to put something down before the shard is given up in peace.
     fn close(&self, _shard: Arc<Self::Shard>) -> impl Future<Output = ()> + Send {
         async {}
@@ -97,6 +105,24 @@ pub struct ShardContext {
     pub stop: CancellationToken,
     /// Whether there is time for an outside call.
     pub lease: LeaseClock,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl ShardContext {
+    /// Counts a future among the work of this life of the shard, which is waited for before the shard can be taken again.
+    /// For futures that become tasks of a lane: the lane drops them when it is dropped.
+    pub fn tracked<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        self.tasks.track_future(work)
+    }
+
+    /// Starts work beside the lanes that may be dropped at any await. It is dropped when the shard is given up or lost, and
+    /// has ended before anybody can take the shard again.
+    pub fn spawn_beside(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        let _runs_by_itself = self.tasks.spawn(async move {
+            stop.run_until_cancelled(work).await;
+        });
+    }
 }
 
 impl std::fmt::Debug for ShardContext {

@@ -23,8 +23,8 @@ fn won(take: Take) -> (Lease, Option<landbridge_bus::Epoch>, bool) {
         Take::Won {
             lease,
             previous,
-            ran_out,
-        } => (lease, previous, ran_out),
+            unsettled,
+        } => (lease, previous, unsettled),
         other => panic!("{other:?} instead of a lease"),
     }
 }
@@ -45,9 +45,9 @@ async fn a_lease_has_one_owner_and_its_release_is_no_accident() {
     let bench = bench().await;
     let leases = Leases::new(&bench.bus);
     let (one, two) = (WorkerId::new("one"), WorkerId::new("two"));
-    let (mut lease, previous, ran_out) = won(leases.take(STAGE, SHARD, &one).await.unwrap());
+    let (mut lease, previous, unsettled) = won(leases.take(STAGE, SHARD, &one).await.unwrap());
     assert_eq!(
-        (previous, ran_out),
+        (previous, unsettled),
         (None, false),
         "the first owner follows nobody"
     );
@@ -56,11 +56,20 @@ async fn a_lease_has_one_owner_and_its_release_is_no_accident() {
     leases.renew(&mut lease).await.unwrap();
     assert_eq!(lease.epoch(), first, "a renewal is no new epoch");
     assert_eq!(leases.list(STAGE).await.unwrap(), [(SHARD, one.clone(), first)]);
-    leases.release(lease).await.unwrap();
+    leases.release(lease, true).await.unwrap();
 
-    let (lease, previous, ran_out) = won(leases.take(STAGE, SHARD, &two).await.unwrap());
-    assert_eq!((previous, ran_out), (Some(first), false));
+    let (lease, previous, unsettled) = won(leases.take(STAGE, SHARD, &two).await.unwrap());
+    assert_eq!((previous, unsettled), (Some(first), false));
     assert!(lease.epoch() > first);
+    let second = lease.epoch();
+
+    // One that is released while a call may still be carried out: at once, but with a word to the next owner, and to it alone.
+    leases.release(lease, false).await.unwrap();
+    let (lease, previous, unsettled) = won(leases.take(STAGE, SHARD, &one).await.unwrap());
+    assert_eq!((previous, unsettled), (Some(second), true));
+    leases.release(lease, true).await.unwrap();
+    let (_, _, unsettled) = won(leases.take(STAGE, SHARD, &two).await.unwrap());
+    assert!(!unsettled);
 }
 
 #[tokio::test]
@@ -73,24 +82,24 @@ async fn leases_run_out_again_and_again_and_the_late_owner_is_refused() {
     let deadline = old.deadline();
 
     // A renewed lease runs out, and so does a lease taken over the mark of one that ran out.
-    let (second, previous, ran_out) = take_when_free(&leases, &two).await;
+    let (second, previous, unsettled) = take_when_free(&leases, &two).await;
     assert!(
         tokio::time::Instant::now() >= deadline,
         "the server let the next one in before the owner knew"
     );
-    assert_eq!((previous, ran_out), (Some(old.epoch()), true));
+    assert_eq!((previous, unsettled), (Some(old.epoch()), true));
     assert!(matches!(
         leases.renew(&mut old).await,
         Err(LeaseError::Lost { .. })
     ));
     assert!(
-        leases.release(old).await.is_ok(),
+        leases.release(old, true).await.is_ok(),
         "releasing what is lost harms nobody"
     );
     assert_eq!(leases.list(STAGE).await.unwrap().len(), 1);
 
-    let (third, previous, ran_out) = take_when_free(&leases, &one).await;
-    assert_eq!((previous, ran_out), (Some(second.epoch()), true));
+    let (third, previous, unsettled) = take_when_free(&leases, &one).await;
+    assert_eq!((previous, unsettled), (Some(second.epoch()), true));
     assert!(third.epoch() > second.epoch());
 }
 

@@ -77,7 +77,7 @@ impl End<'_> {
             return Ok(false); // kept by HubSpot's own integration
         };
         let tenant = &airline.tenant;
-        let is_busy = tenant.is_busy(&(self.object_type.clone(), self.id));
+        let is_busy = tenant.busy.has(&(self.object_type.clone(), self.id));
         let complete = tenant.memory.is_complete(self.object_type)?;
         let known = tenant.memory.look(self.object_type, self.id, complete)?;
         match word(known, is_busy, self.hubspot_id) {
@@ -110,6 +110,7 @@ mod tests {
                 version: None,
                 fingerprint: None,
                 told: true,
+                made: false,
             })
         };
         for (known, is_busy, expected) in [

@@ -12,6 +12,7 @@ use landbridge_stage::StageError;
 
 use super::decide::{self, Cell, Left, RecordThen, RecordUndo};
 use super::{Stop, Undo, interrupted};
+use crate::busy::Had;
 use crate::known::{Known, Present};
 use crate::links::calls::patiently;
 use crate::portal::RecordKey;
@@ -48,9 +49,9 @@ impl Undo<'_> {
         records: &RecordsBefore,
     ) -> Result<UndoneImage, Stop> {
         let keys: Vec<RecordKey> = records.ids.iter().map(|id| (object_type.clone(), *id)).collect();
-        self.have(&keys).await;
+        let had = self.have(&keys).await;
         let done = self.all(envelope, object_type, records).await;
-        self.airline.tenant.end(&keys);
+        drop(had);
         let mut undone = UndoneImage::default();
         for (done, id) in done?.into_iter().zip(&records.ids) {
             if done.archived {
@@ -64,14 +65,14 @@ impl Undo<'_> {
     }
 
     /// Waits until none of these records is written by another sync of the type, and keeps others from beginning.
-    async fn have(&self, keys: &[RecordKey]) {
+    async fn have<'k>(&'k self, keys: &'k [RecordKey]) -> Had<'k> {
         let tenant = &self.airline.tenant;
         loop {
-            let released = tenant.released.notified();
+            let released = tenant.busy.released();
             tokio::pin!(released);
             released.as_mut().enable();
-            if !keys.iter().any(|key| tenant.is_busy(key)) {
-                return tenant.begin(keys.iter().cloned());
+            if let Some(had) = tenant.busy.try_begin_all(keys) {
+                return had;
             }
             released.await;
         }
@@ -343,6 +344,7 @@ impl Undo<'_> {
                     version,
                     fingerprint: None,
                     told: false,
+                    made: false,
                 };
                 let row = setting.row;
                 memory

@@ -2,6 +2,8 @@
 
 mod back_fill;
 mod dry_runs;
+mod handover;
+mod lanes;
 mod links;
 mod retry;
 mod rig;

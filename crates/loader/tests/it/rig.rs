@@ -267,6 +267,19 @@ impl Rig {
         let _stored = self.view.change_tenant(&self.tenant, put).await.unwrap();
     }
 
+    /// Changes how the tenant reaches its portal.
+    pub(crate) async fn change_connection(
+        &self,
+        change: impl Fn(&mut HubSpotConnection) + std::marker::Sync,
+    ) {
+        let put = |stored: Option<Tenant>| {
+            let mut tenant = stored.unwrap();
+            change(&mut tenant.hubspot);
+            Ok::<_, std::convert::Infallible>(Some(tenant))
+        };
+        let _stored = self.view.change_tenant(&self.tenant, put).await.unwrap();
+    }
+
     /// Asks the loader.
     pub(crate) async fn ask<Q: Question>(&self, question: &Q) -> Q::Answer {
         self.hub
@@ -355,6 +368,11 @@ impl Rig {
     /// Starts a loader with an empty cache.
     pub(crate) async fn start(&mut self) {
         self.loaders += 1;
+        self.start_again().await;
+    }
+
+    /// Starts the loader before once more, with what its cache holds.
+    pub(crate) async fn start_again(&mut self) {
         let name = format!("loader-{}", self.loaders);
         let bus = Bus::open(&self.config, self.server.url(), &name).await.unwrap();
         let key_file = self.folder.path().join("loader.key");

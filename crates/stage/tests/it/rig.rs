@@ -235,6 +235,15 @@ impl Rig {
             ledger: self.ledger.clone(),
             stall,
         };
+        self.launch_worker(name, recorder)
+    }
+
+    /// Starts any worker with a connection and a cache of its own.
+    pub(crate) fn launch_worker<W: Worker>(
+        &self,
+        name: &str,
+        worker: W,
+    ) -> impl Future<Output = Running> + Send + use<W> {
         let (config, url, name) = (self.config.clone(), self.server.url().to_owned(), name.to_owned());
         async move {
             let folder = tempfile::tempdir().unwrap();
@@ -255,7 +264,7 @@ impl Rig {
             let task = tokio::spawn({
                 let stop = stop.clone();
                 async move {
-                    let ended = run(recorder, runtime, stop).await;
+                    let ended = run(worker, runtime, stop).await;
                     drop(folder);
                     ended
                 }
