@@ -31,3 +31,4 @@ mod removal;
 mod signing_in;
 mod under_fire;
 mod undo;
+mod undo_revision;

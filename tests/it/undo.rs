@@ -14,20 +14,29 @@ const PROPERTIES: &str = "salesforce_id,landbridge_version,name,external_id,note
                           longitude,age_days,remark";
 
 /// A record's properties; a cleared one and one that was never set look alike.
-type Properties = BTreeMap<String, String>;
+pub type Properties = BTreeMap<String, String>;
 
-struct Vehicles<'s> {
+/// The portal's records of the sync `vehicles`.
+pub struct Vehicles<'s> {
     sandbox: &'s Sandbox,
     object_type: String,
     depots: String,
 }
 
-impl Vehicles<'_> {
+impl<'s> Vehicles<'s> {
+    pub fn of(sandbox: &'s Sandbox) -> Self {
+        Self {
+            sandbox,
+            object_type: sandbox.object_type("vehicles"),
+            depots: sandbox.object_type("depots"),
+        }
+    }
+
     fn path(&self, tail: &str) -> String {
         format!("/crm/objects/2026-09/{}{tail}", self.object_type)
     }
 
-    fn property(&self, name: &str, is_unique: bool) {
+    pub fn property(&self, name: &str, is_unique: bool) {
         let definition = json!({
             "name": name, "label": name, "type": "string", "fieldType": "text", "groupName": "vehicles_information",
             "hasUniqueValue": is_unique,
@@ -62,14 +71,14 @@ impl Vehicles<'_> {
             .collect()
     }
 
-    fn edit(&self, id: &str, properties: Value) {
+    pub fn edit(&self, id: &str, properties: Value) {
         let body = json!({ "properties": properties });
         self.sandbox
             .hubspot("PATCH", &self.path(&format!("/{id}")), Some(body));
     }
 
     /// All records by their HubSpot ids.
-    fn all(&self) -> BTreeMap<String, Properties> {
+    pub fn all(&self) -> BTreeMap<String, Properties> {
         let mut all = BTreeMap::new();
         let mut after = String::new();
         loop {
@@ -197,7 +206,7 @@ fn import_of(installation: &Installation, id: &str) -> Value {
     import.expect("the import is listed").clone()
 }
 
-fn left(installation: &Installation, id: &str) -> BTreeSet<(String, String, String)> {
+pub fn left(installation: &Installation, id: &str) -> BTreeSet<(String, String, String)> {
     let left = installation.cli(&["import", "left", id]);
     let left = left.as_array().unwrap().iter();
     let text = |left: &Value, name: &str| left[name].as_str().unwrap_or_default().to_owned();
@@ -226,11 +235,7 @@ fn an_import_is_undone_but_for_what_was_edited_since() {
         .unwrap()
         .to_owned();
     fleet::wait_until_quiet(&installation);
-    let vehicles = Vehicles {
-        sandbox: &sandbox,
-        object_type: sandbox.object_type("vehicles"),
-        depots: sandbox.object_type("depots"),
-    };
+    let vehicles = Vehicles::of(&sandbox);
     let by_hand = fill_by_hand(&vehicles);
     let (before, linked_before) = (vehicles.all(), vehicles.associations(&by_hand));
     assert_eq!(before.len(), by_hand.len());

@@ -42,7 +42,10 @@ pub use identity::{AdoptOrg, Adopted, ConnectionSide, Disconnect};
 pub use schema::{ListSchemaEvents, SchemaEvents};
 
 pub use health::{AskHistory, HistoryStretch, ListParked, ParkedGroup, TenantHistory};
-pub use undo::{ListLeft, UndoImport};
+pub use undo::{
+    AskRevisionUndo, ImportFate, ListLeft, LiveWrites, PlannedImport, RevisionUndo, RevisionUndoPlan,
+    RevisionUndoStatus, StayingImport, UndoImport, UndoRevision,
+};
 
 /// It is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

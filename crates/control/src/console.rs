@@ -36,6 +36,7 @@ pub mod sign_in;
 pub mod start_import;
 pub mod sync;
 pub mod tenants;
+pub mod undo;
 pub mod wizard;
 
 pub use shell::{Notice, Person, Place, Role, Shell, TenantHead, Theme, Trouble};

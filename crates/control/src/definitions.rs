@@ -11,7 +11,7 @@ use landbridge_bus::{Bucket, Filter, Key, StreamName};
 use landbridge_model::ask::CountRecords;
 use landbridge_model::config::{Resolved, Sync, SyncStatus, Tenant};
 use landbridge_model::sync::SyncDefinition;
-use landbridge_model::{Revision, StageKind, SyncKey, SyncName, TenantId};
+use landbridge_model::{Problem, Revision, StageKind, SyncKey, SyncName, TenantId};
 use landbridge_stage::{ShardContext, StageError};
 use landbridge_wire::{AskError, AskErrorCode};
 use sha2::{Digest, Sha256};
@@ -134,6 +134,9 @@ pub(crate) async fn apply(
         expected: Vec::new(),
         by: String::new(),
     };
+    if !ask.dry_run {
+        refuse_undoing(shard, tenant_id, &edit.definitions).await?;
+    }
     apply_all(shard, tenant_id, edit, ask.dry_run).await
 }
 
@@ -143,6 +146,24 @@ pub(crate) async fn edit(
     tenant_id: &TenantId,
     ask: EditSyncs,
 ) -> Result<Applied, AskError> {
+    refuse_undoing(shard, tenant_id, &ask.definitions).await?;
+    edit_seen(shard, tenant_id, ask).await
+}
+
+/// What a revision's undo goes back to is not edited meanwhile.
+async fn refuse_undoing(
+    shard: &ControlShard,
+    tenant_id: &TenantId,
+    definitions: &[SyncDefinition],
+) -> Result<(), AskError> {
+    let names = definitions
+        .iter()
+        .map(|definition| definition.metadata.name.clone());
+    let names: Vec<SyncName> = names.collect();
+    crate::undo::refuse_undoing_revision(&shard.context, tenant_id, &names).await
+}
+
+async fn edit_seen(shard: &ControlShard, tenant_id: &TenantId, ask: EditSyncs) -> Result<Applied, AskError> {
     for expected in &ask.expected {
         let stored = shard.context.config.sync(tenant_id, &expected.name);
         still_so(expected, stored.as_deref())?;
@@ -164,6 +185,16 @@ fn still_so(expected: &Expected, stored: Option<&Sync>) -> Result<(), AskError> 
         }
     };
     Err(AskError::new(AskErrorCode::Conflict, what))
+}
+
+/// What is wrong with a definition as both systems are now.
+pub(crate) async fn problems_of(
+    shard: &ControlShard,
+    tenant_id: &TenantId,
+    definition: &SyncDefinition,
+) -> Result<Vec<Problem>, AskError> {
+    let mut resolver = Resolver::new(shard, tenant_id, std::slice::from_ref(definition));
+    Ok(resolver.check(definition).await?.problems)
 }
 
 async fn apply_all(
@@ -444,6 +475,7 @@ pub(crate) async fn remove_one(context: &ShardContext, key: &SyncKey) -> Result<
     context.config.remove_sync(key).await?;
     let bus = context.hub.bus();
     revisions::forget(&bus.kv(Bucket::Config), key).await?;
+    crate::undo::forget_revisions(context, key).await?;
     for memory in [
         StreamName::Failed,
         StreamName::Held,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use landbridge_bus::{Filter, Queue, StreamName, Subject};
 use landbridge_model::ask::{AskStatus, Condition, ConditionKind, StageStatus};
-use landbridge_model::config::{ImportWish, SyncStatus};
+use landbridge_model::config::{Import, ImportWish, SyncStatus};
 use landbridge_model::{Lane, LinkOutcome, Outcome, RunId, StageKind, TenantId};
 use landbridge_stage::StageError;
 use landbridge_wire::AskError;
@@ -191,22 +191,25 @@ impl ControlShard {
         Ok(())
     }
 
+    /// Whether nothing more comes of an import, as far as the account knows.
+    pub(crate) fn is_over(&self, import: &Import) -> bool {
+        let ledger = self.ledger();
+        let account = ledger
+            .tenant(&import.tenant)
+            .and_then(|tenant| tenant.run(&RunId::from(&import.id)));
+        match account {
+            Some(account) => account.ended_ms.is_some(),
+            None => import.wish == ImportWish::Cancel,
+        }
+    }
+
     pub(crate) async fn open_imports(
         &self,
         tenant: &TenantId,
     ) -> Result<Vec<landbridge_model::ask::ImportStatus>, StageError> {
         let mut open = Vec::new();
         for import in self.context.config.imports(tenant) {
-            let run = RunId::from(&import.id);
-            let is_over = {
-                let ledger = self.ledger();
-                let account = ledger.tenant(tenant).and_then(|tenant| tenant.run(&run));
-                match account {
-                    Some(account) => account.ended_ms.is_some(),
-                    None => import.wish == ImportWish::Cancel,
-                }
-            };
-            if !is_over {
+            if !self.is_over(&import) {
                 open.push(self.import_status(&import).await?);
             }
         }

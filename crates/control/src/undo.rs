@@ -1,7 +1,8 @@
-//! Undoing an import: its sync stands still, and the loader puts back what its before-images tell, page by page. How far that
+//! Undoing an import, and a revision: the sync stands still, and the loader puts back what its before-images tell, page by page. How far that
 //! is, is on the bus: the images that are left, and what became of the others. A restart goes on with it.
 
 mod account;
+mod revision;
 mod rules;
 
 use std::collections::HashSet;
@@ -11,11 +12,12 @@ use landbridge_bus::{Bucket, Key, KeyFilter};
 use landbridge_model::ask::{UndoPage, UndoStatus};
 use landbridge_model::before::{LeftValue, UndoCounts};
 use landbridge_model::config::{Import, SyncStatus};
-use landbridge_model::{ImportId, RunId, StageKind, SyncKey, SyncName, TenantId};
+use landbridge_model::{ImportId, Revision, RunId, StageKind, SyncKey, SyncName, TenantId};
 use landbridge_stage::{Hub, ShardContext, StageError};
 use landbridge_wire::{AskError, AskErrorCode};
 
 use self::account::{each_once, sum};
+pub(crate) use self::revision::{forget_revisions, refuse_undoing_revision, revision_undos};
 use self::rules::{may_be_undone, must_overwrite};
 use crate::ask::{Done, ListLeft, UndoImport};
 use crate::lanes;
@@ -33,6 +35,7 @@ pub(crate) struct Undos {
     /// Whether the bus was asked for those that were begun before.
     is_listed: bool,
     imports: HashSet<(TenantId, ImportId)>,
+    revisions: HashSet<(SyncKey, Revision)>,
 }
 
 fn key(tenant: &TenantId, id: &ImportId) -> Key {
@@ -59,14 +62,16 @@ async fn stored(hub: &Hub, tenant: &TenantId, id: &ImportId) -> Result<Option<Un
 /// Forgets the undos of a tenant that is removed.
 pub(crate) async fn forget(context: &ShardContext, tenant: &TenantId) -> Result<(), StageError> {
     let bucket = context.hub.bus().kv(Bucket::Config);
-    let under = KeyFilter::Under(Key::new(["undo", tenant.as_str()]));
-    for entry in bucket.list(&under).await? {
-        bucket.delete(&entry.key).await?;
+    for kind in ["undo", "undo-revision"] {
+        let under = KeyFilter::Under(Key::new([kind, tenant.as_str()]));
+        for entry in bucket.list(&under).await? {
+            bucket.delete(&entry.key).await?;
+        }
     }
     Ok(())
 }
 
-/// Refuses to set syncs going of which an import is being undone.
+/// Refuses to set syncs going of which an import or a revision is being undone.
 pub(crate) async fn refuse_undoing(
     context: &ShardContext,
     tenant: &TenantId,
@@ -87,7 +92,7 @@ pub(crate) async fn refuse_undoing(
             return Err(invalid(what));
         }
     }
-    Ok(())
+    refuse_undoing_revision(context, tenant, names).await
 }
 
 impl ControlShard {
@@ -126,24 +131,27 @@ impl ControlShard {
             );
             return Err(invalid(what));
         }
+        self.mark_undo(&import, &ask.by).await.map_err(unavailable)?;
+        Ok(Done {})
+    }
+
+    /// Begins an undo that may be begun.
+    async fn mark_undo(&self, import: &Import, by: &str) -> Result<UndoStatus, StageError> {
+        let (hub, tenant) = (&self.context.hub, &import.tenant);
         let status = UndoStatus {
-            by: ask.by.clone(),
-            began_ms: now_ms,
+            by: by.to_owned(),
+            began_ms: hub.now_ms(),
             ..UndoStatus::default()
         };
         // First the mark: whatever comes after it is done by whoever finds the mark.
-        let marked = context
-            .hub
-            .bus()
-            .kv(Bucket::Config)
-            .put_json(&key(tenant, &ask.id), &status)
-            .await;
-        marked.map_err(|error| unavailable(error.into()))?;
-        lock(&self.undos).imports.insert((tenant.clone(), ask.id.clone()));
-        self.pause_for_undo(&sync, &ask.id, now_ms)
-            .await
-            .map_err(unavailable)?;
-        Ok(Done {})
+        let bucket = hub.bus().kv(Bucket::Config);
+        bucket.put_json(&key(tenant, &import.id), &status).await?;
+        lock(&self.undos)
+            .imports
+            .insert((tenant.clone(), import.id.clone()));
+        self.pause_for_undo(&sync_of(import), &import.id, status.began_ms)
+            .await?;
+        Ok(status)
     }
 
     /// Says of an import that it is being undone, and pauses its sync. Does nothing when that is done.
@@ -157,13 +165,16 @@ impl ControlShard {
             }))
         });
         let Ok(_) = marked.await?;
-        let paused = config.change_sync(sync, |stored| {
+        let reason = format!("the import {id} is undone; the sync stands until it is resumed");
+        self.pause_while_undoing(sync, &reason).await
+    }
+
+    async fn pause_while_undoing(&self, sync: &SyncKey, reason: &str) -> Result<(), StageError> {
+        let paused = self.context.config.change_sync(sync, |stored| {
             let active = stored.filter(|stored| stored.status == SyncStatus::Active);
             Ok::<_, std::convert::Infallible>(active.map(|mut stored| {
                 stored.status = SyncStatus::Paused;
-                stored.reason = Some(format!(
-                    "the import {id} is undone; the sync stands until it is resumed"
-                ));
+                stored.reason = Some(reason.to_owned());
                 stored
             }))
         });
@@ -184,9 +195,10 @@ impl ControlShard {
     async fn go_on_with_undos(&self) -> Result<(), StageError> {
         if !lock(&self.undos).is_listed {
             // The former owner's.
-            let found = self.begun_undos().await?;
+            let (imports, revisions) = (self.begun_undos().await?, self.begun_revisions().await?);
             let mut known = lock(&self.undos);
-            known.imports.extend(found);
+            known.imports.extend(imports);
+            known.revisions.extend(revisions);
             known.is_listed = true;
         }
         let known = lock(&self.undos).imports.clone();
@@ -197,7 +209,7 @@ impl ControlShard {
                 None => drop(lock(&self.undos).imports.remove(&(tenant, id))),
             }
         }
-        Ok(())
+        self.go_on_with_revisions().await
     }
 
     async fn begun_undos(&self) -> Result<Vec<(TenantId, ImportId)>, StageError> {

@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::alerts::AlertPace;
 use crate::ask::{
-    AdoptOrg, ApplySyncs, AskHistory, AskTenant, CancelDryRun, CancelImport, CountMatching, Disconnect,
-    DismissFailure, DryRunPage, DryRunState, EditSyncs, FindByHubSpotId, ListDryRuns, ListHeld, ListLeft,
-    ListParked, ListSchemaEvents, PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair, ResumeImport,
-    RetryFailures, SetSyncs, StartDryRun, StartImports, StartVerify, TestAlerts, TestConnections, UndoImport,
-    VerifyState,
+    AdoptOrg, ApplySyncs, AskHistory, AskRevisionUndo, AskTenant, CancelDryRun, CancelImport, CountMatching,
+    Disconnect, DismissFailure, DryRunPage, DryRunState, EditSyncs, FindByHubSpotId, ListDryRuns, ListHeld,
+    ListLeft, ListParked, ListSchemaEvents, PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair,
+    ResumeImport, RetryFailures, SetSyncs, StartDryRun, StartImports, StartVerify, TestAlerts,
+    TestConnections, UndoImport, UndoRevision, VerifyState,
 };
 use crate::service::{OidcSettings, ServiceError};
 use crate::shard::{ControlShard, unavailable};
@@ -206,6 +206,8 @@ impl Worker for Control {
             PauseImport::SERVICE => answer_with(&shard.pause_import(tenant, &parse_ask(&ask)?).await?),
             ResumeImport::SERVICE => answer_with(&shard.resume_import(tenant, &parse_ask(&ask)?).await?),
             UndoImport::SERVICE => answer_with(&shard.begin_undo(tenant, &parse_ask(&ask)?).await?),
+            AskRevisionUndo::SERVICE => answer_with(&shard.revision_undo(tenant, &parse_ask(&ask)?).await?),
+            UndoRevision::SERVICE => answer_with(&shard.undo_revision(tenant, &parse_ask(&ask)?).await?),
             ListLeft::SERVICE => answer_with(&shard.list_left(tenant, &parse_ask(&ask)?).await?),
             ListFailures::SERVICE => answer_with(&failures::list(context, tenant, &parse_ask(&ask)?).await?),
             RetryFailures::SERVICE => answer_with(&failures::retry(context, tenant, parse_ask(&ask)?).await?),

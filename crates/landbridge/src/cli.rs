@@ -21,8 +21,8 @@ pub use operator::{
     ConnectionCommand, ExplainArgs, FailuresCommand, FailuresListArgs, FailuresRetryArgs, FailuresShowArgs,
     HeldCommand, HeldDecideArgs, HeldListArgs, KeysCommand, OperatorCommand, RecordsArg, SideArg, StatusArgs,
     SyncCommand, SyncDryRunArgs, SyncExportArgs, SyncFilesArgs, SyncListArgs, SyncNamesArgs, SyncRemoveArgs,
-    SyncSchemaArgs, TenantAddArgs, TenantAdoptArgs, TenantArg, TenantCommand, TenantDisconnectArgs,
-    TenantRemoveArgs, VerifyArgs,
+    SyncSchemaArgs, SyncUndoArgs, TenantAddArgs, TenantAdoptArgs, TenantArg, TenantCommand,
+    TenantDisconnectArgs, TenantRemoveArgs, VerifyArgs,
 };
 
 /// What every exit code means; shown below the help of the whole program.

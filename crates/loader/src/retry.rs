@@ -189,6 +189,7 @@ fn row_of(failed: &FailedRecord, target: &Arc<Target>, attempts: u32) -> Option<
     batch.envelope.source = Source::Reread;
     Some(Row {
         attempts,
+        lagging: attempts,
         ..Row::alone(batch, target.clone())
     })
 }

@@ -97,7 +97,7 @@ pub(crate) async fn page(
     let hub = &shard.context.hub;
     // As it is now: a property that somebody made since may be filled in a record that the import made.
     let schema = schema(portal, target.object_type.as_str()).await?;
-    let undo = Undo {
+    let mut undo = Undo {
         airline: Airline {
             context: shard.context.clone(),
             tenant: tenant.clone(),
@@ -114,6 +114,10 @@ pub(crate) async fn page(
             page.is_last = true;
             break;
         };
+        if undo.schema.object_type_id != image.object_type {
+            // An edit of the sync has led it to another type since.
+            undo.schema = self::schema(portal, image.object_type.as_str()).await?;
+        }
         let open = tenant.unanswered.unless_ended();
         let undone = undo.image(&image).await;
         open.ended();

@@ -72,6 +72,11 @@ pub fn sync_part(tenant: &TenantId, sync: &SyncName, part: &str) -> String {
     format!("/tenants/{tenant}/syncs/{sync}/{part}")
 }
 
+/// Undoing one of a sync's revisions.
+pub fn revision_undo(tenant: &TenantId, sync: &SyncName, revision: &str) -> String {
+    format!("/tenants/{tenant}/syncs/{sync}/revisions/{revision}/undo")
+}
+
 /// A step of the wizard for a sync that has a name.
 pub fn step(tenant: &TenantId, sync: &SyncName, step: Step) -> String {
     format!("/tenants/{tenant}/syncs/{sync}/edit/{}", step.as_str())

@@ -78,6 +78,19 @@ pub struct RevisionRow {
     pub by: String,
     /// What it changes, in a line.
     pub summary: String,
+    /// Whether it can be undone, or was.
+    pub undo: RowUndo,
+}
+
+/// How a revision stands to being undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowUndo {
+    /// There is none before it, or it has the same definition.
+    Impossible,
+    /// It can be.
+    Possible,
+    /// It was, or is just being undone.
+    Begun,
 }
 
 /// The difference of two revisions, as lines of their files.
@@ -282,8 +295,11 @@ fn offer(shell: &Shell, tenant: &TenantId, name: &SyncName, back_fill: &BackFill
                 p.quiet { (count(records)) " records, at most " (count(calls)) " calls to HubSpot, about " (duration(takes)) "." }
             }
             @if shell.may(Role::Operator) {
+                (shell.form(&paths::sync_part(tenant, name, "back-fill"), "stack tight", html! {
+                    (parts::check("keep-before", "on", &html! { "Keep what is there before it is written over" br; span.quiet { "The edit can then be undone with all that was filled. Costs a call to HubSpot for every 100 records." } }, true, false))
+                    div.actions { (submit(if back_fill.properties.len() == 1 { "Back-fill this property" } else { "Back-fill these properties" }, "", "primary")) }
+                }))
                 div.actions {
-                    (shell.button(&paths::sync_part(tenant, name, "back-fill"), if back_fill.properties.len() == 1 { "Back-fill this property" } else { "Back-fill these properties" }, "primary", &[]))
                     (shell.button(&paths::sync_part(tenant, name, "back-fill/dismiss"), "Leave them as they are", "quiet", &[]))
                 }
             } @else { p.reason { (icon(Icon::Lock)) "An operator can start it." } }
@@ -324,7 +340,8 @@ fn revisions(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &SyncTab) 
         .column("What changed")
         .column("By")
         .column("When")
-        .controls("Difference");
+        .controls("Difference")
+        .controls("Undo");
     for row in &view.revisions {
         table.row(vec![
             row.revision.to_string().into(),
@@ -332,6 +349,7 @@ fn revisions(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &SyncTab) 
             row.by.clone().into(),
             ago(shell.now, row.at).into(),
             cell(html! { @if row.revision.0 > 1 { a href={ (paths::sync(tenant, name)) "?revision=" (row.revision.0) "#difference" } { "Show" span.hidden { " the difference of " (row.revision) } } } }),
+            cell(undo_link(shell, tenant, name, row)),
         ]);
     }
     html! {
@@ -341,6 +359,17 @@ fn revisions(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &SyncTab) 
                 h2 #difference-title { "From " (shown.from) " to " (shown.to) }
                 (diff_lines(&shown.lines))
             }
+        }
+    }
+}
+
+fn undo_link(shell: &Shell, tenant: &TenantId, name: &SyncName, row: &RevisionRow) -> Markup {
+    let path = paths::revision_undo(tenant, name, &row.revision.0.to_string());
+    html! {
+        @match row.undo {
+            RowUndo::Possible if shell.may(Role::Editor) => a href=(path) { "Undo " span.hidden { (row.revision) } "…" },
+            RowUndo::Begun => a href=(path) { "Undone" span.hidden { ": how that of " (row.revision) " stands" } },
+            RowUndo::Possible | RowUndo::Impossible => {}
         }
     }
 }

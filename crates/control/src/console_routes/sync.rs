@@ -1,6 +1,9 @@
 //! A synced object's own tab: how it stands, what it was before, and what can be done with it.
 
 mod duplicate;
+mod undo;
+
+use std::collections::BTreeMap;
 
 use axum::Router;
 use axum::extract::{Path, Query};
@@ -16,10 +19,11 @@ use serde::Deserialize;
 use super::form::Form;
 use super::summary::{behind, moment, summaries};
 use super::visit::{Answer, Refusal, Visit, trouble};
-use crate::ask::{SchemaEvents, SyncLine, Writing, WrittenRecords};
+use crate::ask::{RevisionUndoStatus, SchemaEvents, SyncLine, Writing, WrittenRecords};
 use crate::console::schema::SchemaView;
 use crate::console::sync::{
-    BackFill, DeleteSync, DiffLine, Reading, RevisionDiff, RevisionRow, SyncTab, delete_page, diff, page,
+    BackFill, DeleteSync, DiffLine, Reading, RevisionDiff, RevisionRow, RowUndo, SyncTab, delete_page, diff,
+    page,
 };
 use crate::console::{Place, Trouble, fields, parts, paths};
 use crate::definitions::back_fill::Lacking;
@@ -41,6 +45,14 @@ pub(super) fn routes() -> Router<Service> {
         )
         .route("/tenants/{tenant}/syncs/{sync}/back-fill", post(fill))
         .route("/tenants/{tenant}/syncs/{sync}/back-fill/dismiss", post(dismiss))
+        .route(
+            "/tenants/{tenant}/syncs/{sync}/revisions/{revision}/undo",
+            get(undo::ask).post(undo::undo),
+        )
+        .route(
+            "/tenants/{tenant}/syncs/{sync}/revisions/{revision}/undo/events",
+            get(undo::events),
+        )
         .route("/tenants/{tenant}/syncs/{sync}/export", get(export))
         .route("/tenants/{tenant}/syncs/{sync}/delete", get(ask).post(delete))
 }
@@ -64,14 +76,15 @@ struct Wanted {
 
 async fn show(visit: Visit, Path(place): Path<(String, String)>, Query(wanted): Query<Wanted>) -> Answer {
     let (tenant, name, sync) = sync_of(&visit, &place)?;
-    let (status, drafts, revisions, schema) = futures::join!(
+    let (status, drafts, revisions, undos, schema) = futures::join!(
         tenant.status(),
         tenant.drafts(),
         tenant.kept_revisions(&name),
+        tenant.revision_undos(&name),
         tenant.schema_events(&name)
     );
-    let (drafts, revisions) = drafts
-        .and_then(|drafts| Ok((drafts, revisions?)))
+    let (drafts, revisions, undos) = drafts
+        .and_then(|drafts| Ok((drafts, revisions?, undos?)))
         .map_err(|error| visit.refuse(error))?;
     let touched = tenant.back_fill(&name, &revisions).await;
     let touched = touched.map_err(|error| visit.refuse(error))?;
@@ -92,6 +105,7 @@ async fn show(visit: Visit, Path(place): Path<(String, String)>, Query(wanted): 
         trouble,
         drafts: &drafts,
         revisions: &revisions,
+        undos: &undos,
         shown: wanted.revision.map(Revision),
         touched,
         // Control that cannot be asked says so by its status.
@@ -111,6 +125,7 @@ struct Known<'a> {
     trouble: Option<Trouble>,
     drafts: &'a [Draft],
     revisions: &'a [StoredRevision],
+    undos: &'a BTreeMap<Revision, RevisionUndoStatus>,
     shown: Option<Revision>,
     touched: Lacking,
     schema: SchemaView,
@@ -162,7 +177,7 @@ fn tab(sync: &SyncView, known: Known<'_>) -> SyncTab {
                 stream: live.stream.clone(),
             })
         }),
-        revisions: revision_rows(known.revisions),
+        revisions: revision_rows(known.revisions, known.undos),
         shown: known.shown.and_then(|shown| difference(known.revisions, shown)),
         back_fill: back_fill(known.touched),
         schema: known.schema,
@@ -172,7 +187,10 @@ fn tab(sync: &SyncView, known: Known<'_>) -> SyncTab {
 }
 
 /// The revisions, the newest first, each with how much it changed. They come sorted, the oldest first.
-fn revision_rows(revisions: &[StoredRevision]) -> Vec<RevisionRow> {
+fn revision_rows(
+    revisions: &[StoredRevision],
+    undos: &BTreeMap<Revision, RevisionUndoStatus>,
+) -> Vec<RevisionRow> {
     let before = std::iter::once(None).chain(revisions.iter().map(Some));
     let mut rows: Vec<RevisionRow> = before
         .zip(revisions)
@@ -182,13 +200,39 @@ fn revision_rows(revisions: &[StoredRevision]) -> Vec<RevisionRow> {
                 revision: kept.revision,
                 at: moment(kept.at_ms)?,
                 by: by.map_or_else(|| "not noted".to_owned(), |(person, _)| person),
-                summary: summary(before, kept),
+                summary: match undone_by(undos, kept.revision) {
+                    Some(undone) => format!("{undone} is undone. {}", summary(before, kept)),
+                    None => summary(before, kept),
+                },
+                undo: row_undo(before, kept, undos.get(&kept.revision)),
             })
         })
         .collect();
     rows.reverse();
     rows.truncate(REVISIONS);
     rows
+}
+
+/// The revision whose undo made this one.
+fn undone_by(undos: &BTreeMap<Revision, RevisionUndoStatus>, made: Revision) -> Option<Revision> {
+    let found = undos.iter().find(|(_, undo)| undo.made == Some(made));
+    found.map(|(undone, _)| *undone)
+}
+
+fn row_undo(
+    before: Option<&StoredRevision>,
+    kept: &StoredRevision,
+    undo: Option<&RevisionUndoStatus>,
+) -> RowUndo {
+    if undo.is_some_and(|undo| !undo.has_failed()) {
+        return RowUndo::Begun;
+    }
+    let is_other = before.is_some_and(|before| before.definition != kept.definition);
+    if is_other {
+        RowUndo::Possible
+    } else {
+        RowUndo::Impossible
+    }
 }
 
 fn summary(before: Option<&StoredRevision>, kept: &StoredRevision) -> String {
@@ -271,12 +315,16 @@ async fn set(visit: &Visit, place: &(String, String), status: SyncStatus) -> Ans
 }
 
 /// Starts the import that fills what older records lack.
-async fn fill(visit: Visit, Path(place): Path<(String, String)>, _form: Form) -> Answer {
+async fn fill(visit: Visit, Path(place): Path<(String, String)>, form: Form) -> Answer {
     let (tenant, name, _) = sync_of(&visit, &place)?;
     visit.require(&tenant, Role::Operator, "start imports")?;
     let here = paths::sync(tenant.id(), &name);
     match tenant
-        .start_imports(std::slice::from_ref(&name), Writing::Touched, false)
+        .start_imports(
+            std::slice::from_ref(&name),
+            Writing::Touched,
+            form.text("keep-before").is_some(),
+        )
         .await
     {
         Ok(started) => {
@@ -413,7 +461,7 @@ mod tests {
 
     #[test]
     fn revisions_say_how_much_they_changed() {
-        let rows = revision_rows(&[kept(1, ONE), kept(2, TWO), kept(3, TWO)]);
+        let rows = revision_rows(&[kept(1, ONE), kept(2, TWO), kept(3, TWO)], &BTreeMap::new());
         let told: Vec<(u32, &str, &str)> = rows
             .iter()
             .map(|row| (row.revision.0, row.by.as_str(), row.summary.as_str()))
@@ -425,6 +473,11 @@ mod tests {
         assert_eq!((told[1].0, told[1].1), (2, "ann"));
         assert!(told[1].2.contains("added"), "{}", told[1].2);
         assert_eq!(told[2], (1, "ann", "Made."));
+        let undos: Vec<RowUndo> = rows.iter().map(|row| row.undo).collect();
+        assert_eq!(
+            undos,
+            [RowUndo::Impossible, RowUndo::Possible, RowUndo::Impossible]
+        );
     }
 
     #[test]

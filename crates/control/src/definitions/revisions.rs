@@ -1,11 +1,16 @@
-//! Every definition that was ever applied, kept under `revision.<tenant>.<sync>.<number>` in `lb_config`.
+//! Every definition that was ever applied, kept under `revision.<tenant>.<sync>.<number>` in `lb_config`, and the way back
+//! to one.
 
 use landbridge_bus::{Key, KeyFilter, Kv, KvError};
 use landbridge_model::config::Sync;
 use landbridge_model::sync::SyncDefinition;
 use landbridge_model::{Revision, SyncKey, SyncName, TenantId};
+use landbridge_wire::{AskError, AskErrorCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::ask::{EditSyncs, Expected};
+use crate::shard::ControlShard;
 
 /// One revision of a sync.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -66,6 +71,54 @@ pub(crate) async fn with_current(kv: &Kv, sync: &Sync, now_ms: i64) -> Result<Ve
     }
     kept.sort_by_key(|kept| kept.revision);
     Ok(kept)
+}
+
+/// Makes a sync's definition a former one, as a new revision, and gives that. One that has it already stays as it is. Nothing
+/// is written over another definition than the one that was seen.
+pub(crate) async fn go_back(
+    shard: &ControlShard,
+    former: &SyncDefinition,
+    seen: &str,
+    by: &str,
+) -> Result<Revision, AskError> {
+    let key = former.key();
+    let stored = super::stored(&shard.context, &key.tenant, &key.name)?;
+    if stored.definition == *former {
+        return Ok(stored.revision);
+    }
+    let ask = EditSyncs {
+        definitions: vec![former.clone()],
+        expected: vec![Expected {
+            name: key.name.clone(),
+            tag: Some(seen.to_owned()),
+        }],
+        by: by.to_owned(),
+    };
+    let applied = match super::edit_seen(shard, &key.tenant, ask).await {
+        Err(error) if error.code == AskErrorCode::Conflict => {
+            // A former owner of the shard may just have done it.
+            let now = super::stored(&shard.context, &key.tenant, &key.name)?;
+            return if now.definition == *former {
+                Ok(now.revision)
+            } else {
+                Err(error)
+            };
+        }
+        applied => applied?,
+    };
+    let line = applied.syncs.first();
+    match line.filter(|line| line.problems.is_empty()) {
+        Some(line) => Ok(line.revision),
+        None => {
+            let problems = line.into_iter().flat_map(|line| &line.problems);
+            let problems: Vec<String> = problems.map(ToString::to_string).collect();
+            let what = format!(
+                "the former definition is not valid any more: {}",
+                problems.join("; ")
+            );
+            Err(AskError::new(AskErrorCode::Invalid, what))
+        }
+    }
 }
 
 /// Forgets those of a sync.

@@ -12,13 +12,17 @@ use utoipa_axum::routes;
 use super::extract::{Asked, Body, InTenant, Named, PageQuery, Precondition, precondition};
 use super::problem::Problem;
 use super::syncs::SyncPath;
-use crate::service::{Draft, DraftId, Page, RevisionDiff, RevisionLine, Service, StoredRevision};
+use crate::ask::RevisionUndo;
+use crate::service::{
+    Draft, DraftId, Page, RevisionDiff, RevisionLine, Service, ServiceError, StoredRevision,
+};
 
 pub(super) fn routes() -> OpenApiRouter<Service> {
     OpenApiRouter::new()
         .routes(routes!(list_revisions))
         .routes(routes!(get_revision))
         .routes(routes!(get_revision_diff))
+        .routes(routes!(get_revision_undo, undo_revision))
         .routes(routes!(list_drafts))
         .routes(routes!(get_draft, put_draft, delete_draft))
 }
@@ -75,6 +79,46 @@ async fn get_revision_diff(
     };
     let diff = tenant.revision_diff(&path.sync, from, Revision(path.revision));
     Ok(Json(diff.await?))
+}
+
+fn with_sync_tag(undo: &RevisionUndo) -> Response {
+    let mut response = Json(undo).into_response();
+    if let Ok(tag) = HeaderValue::try_from(format!("\"{}\"", undo.tag)) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
+/// Read what undoing a revision would do: which definition comes back, which imports are undone, and what stays. When it is
+/// begun: how it stands. The `ETag` stands for the sync's definition.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/syncs/{sync}/revisions/{revision}/undo", tag = "revisions",
+    responses((status = 200, body = RevisionUndo, headers(("ETag" = String)))))]
+async fn get_revision_undo(
+    InTenant(tenant): InTenant,
+    Named(path): Named<RevisionPath>,
+) -> Result<Response, Problem> {
+    let undo = tenant.revision_undo(&path.sync, Revision(path.revision)).await?;
+    Ok(with_sync_tag(&undo))
+}
+
+/// Undo a revision and all that came after it. The imports under them that kept what was there before are undone, the newest
+/// first, while the sync is paused; then the definition is what it was before, as a new revision. Without such imports the
+/// sync runs on. Send `If-Match` with the `ETag` of the plan: what somebody else changed meanwhile is answered with 412.
+/// Answers when it has begun.
+#[utoipa::path(post, path = "/api/v1/tenants/{tenant}/syncs/{sync}/revisions/{revision}/undo", tag = "revisions",
+    params(("If-Match" = String, Header, description = "The `ETag` that was read with the plan.")),
+    responses((status = 200, body = RevisionUndo, headers(("ETag" = String)))))]
+async fn undo_revision(
+    InTenant(tenant): InTenant,
+    Named(path): Named<RevisionPath>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let Precondition::Tag(seen) = precondition(&headers)? else {
+        let what = "send If-Match with the ETag that you read with the plan";
+        return Err(ServiceError::PreconditionRequired(what.to_owned()).into());
+    };
+    let undo = tenant.undo_revision(&path.sync, Revision(path.revision), &seen);
+    Ok(with_sync_tag(&undo.await?))
 }
 
 #[derive(Deserialize)]

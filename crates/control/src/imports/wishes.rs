@@ -218,6 +218,7 @@ impl ControlShard {
                 format!("{tenant} has no import {}", ask.id),
             )
         })?;
+        crate::undo::refuse_undoing(&self.context, tenant, std::slice::from_ref(&import.sync)).await?;
         let followed = imports
             .iter()
             .find(|other| other.continues.as_ref() == Some(&ask.id))

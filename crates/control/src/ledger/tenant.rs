@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use landbridge_model::{LinkOutcome, LinkVerdict, Outcome, Purpose, RecordOutcome, RunId, SyncName};
+use landbridge_model::{
+    LinkOutcome, LinkVerdict, Outcome, Purpose, RecordOutcome, Revision, RunId, SyncName,
+};
 use landbridge_wire::{Report, ReportBody, RunProgress};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +14,7 @@ use super::dry_run::DryRunAccount;
 use super::history::History;
 use super::records::place_of;
 use super::run::{ClosedRun, RunAccount};
+use crate::ask::LiveWrites;
 use crate::latency::{Latency, is_sample};
 
 /// One tenant's imports, syncs, compares and latencies.
@@ -38,6 +41,18 @@ pub struct SyncAccount {
     pub links: [u64; LinkOutcome::ALL.len()],
     /// The last change's report, in milliseconds since 1970.
     pub last_ms: Option<i64>,
+    /// What was written outside of imports, by the revision that mapped it.
+    #[serde(default)]
+    pub live: BTreeMap<Revision, LiveWrites>,
+}
+
+impl SyncAccount {
+    /// What was written outside of imports by a revision and later ones.
+    pub(crate) fn live_since(&self, revision: Revision) -> LiveWrites {
+        let mut all = LiveWrites::default();
+        self.live.range(revision..).for_each(|(_, live)| all.add(*live));
+        all
+    }
 }
 
 /// What is stored of a tenant.
@@ -148,11 +163,15 @@ impl TenantLedger {
         };
         let account = self.syncs.entry(report.envelope.sync.clone()).or_default();
         account.last_ms = account.last_ms.max(Some(report.at_ms));
+        let (revision, run) = (report.envelope.revision, &report.envelope.run);
         for record in records {
             if !self.recent.is_new(&change_key(&report.envelope.sync, record)) {
                 continue;
             }
             account.changes[place_of(record.outcome)] += 1;
+            if let (Outcome::Created | Outcome::Updated | Outcome::Deleted, None) = (record.outcome, run) {
+                account.live.entry(revision).or_default().records += 1;
+            }
             self.history.settled(report.at_ms, place_of(record.outcome));
             if is_sample(report.stage, report.envelope.source, record.outcome) {
                 self.latency
@@ -170,6 +189,9 @@ impl TenantLedger {
                 link.outcome,
             )) {
                 account.links[link.outcome as usize] += 1;
+                if let (LinkOutcome::Linked | LinkOutcome::Unlinked, None) = (link.outcome, run) {
+                    account.live.entry(revision).or_default().links += 1;
+                }
             }
         }
     }

@@ -22,3 +22,4 @@ mod routes;
 mod sign_in;
 mod stand_ins;
 mod strangers;
+mod undo_revision;

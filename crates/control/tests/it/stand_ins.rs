@@ -8,7 +8,7 @@ use landbridge_model::ask::{
     DescribeObject, Estimate, EstimateReading, EstimateWriting, EstimatedCalls, Explain, FindIdentities,
     FoundIdentities, GetLabels, GetSchema, HeldPage, HoldWritten, HubSpotTest, ListObjects, ListRecords,
     ListSchemas, ListedRecord, Provision, Provisioned, Question, RecordPage, SalesforceTest, StageStatus,
-    StartCompare, Started, StopCompare, Story, TestHubSpot, TestSalesforce,
+    StartCompare, Started, StopCompare, Story, TestHubSpot, TestSalesforce, UndoPage, UndonePage,
 };
 use landbridge_model::config::Sync;
 use landbridge_model::hubspot::{AssociationLabel, ObjectSchema, PropertyDefinition};
@@ -60,6 +60,10 @@ pub(crate) struct World {
     pub(crate) held_pages: Vec<HoldWritten>,
     /// What writing was reckoned for.
     pub(crate) reckoned: Vec<EstimateWriting>,
+    /// Pages of undos that were asked for.
+    pub(crate) undone: Vec<UndoPage>,
+    /// Whether no page of an undo is the last.
+    pub(crate) undo_waits: bool,
 }
 
 pub(crate) struct ExtractorStandIn(pub(crate) Arc<Mutex<World>>);
@@ -374,6 +378,13 @@ impl Worker for LoaderStandIn {
                     due: 0,
                     waiting: 1,
                     after,
+                })
+            }
+            UndoPage::SERVICE => {
+                world.undone.push(parse_ask(&ask)?);
+                answer_with(&UndonePage {
+                    is_last: !world.undo_waits,
+                    ..UndonePage::default()
                 })
             }
             FindIdentities::SERVICE => {

@@ -88,6 +88,7 @@ async fn call(api: &Api, operation: &Operation, tenant: &str, proof: &Proof) -> 
     // Whoever knows how, sends what is wanted: they are refused for who they are, not for how they ask.
     let headers: &[(&str, &str)] = match operation.id.as_str() {
         "put_sync" | "put_alerts" => &[("if-none-match", "*")],
+        "undo_revision" => &[("if-match", "\"0123\"")],
         _ => &[],
     };
     api.send(

@@ -259,6 +259,8 @@ pub enum SyncCommand {
     /// Stop reading; activate continues where it stopped.
     #[command(after_help = "Example:\n  landbridge sync pause vehicles --tenant acme")]
     Pause(SyncNamesArgs),
+    /// Undo a revision of a sync and all that came after it: its definition, and what imports wrote under it.
+    Undo(SyncUndoArgs),
     /// Remove syncs, keeping or deleting what they wrote to HubSpot.
     #[command(visible_alias = "delete")]
     Remove(SyncRemoveArgs),
@@ -377,6 +379,37 @@ pub struct SyncNamesArgs {
     /// Whose.
     #[command(flatten)]
     pub tenant: TenantArg,
+}
+
+/// `landbridge sync undo`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+What it would do is shown first. Imports under the revision that kept what was there before (--keep-before) are undone, the
+newest first, as landbridge import undo does it; then the definition of the revision before comes back as a new revision.
+What other imports and live changes wrote stays, and is told. Exit code 3 when anything stays.
+
+Examples:
+  landbridge sync undo vehicles --revision 4 --plan
+  landbridge sync undo vehicles --revision 4 --watch
+  landbridge sync undo vehicles --revision 4 --yes --output json")]
+pub struct SyncUndoArgs {
+    /// Which sync.
+    pub name: SyncName,
+    /// Which revision; those after it are undone with it.
+    #[arg(long, value_name = "N")]
+    pub revision: u32,
+    /// Whose.
+    #[command(flatten)]
+    pub tenant: TenantArg,
+    /// Only show what it would do, or how it stands when it was begun.
+    #[arg(long, conflicts_with_all = ["yes", "watch"])]
+    pub plan: bool,
+    /// Do not ask first.
+    #[arg(long)]
+    pub yes: bool,
+    /// Watch until it is undone.
+    #[arg(long)]
+    pub watch: bool,
 }
 
 /// `landbridge sync remove`.

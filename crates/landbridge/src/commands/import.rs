@@ -5,6 +5,7 @@ use landbridge_model::ask::{ImportStatus, ListImports};
 
 mod undo;
 
+pub(super) use undo::told;
 use undo::undo;
 
 use super::sync::problems;

@@ -3,7 +3,8 @@
 
 use landbridge_control::ask::{
     AdoptOrg, CancelImport, Disconnect, EditSyncs, PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair,
-    ResumeImport, RetryFailures, SetSyncs, StartImports, StartVerify, TestConnections,
+    ResumeImport, RetryFailures, SetSyncs, StartImports, StartVerify, TestConnections, UndoImport,
+    UndoRevision,
 };
 use landbridge_model::TenantId;
 use landbridge_model::ask::{DecideHeld, Question};
@@ -33,6 +34,8 @@ pub(super) fn of<Q: Question>(tenant: &TenantId, question: &Q) -> Option<(String
         DecideHeld::SERVICE if question["decision"] == "approve" => "held.approved",
         DecideHeld::SERVICE => "held.discarded",
         CancelImport::SERVICE => "import.canceled",
+        UndoImport::SERVICE => "import.undone",
+        UndoRevision::SERVICE => "sync.revision-undone",
         RetryFailures::SERVICE => "failures.retried",
         StartVerify::SERVICE => "verify.started",
         Repair::SERVICE => "records.repaired",

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use landbridge_bus::seal::PublicKey;
 use landbridge_control::ask::{
-    AdoptOrg, Applied, AppliedSync, ApplySyncs, AskTenant, CancelDryRun, CancelImport, Disconnect, Done,
-    DryRunPage, DryRunPart, DryRunRecords, DryRunState, EditSyncs, ListHeld, ListLeft, ListSchemaEvents,
-    PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair, ResumeImport, RetryFailures, SetSyncs,
-    StartDryRun, StartImports, StartVerify, StartedImport, StartedImports, TestConnections, UndoImport,
-    VerifyState, Writing, WrittenRecords,
+    AdoptOrg, Applied, AppliedSync, ApplySyncs, AskRevisionUndo, AskTenant, CancelDryRun, CancelImport,
+    Disconnect, Done, DryRunPage, DryRunPart, DryRunRecords, DryRunState, EditSyncs, ListHeld, ListLeft,
+    ListSchemaEvents, PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair, ResumeImport, RetryFailures,
+    SetSyncs, StartDryRun, StartImports, StartVerify, StartedImport, StartedImports, TestConnections,
+    UndoImport, UndoRevision, VerifyState, Writing, WrittenRecords,
 };
 use landbridge_control::http::{PredictedRecords, ProblemDocument};
 use landbridge_control::service::{Keys, page_cursor};
@@ -228,6 +228,12 @@ impl Remote {
                 let path = ["tenants", tenant, "syncs", sync.as_str(), "schema-events"];
                 self.call(get, &path, &[], None).await
             }
+            AskRevisionUndo::SERVICE => {
+                let asked: AskRevisionUndo = read(question)?;
+                let number = asked.revision.0.to_string();
+                self.call(get, &undo_path(tenant, asked.sync.as_str(), &number), &[], None)
+                    .await
+            }
             ListHeld::SERVICE => {
                 let sync = read::<ListHeld>(question)?.sync;
                 let query: Vec<(&str, &str)> = sync.iter().map(|sync| ("sync", sync.as_str())).collect();
@@ -294,6 +300,15 @@ impl Remote {
             UndoImport::SERVICE => {
                 let id = read::<UndoImport>(question)?.id;
                 self.act_on_import(tenant, id.as_str(), "undo").await
+            }
+            UndoRevision::SERVICE => {
+                let asked: UndoRevision = read(question)?;
+                let number = asked.revision.0.to_string();
+                let path = undo_path(tenant, asked.sync.as_str(), &number);
+                let seen = format!("\"{}\"", asked.seen);
+                self.send(self.request(Method::POST, &path).header("if-match", seen))
+                    .await?;
+                as_json(&Done {})
             }
             ListLeft::SERVICE => {
                 let id = read::<ListLeft>(question)?.id;
@@ -449,6 +464,10 @@ impl Remote {
             answer => answer,
         }
     }
+}
+
+fn undo_path<'p>(tenant: &'p str, sync: &'p str, revision: &'p str) -> [&'p str; 7] {
+    ["tenants", tenant, "syncs", sync, "revisions", revision, "undo"]
 }
 
 fn read<T: DeserializeOwned>(value: Value) -> Result<T, CommandError> {

@@ -5,6 +5,7 @@ mod drift;
 mod dry_run;
 mod files;
 mod schema;
+mod undo;
 
 use std::collections::BTreeMap;
 
@@ -20,7 +21,7 @@ use serde::Serialize;
 use super::{Context, LONG_PATIENCE, confirm};
 use crate::cli::{
     OutputFormat, RecordsArg, SyncCommand, SyncDryRunArgs, SyncExportArgs, SyncFilesArgs, SyncListArgs,
-    SyncNamesArgs, SyncRemoveArgs, SyncSchemaArgs, TenantArg,
+    SyncNamesArgs, SyncRemoveArgs, SyncSchemaArgs, SyncUndoArgs, TenantArg,
 };
 use crate::output::{CommandError, Exit, say, show, table};
 
@@ -39,6 +40,7 @@ pub(super) enum Prepared {
     Schema(SyncSchemaArgs),
     List(SyncListArgs),
     SetStatus(SyncNamesArgs, SyncStatus),
+    Undo(SyncUndoArgs),
     Remove(SyncRemoveArgs),
 }
 
@@ -59,6 +61,7 @@ impl Prepared {
             SyncCommand::List(arguments) => Self::List(arguments),
             SyncCommand::Activate(arguments) => Self::SetStatus(arguments, SyncStatus::Active),
             SyncCommand::Pause(arguments) => Self::SetStatus(arguments, SyncStatus::Paused),
+            SyncCommand::Undo(arguments) => Self::Undo(arguments),
             SyncCommand::Remove(arguments) => Self::Remove(arguments),
         })
     }
@@ -89,6 +92,7 @@ impl Prepared {
             Self::Schema(arguments) => schema::show_events(context, &arguments).await,
             Self::List(arguments) => list(context, arguments).await,
             Self::SetStatus(arguments, status) => set_status(context, arguments, status).await,
+            Self::Undo(arguments) => undo::undo(context, &arguments).await,
             Self::Remove(arguments) => remove(context, arguments).await,
         }
     }

@@ -188,9 +188,10 @@ async fn trap_19_a_refusal_without_a_category_sinks_nobody_by_chance_and_all_whe
         "it was not about the rows"
     );
     rig.fault(UPSERT, Fault::Empty(400), 1_000, false);
-    let mut batch = rig.cars(&rows(90));
-    batch.versions = vec![Version::new(2_000, 0); 90];
-    let told = rig.apply(Lane::Bulk, &batch).await;
+    let others: Vec<_> = (100..190)
+        .map(|serial| (serial, 1_000, "a car", Some("1")))
+        .collect();
+    let told = rig.apply(Lane::Bulk, &rig.cars(&others)).await;
     assert_eq!(outcomes(&told), [Outcome::Failed; 90]);
     assert_eq!(rig.hub.failures(&rig.tenant, None).await.unwrap().len(), 90);
     let calls = rig.faults.status().iter().map(|fault| fault.fired).max();

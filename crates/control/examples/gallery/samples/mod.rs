@@ -9,6 +9,7 @@ mod mappings;
 mod preview;
 mod records;
 mod running;
+mod undo;
 mod wizard;
 pub(crate) mod world;
 
@@ -48,6 +49,7 @@ pub(crate) fn pages() -> Vec<Page> {
     mappings::add(&mut gallery);
     preview::add(&mut gallery);
     running::add(&mut gallery);
+    undo::add(&mut gallery);
     imports::add(&mut gallery);
     health::add(&mut gallery);
     alerts::add(&mut gallery);

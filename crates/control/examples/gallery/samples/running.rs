@@ -7,7 +7,7 @@ use landbridge_control::console::Place;
 use landbridge_control::console::identity::{self, IdentityView};
 use landbridge_control::console::schema::SchemaView;
 use landbridge_control::console::sync::{
-    self, BackFill, DeleteSync, Reading, RevisionDiff, RevisionRow, SyncTab,
+    self, BackFill, DeleteSync, Reading, RevisionDiff, RevisionRow, RowUndo, SyncTab,
 };
 use landbridge_model::ask::{FallBack, FormulaReading, StreamState, StreamStatus};
 use landbridge_model::config::SyncStatus;
@@ -152,6 +152,11 @@ pub(super) fn add(gallery: &mut Gallery) {
         at: world::before(seconds),
         by: "Mira Okonkwo".to_owned(),
         summary: summary.to_owned(),
+        undo: if number > 1 {
+            RowUndo::Possible
+        } else {
+            RowUndo::Impossible
+        },
     };
     let view = SyncTab {
         syncs: world::syncs(),

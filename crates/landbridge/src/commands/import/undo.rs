@@ -73,7 +73,7 @@ async fn stands(context: &Context, tenant: &TenantId, id: &ImportId) -> anyhow::
 }
 
 /// What an undo came to, in words.
-pub(super) fn told(counts: &UndoCounts) -> String {
+pub(in crate::commands) fn told(counts: &UndoCounts) -> String {
     format!(
         "{} put back, {} archived, {} associations as before, {} left",
         counts.restored, counts.archived, counts.links, counts.left
