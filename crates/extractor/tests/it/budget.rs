@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use landbridge_bus::{Bucket, Key};
 use landbridge_model::ChangeKind;
 use landbridge_model::StageKind;
 use landbridge_model::ask::{AskStatus, StageStatus};
@@ -116,6 +117,81 @@ async fn a_daily_limit_that_is_reached_stops_reading_before_it_and_nothing_is_lo
     assert_eq!(refused(&rig, "daily_limit"), 0);
     rig.cancel_import(&import).await;
     extractor.stop().await;
+}
+
+/// Nobody but us knows how many of the org's calls were ours: the count outlasts the process that made them.
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_count_of_the_days_calls_outlasts_the_extractor_that_made_them() {
+    const OWN: u64 = 40;
+    let mut rig = Rig::new(SandboxConfig {
+        records: Some(60),
+        ..SandboxConfig::default()
+    })
+    .await;
+    rig.settings.poll_interval = Duration::from_millis(5);
+    rig.settings.probe_interval = Duration::from_millis(200);
+    allocate(&rig, OWN).await;
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("active", Value::Null).await;
+    let spent = async || {
+        let live = status(&rig).await.live.into_iter().next()?;
+        live.trouble
+            .filter(|trouble| trouble.contains("budget of Salesforce calls is spent"))
+    };
+    let trouble = until("the allocation to be spent", spent).await;
+    assert!(trouble.contains(&format!("{OWN} of {OWN} used")), "{trouble}");
+    let kept = rig.hub.bus().kv(Bucket::Checkpoints);
+    // While it runs: one that is killed has kept it as well.
+    until("the count to be kept", async || {
+        let place = Key::new(["calls", "acme"]);
+        let (hours, _) = kept.get_json::<Vec<(i64, u64)>>(&place).await.unwrap()?;
+        (hours.iter().map(|(_, calls)| calls).sum::<u64>() == OWN).then_some(())
+    })
+    .await;
+    extractor.stop().await;
+
+    // From here on the org's own count is the witness.
+    let counted = || rig.sandbox.org().calls_of_the_day();
+    let (before, signed_in) = (counted(), sign_ins(&rig));
+    let extractor = rig.extractor("two").await;
+    until("the other one to sign in", async || {
+        (sign_ins(&rig) > signed_in).then_some(())
+    })
+    .await;
+    polls_are_over(&rig).await;
+    assert_eq!(counted(), before, "it knows that nothing is left");
+    allocate(&rig, OWN + 20).await;
+    until("the reading to go on", async || {
+        (counted() > before).then_some(())
+    })
+    .await;
+    polls_are_over(&rig).await;
+    assert!(counted() <= before + 20, "{} calls, {before} before", counted());
+    extractor.stop().await;
+}
+
+/// Time for a few polls.
+async fn polls_are_over(rig: &Rig) {
+    for _ in 0..3 {
+        rig.second_is_over().await;
+    }
+}
+
+/// How often somebody signed in to the org.
+fn sign_ins(rig: &Rig) -> u64 {
+    let counts = rig.sandbox.salesforce_stats().counts();
+    counts.by_family.get("login").copied().unwrap_or(0)
+}
+
+/// Allocates so many of the org's daily calls to the tenant.
+async fn allocate(rig: &Rig, calls: u64) {
+    let acme = tenant();
+    let changed = rig.config.change_tenant(&acme, |stored| {
+        let mut stored = stored.ok_or(())?;
+        stored.salesforce.daily_calls = Some(calls);
+        Ok::<_, ()>(Some(stored))
+    });
+    changed.await.unwrap().unwrap();
 }
 
 /// Trap 28 of Salesforce's facts (17): an org refuses calls when too many long ones run at once.
