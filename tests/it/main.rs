@@ -20,6 +20,7 @@ mod harness;
 mod identity;
 mod keys;
 mod lifecycle;
+mod long_stop;
 mod main_job;
 mod mass_delete;
 mod org_folder;

@@ -74,6 +74,31 @@ fn a_purged_record_is_found_held_once_and_deleted_by_a_persons_word() {
 }
 
 #[test]
+fn a_purged_record_that_a_person_keeps_is_asked_about_once() {
+    let mut installation = Installation::new();
+    let (sandbox, depots, doomed) = purge_one(&mut installation, false);
+    wait_for("the delete to be held", || {
+        held_ids(&installation).contains(&doomed).then_some(())
+    });
+    installation.cli(&["held", "discard", "depots", &doomed, "--yes"]);
+    let looks = || sandbox.asked_for("composite");
+    let further_looks = |what: &str| {
+        let before = looks();
+        wait_for(what, || (looks() >= before + 3).then_some(()));
+    };
+    further_looks("further looks");
+    assert_eq!(held_ids(&installation), Vec::<String>::new());
+    assert_eq!(told_held(&installation), 1, "one decision is one decision");
+    // Nor is it forgotten with the process that was told.
+    installation.take("everything").terminate();
+    installation.start("everything-again", "up");
+    installation.wait_until_ready();
+    further_looks("looks of another process");
+    assert_eq!(held_ids(&installation), Vec::<String>::new());
+    assert!(sandbox.hubspot_id(&depots, &doomed).is_some(), "it is kept");
+}
+
+#[test]
 fn a_purged_record_is_deleted_by_the_syncs_rule_when_the_user_sees_all() {
     let mut installation = Installation::new();
     let (sandbox, depots, doomed) = purge_one(&mut installation, true);

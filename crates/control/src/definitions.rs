@@ -499,6 +499,10 @@ pub(crate) async fn remove_one(context: &ShardContext, key: &SyncKey) -> Result<
         let position = Key::new([kind, key.tenant.as_str(), key.name.as_str()]);
         positions.delete(&position).await?;
     }
+    let hub = &context.hub;
+    for id in hub.kept_absent(&key.tenant, &key.name).await?.into_keys() {
+        hub.forget_kept_absent(&key.tenant, &key.name, id).await?;
+    }
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::alerts::AlertPace;
 use crate::cures::Looked;
 use crate::dry_run::DryRuns;
+use crate::identity::InHand;
 use crate::ledger::{Ledger, StoredTenant};
 use crate::removals::Removals;
 use crate::undo::Undos;
@@ -47,6 +48,8 @@ pub struct ControlShard {
     pub(crate) cures: Mutex<Looked>,
     /// Imports that are being undone.
     pub(crate) undos: Mutex<Undos>,
+    /// Orgs that are being adopted.
+    pub(crate) adoptions: InHand,
 }
 
 impl std::fmt::Debug for ControlShard {
@@ -83,6 +86,7 @@ impl ControlShard {
             removals: Mutex::default(),
             cures: Mutex::default(),
             undos: Mutex::default(),
+            adoptions: InHand::default(),
         })
     }
 

@@ -174,6 +174,7 @@ impl Worker for Control {
             () = look_after => Ok(()),
             () = alerts => Ok(()),
             () = shard.look_after_undos() => Ok(()),
+            () = shard.look_after_adoptions() => Ok(()),
         }
     }
 

@@ -21,6 +21,7 @@
 
 pub mod answers;
 pub mod budget;
+pub mod calls;
 pub mod checkpoint;
 pub mod compare;
 pub mod emitted;

@@ -1,6 +1,7 @@
 //! The clients of a shard's tenants, made when first needed and made anew when credentials or addresses change.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,12 +14,15 @@ use landbridge_salesforce::{
 use landbridge_stage::{CallResult, ConfigView, Metrics, SecretOpener, Side};
 use parking_lot::Mutex;
 
+use crate::calls::OwnCalls;
 use crate::settings::ExtractorSettings;
 use crate::signing_in::{Resealer, signing_in};
 use crate::trouble::Trouble;
 
 /// For so long a client is used without looking whether its credentials were replaced.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(10);
+/// How often our own counts of calls are kept.
+const KEEP_COUNTS_EVERY: Duration = Duration::from_secs(10);
 /// The part of the org's daily allocation that is left to others.
 const RESERVE: f64 = 0.05;
 
@@ -29,6 +33,7 @@ pub struct Orgs {
     config: ConfigView,
     settings: Arc<ExtractorSettings>,
     metrics: Metrics,
+    own_calls: OwnCalls,
     known: Mutex<HashMap<TenantId, Known>>,
 }
 
@@ -50,12 +55,14 @@ impl Orgs {
         config: ConfigView,
         settings: Arc<ExtractorSettings>,
         metrics: Metrics,
+        own_calls: OwnCalls,
     ) -> Self {
         Self {
             secrets,
             config,
             settings,
             metrics,
+            own_calls,
             known: Mutex::default(),
         }
     }
@@ -100,13 +107,22 @@ impl Orgs {
             .open::<SalesforceCredentials>(id, Side::Salesforce)
             .await?;
         let credentials = opened.ok_or_else(|| Trouble::NoCredentials(id.clone()))?;
+        let before = known.clone();
         let known = known.filter(|known| same_place(known) && *known.credentials.lock() == credentials);
         let entry = match known {
             Some(known) => Known {
                 looked: Some(Instant::now()),
                 ..known
             },
-            None => self.make(&tenant, credentials)?,
+            None => {
+                let entry = self.make(&tenant, credentials)?;
+                let counted = match before {
+                    Some(before) => before.metered.budget.own_by_hours(),
+                    None => self.own_calls.get(id).await?,
+                };
+                entry.metered.budget.remember_own(&counted);
+                entry
+            }
         };
         let client = entry.client.clone();
         self.known.lock().insert(id.clone(), entry);
@@ -139,6 +155,33 @@ impl Orgs {
             reserved: usage.allowed.saturating_sub(metered.budget.limit(usage)),
             forecast: None,
         })
+    }
+
+    /// Keeps our own counts of calls from time to time, for whoever reads these tenants next.
+    pub async fn keep_counts(&self) -> Infallible {
+        let mut kept = HashMap::new();
+        loop {
+            tokio::time::sleep(KEEP_COUNTS_EVERY).await;
+            self.put_counts_down(&mut kept).await;
+        }
+    }
+
+    /// Keeps the counts that are not among those that are `kept` already.
+    pub async fn put_counts_down(&self, kept: &mut HashMap<TenantId, Vec<u64>>) {
+        let known = self.known.lock().clone();
+        for (id, known) in known {
+            let hours = known.metered.budget.own_by_hours();
+            let counts: Vec<u64> = hours.iter().map(|(_, calls)| *calls).collect();
+            if counts.is_empty() || kept.get(&id) == Some(&counts) {
+                continue;
+            }
+            match self.own_calls.put(&id, &hours).await {
+                Ok(()) => drop(kept.insert(id, counts)),
+                Err(error) => {
+                    tracing::warn!(tenant = %id, error = %error.chain(), "the day's count of Salesforce calls is not kept");
+                }
+            }
+        }
     }
 
     fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, Trouble> {

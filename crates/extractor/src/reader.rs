@@ -61,6 +61,12 @@ pub struct Page {
     pub next: Option<ScanPoint>,
 }
 
+/// Since when open transactions are asked for. Only the end matters, and a day is a long transaction: it is far from where
+/// Salesforce's own account ends, and never less than the minute that it grants.
+fn asked_since(since: Timestamp, now: Timestamp) -> Timestamp {
+    since.max(now - SignedDuration::from_hours(24)).min(now - SHORT)
+}
+
 impl Reader {
     /// For one sync at one revision.
     #[must_use]
@@ -93,10 +99,8 @@ impl Reader {
         now: Timestamp,
     ) -> Result<Option<Timestamp>, Trouble> {
         let object = &self.plan.object;
-        // Only the end matters here, and a day is a long transaction.
-        let since = since.max(now - SignedDuration::from_hours(24)).min(now - SHORT);
         self.may_read().await?;
-        let mut asked = self.client.updated(object, since, now).await;
+        let mut asked = self.client.updated(object, asked_since(since, now), now).await;
         if matches!(&asked, Err(error) if error.verdict() == Verdict::Shrink) {
             self.may_read().await?;
             asked = self.client.updated(object, now - SHORT, now).await;
@@ -328,4 +332,29 @@ fn push_deleted(plan: &ReadPlan, table: &mut Table, key: &RowKey) {
         DELETED => Some("true"),
         _ => None,
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Trap 24 of Salesforce's facts (17): a first look that reaches back as far as the account does is refused at its edge.
+    #[test]
+    fn trap_24_a_first_look_stays_away_from_the_edge_of_the_account() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let (now, day) = (100 * 86_400, 86_400);
+        for (since, asked) in [
+            // Never read before, and after stops of all lengths.
+            (0, now - day),
+            (now - 31 * day, now - day),
+            (now - 30 * day, now - day),
+            (now - 15 * day, now - day),
+            (now - 3_600, now - 3_600),
+            // A minute that has just begun, and a clock that was set back.
+            (now - 1, now - 120),
+            (now + 3_600, now - 120),
+        ] {
+            assert_eq!(asked_since(at(since), at(now)), at(asked), "{since}");
+        }
+    }
 }

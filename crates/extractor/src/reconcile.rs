@@ -4,16 +4,17 @@
 //! looked for in Salesforce from time to time, by ids alone. What is absent twice is a delete with the time of the look as
 //! its version. If the user demonstrably sees all records of the object it is a delete as others are, under the sync's rule
 //! and safety limit; else it is held by the loader until a person decides: absence may also be a permission that was lost.
-//! What is held already is not told again.
+//! What is held already is not told again, and what a person has decided to keep is not either, until the record is seen again:
+//! by a look, or by a version in HubSpot that is newer than the delete which was discarded.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use landbridge_model::ask::{ListRecords, ListedRecord};
 use landbridge_model::salesforce::FieldDescribe;
-use landbridge_model::{SalesforceId, Source, StageKind, SyncKey};
+use landbridge_model::{SalesforceId, Source, StageKind, SyncKey, Version};
 use landbridge_salesforce::Verdict;
 use landbridge_salesforce::collections::RETRIEVE_MAX;
 use landbridge_stage::StageError;
@@ -46,6 +47,7 @@ struct Found {
     looked_for: usize,
     deleted: usize,
     absent: usize,
+    kept: usize,
 }
 
 impl Found {
@@ -54,6 +56,7 @@ impl Found {
             looked_for = self.looked_for,
             deleted = self.deleted,
             absent = self.absent,
+            kept = self.kept,
             "what HubSpot has was looked for in Salesforce"
         );
     }
@@ -168,6 +171,7 @@ impl Reconciler {
         let hub = &self.shard.context.hub;
         let held = hub.held(&self.key.tenant, Some(&self.key.name)).await?;
         let held: HashSet<SalesforceId> = held.iter().map(|held| held.id).collect();
+        let mut decided = Decided::new(hub.kept_absent(&self.key.tenant, &self.key.name).await?);
         let mut ids: Vec<SalesforceId> = Vec::with_capacity(RETRIEVE_MAX);
         loop {
             let listed = hub
@@ -176,19 +180,24 @@ impl Reconciler {
             let page = listed.map_err(|error| {
                 StageError::worker(format!("the loader does not list HubSpot's records: {error}"))
             })?;
-            ids.extend(
-                page.records
-                    .iter()
-                    .filter_map(ours)
-                    .filter(|id| !held.contains(id)),
-            );
+            for (id, version) in page.records.iter().filter_map(ours) {
+                if !held.contains(&id) {
+                    decided.listed(id, version);
+                    ids.push(id);
+                }
+            }
             let is_last = page.after.is_none();
             question.after = page.after;
             while ids.len() >= RETRIEVE_MAX || (is_last && !ids.is_empty()) {
                 let some: Vec<SalesforceId> = ids.drain(..ids.len().min(RETRIEVE_MAX)).collect();
-                self.look_for(reader, &some, (now, source), &mut found).await?;
+                self.look_for(reader, &some, (now, source), (&mut decided, &mut found))
+                    .await?;
             }
             if is_last {
+                for id in decided.over() {
+                    hub.forget_kept_absent(&self.key.tenant, &self.key.name, id)
+                        .await?;
+                }
                 return Ok(found);
             }
         }
@@ -199,7 +208,7 @@ impl Reconciler {
         reader: &Reader,
         ids: &[SalesforceId],
         (now, source): (Timestamp, Source),
-        found: &mut Found,
+        (decided, found): (&mut Decided, &mut Found),
     ) -> Result<(), Trouble> {
         found.looked_for += ids.len();
         let missing = reader.missing(ids).await?;
@@ -208,6 +217,7 @@ impl Reconciler {
         }
         // The second look: by a query, which also shows what lies in the recycle bin.
         let (seen, absent) = reader.by_ids(&missing).await?;
+        let (absent, kept): (Vec<_>, Vec<_>) = absent.into_iter().partition(|id| !decided.still(*id));
         let (plan, client) = (&reader.plan, &reader.client);
         let most = self.shard.settings.batch_rows;
         let reread = Outlet::new(&self.shard, client, plan, Source::Reread, None);
@@ -218,14 +228,64 @@ impl Reconciler {
         reconciling.absent(plan, &absent, now, most).await?;
         found.deleted += seen.keys.len();
         found.absent += absent.len();
+        found.kept += kept.len();
         Ok(())
     }
 }
 
-/// The Salesforce id of a record that Landbridge wrote.
-fn ours(record: &ListedRecord) -> Option<SalesforceId> {
-    record.version.as_ref()?;
-    SalesforceId::parse(record.salesforce_id.as_deref()?).ok()
+/// The Salesforce id of a record that Landbridge wrote, and the version that HubSpot has of it.
+fn ours(record: &ListedRecord) -> Option<(SalesforceId, Option<Version>)> {
+    let version = record.version.as_ref()?.parse().ok();
+    Some((
+        SalesforceId::parse(record.salesforce_id.as_deref()?).ok()?,
+        version,
+    ))
+}
+
+/// Absences that a person has decided on, in one look. Pure.
+#[derive(Debug, Default)]
+struct Decided {
+    /// By record, the version of the delete that was discarded.
+    discarded: HashMap<SalesforceId, Version>,
+    /// Those that HubSpot lists as they were then.
+    unchanged: HashSet<SalesforceId>,
+    /// Those that are absent as they were then.
+    still: HashSet<SalesforceId>,
+}
+
+impl Decided {
+    fn new(discarded: HashMap<SalesforceId, Version>) -> Self {
+        Self {
+            discarded,
+            ..Self::default()
+        }
+    }
+
+    /// HubSpot has a record at a version. A newer one than the delete's was written because Salesforce showed the record.
+    fn listed(&mut self, id: SalesforceId, version: Option<Version>) {
+        let Some(discarded) = self.discarded.get(&id) else {
+            return;
+        };
+        if version.is_none_or(|version| version <= *discarded) {
+            self.unchanged.insert(id);
+        }
+    }
+
+    /// Whether a record that is absent was decided on as such.
+    fn still(&mut self, id: SalesforceId) -> bool {
+        let is_decided = self.unchanged.contains(&id);
+        if is_decided {
+            self.still.insert(id);
+        }
+        is_decided
+    }
+
+    /// Decisions that the whole look has found no case for: the records are there, or HubSpot has them no more, or their
+    /// absence is another one.
+    fn over(&self) -> Vec<SalesforceId> {
+        let decided = self.discarded.keys();
+        decided.filter(|id| !self.still.contains(id)).copied().collect()
+    }
 }
 
 /// How long it is until the next look.
@@ -237,6 +297,34 @@ fn rest_of(interval: Duration, last: Timestamp, now: Timestamp) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_absence_is_decided_until_the_record_is_seen_again() {
+        let id = |text: &str| SalesforceId::parse(text).unwrap();
+        let [kept, rewritten, back, gone, other] = [
+            "a00000000000001",
+            "a00000000000002",
+            "a00000000000003",
+            "a00000000000004",
+            "a00000000000005",
+        ]
+        .map(id);
+        let at = |ms| Version::new(ms, ms);
+        let discarded = [kept, rewritten, back, gone].map(|id| (id, at(2_000)));
+        let mut decided = Decided::new(HashMap::from(discarded));
+        decided.listed(kept, Some(at(1_000)));
+        // Written since: Salesforce had shown it again.
+        decided.listed(rewritten, Some(at(3_000)));
+        decided.listed(back, Some(at(1_000)));
+        decided.listed(other, Some(at(1_000)));
+        // All but the one that is back are absent.
+        assert!(decided.still(kept));
+        assert!(!decided.still(rewritten));
+        assert!(!decided.still(other));
+        let mut over = decided.over();
+        over.sort();
+        assert_eq!(over, [rewritten, back, gone]);
+    }
 
     #[test]
     fn a_look_is_due_once_its_interval_is_over() {

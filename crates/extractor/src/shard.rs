@@ -11,6 +11,7 @@ use landbridge_salesforce::Client;
 use landbridge_stage::{Metrics, ShardContext, StageError};
 use parking_lot::Mutex;
 
+use crate::calls::OwnCalls;
 use crate::checkpoint::Checkpoints;
 use crate::orgs::Orgs;
 use crate::plan::ReadPlan;
@@ -49,7 +50,8 @@ impl Shard {
     pub fn new(context: ShardContext, settings: Arc<ExtractorSettings>) -> Self {
         let metrics = Metrics::new(StageKind::Extractor);
         let (secrets, config) = (context.secrets.clone(), context.config.clone());
-        let orgs = Orgs::new(secrets, config, settings.clone(), metrics.clone());
+        let own_calls = OwnCalls::new(&context.hub);
+        let orgs = Orgs::new(secrets, config, settings.clone(), metrics.clone(), own_calls);
         let checkpoints = Checkpoints::new(&context.hub);
         Self {
             context,

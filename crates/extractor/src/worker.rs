@@ -117,7 +117,8 @@ impl Worker for Extractor {
         let mut changed = context.config.changed();
         let mut running: HashMap<Job, AbortOnDropHandle<()>> = HashMap::new();
         let rereads = reread::run(shard.clone());
-        tokio::pin!(rereads);
+        let counting = shard.orgs.keep_counts();
+        tokio::pin!(rereads, counting);
         loop {
             changed.mark_unchanged();
             let wanted = wanted(&context, &shard.settings.stream);
@@ -144,6 +145,7 @@ impl Worker for Extractor {
                 biased;
                 () = context.stop.cancelled() => return Ok(()),
                 ended = &mut rereads => return ended,
+                never = &mut counting => match never {},
                 seen = changed.changed() => if seen.is_err() {
                     return Err(StageError::worker("the configuration is no longer watched"));
                 },
@@ -157,5 +159,6 @@ impl Worker for Extractor {
 
     async fn close(&self, shard: Arc<Shard>) {
         shard.compares.lock().clear();
+        shard.orgs.put_counts_down(&mut HashMap::new()).await;
     }
 }

@@ -248,7 +248,7 @@ pub struct SandboxArgs {
     /// HubSpot's calls per ten seconds: `real`, `off` or a number.
     #[arg(long, value_name = "LIMITS", default_value = "real")]
     pub limits: Limits,
-    /// Keep what the HubSpot side holds in this folder, over restarts; a stop forgets it otherwise.
+    /// Keep what both sides hold in this folder, over restarts; a stop forgets it otherwise.
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<PathBuf>,
     /// Print addresses and credentials as one JSON object once both sides listen.

@@ -64,7 +64,7 @@ fn due_together(held: Vec<HeldDelete>, now_ms: i64) -> Vec<Vec<HeldDelete>> {
 }
 
 /// A person's word. What is approved is due at once, and written by the next sweep, also by another worker's; what is
-/// discarded ends as kept. Gives how many deletes it was said of.
+/// discarded ends as kept, and stays so until the record is seen again. Gives how many deletes it was said of.
 pub(crate) async fn decide(
     shard: &LoaderShard,
     tenant: &TenantId,
@@ -87,7 +87,10 @@ pub(crate) async fn decide(
                 context.hub.hold(&approved).await?;
             }
             HeldDecision::Discard => {
-                if let Some(target) = find(context, tenant, &question.sync).await {
+                // First the memory: the next look for what Salesforce no longer shows would tell it again.
+                let (sync, id) = (&question.sync, held.id);
+                context.hub.keep_absent(tenant, sync, id, held.version).await?;
+                if let Some(target) = find(context, tenant, sync).await {
                     let row = row_of(&held, Arc::new(target));
                     tell(context, &row, &End::new(Outcome::Kept, None)).await?;
                 }

@@ -87,7 +87,7 @@ struct State {
     own_allowed: Option<u64>,
     usage: Option<ApiUsage>,
     last_probe: Option<Instant>,
-    /// Our own calls of the last day by hours, oldest first.
+    /// Our own calls of the last day by hours, oldest first: when they no longer count, and how many they are.
     own: VecDeque<(Instant, u64)>,
 }
 
@@ -103,17 +103,13 @@ impl State {
 
     fn count_own(&mut self, now: Instant) {
         match self.own.back_mut() {
-            Some((since, calls)) if now.duration_since(*since) < HOUR => *calls += 1,
-            _ => self.own.push_back((now, 1)),
+            Some((until, calls)) if until.duration_since(now) > DAY - HOUR => *calls += 1,
+            _ => self.own.push_back((now + DAY, 1)),
         }
     }
 
     fn own_used(&mut self, now: Instant) -> u64 {
-        while self
-            .own
-            .front()
-            .is_some_and(|(since, _)| now.duration_since(*since) >= DAY)
-        {
+        while self.own.front().is_some_and(|(until, _)| *until <= now) {
             self.own.pop_front();
         }
         self.own.iter().map(|(_, calls)| calls).sum()
@@ -137,7 +133,8 @@ impl DailyBudget {
         }
     }
 
-    /// Stops also when we have made so many calls in a day ourselves, since this process knows us.
+    /// Stops also when we have made so many calls in a day ourselves: those of this process, and those of earlier ones that
+    /// [`DailyBudget::remember_own`] was told of.
     #[must_use]
     pub fn with_own_calls(self, allowed: Option<u64>) -> Self {
         self.allow_own_calls(allowed);
@@ -155,10 +152,32 @@ impl DailyBudget {
         self.state.lock().own_allowed = allowed;
     }
 
-    /// How many calls we made ourselves in the last day, since this process knows us.
+    /// How many calls we made ourselves in the last day.
     #[must_use]
     pub fn own_calls(&self) -> u64 {
         self.state.lock().own_used(Instant::now())
+    }
+
+    /// Our own calls of the last day, by hours: for how long they still count, and how many they are. For whoever keeps
+    /// them for the next process.
+    #[must_use]
+    pub fn own_by_hours(&self) -> Vec<(Duration, u64)> {
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        state.own_used(now);
+        let hours = state.own.iter();
+        hours
+            .map(|(until, calls)| (until.duration_since(now), *calls))
+            .collect()
+    }
+
+    /// Counts the calls that an earlier process made, besides those of this one.
+    pub fn remember_own(&self, hours: &[(Duration, u64)]) {
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        let earlier = hours.iter().map(|(rest, calls)| (now + (*rest).min(DAY), *calls));
+        state.own.extend(earlier);
+        state.own.make_contiguous().sort_by_key(|(until, _)| *until);
     }
 
     /// How many calls we may make in a day: our own allocation, and never what is left to others.
@@ -290,6 +309,28 @@ mod tests {
         budget.exhausted();
         assert!(matches!(budget.admit(Family::Query), Admission::Stop { .. }));
         assert!(budget.pressure() >= 1.0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_of_an_earlier_process_count_for_as_long_as_they_would_have() {
+        let earlier = DailyBudget::new(1.0);
+        for _ in 0..2 {
+            assert_eq!(earlier.admit(Family::Query), Admission::Go);
+            tokio::time::advance(HOUR).await;
+        }
+        let kept = earlier.own_by_hours();
+        assert_eq!(kept, [(DAY - 2 * HOUR, 1), (DAY - HOUR, 1)]);
+        let budget = DailyBudget::new(1.0).with_own_calls(Some(3));
+        budget.remember_own(&kept);
+        assert_eq!(
+            (budget.own_calls(), budget.admit(Family::Query)),
+            (2, Admission::Go)
+        );
+        let stop = Admission::Stop { used: 3, allowed: 3 };
+        assert_eq!(budget.admit(Family::Query), stop);
+        tokio::time::advance(DAY - 2 * HOUR).await;
+        assert_eq!(budget.own_calls(), 2, "the oldest is a day ago");
+        assert_eq!(budget.admit(Family::Query), Admission::Go);
     }
 
     #[tokio::test(start_paused = true)]

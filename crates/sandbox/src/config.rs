@@ -40,7 +40,8 @@ pub struct SandboxConfig {
     pub bulk_page_rows: usize,
     /// The org's daily API allowance (rolling 24 hours).
     pub daily_api_requests: u64,
-    /// A folder in which the HubSpot side keeps what it holds, over restarts; without it a stop forgets everything.
+    /// A folder in which both sides keep what they hold, over restarts; without it a stop forgets everything. What it
+    /// holds goes before `org`, `records`, `seed` and `clock_skew_ms`.
     pub state: Option<PathBuf>,
 }
 

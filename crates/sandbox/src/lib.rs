@@ -31,7 +31,9 @@ pub mod server;
 pub mod stats;
 
 mod sandbox;
+mod state;
 
 pub use announcement::{Announcement, HubSpotAccess, SalesforceAccess};
 pub use config::{Limits, NativeIntegration, OrgSource, SandboxConfig, TlsFiles};
 pub use sandbox::{Sandbox, SandboxError, StartReport};
+pub use state::StateError;

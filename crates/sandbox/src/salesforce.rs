@@ -37,6 +37,7 @@ pub mod schema;
 pub mod session;
 pub mod soql;
 pub mod standard;
+mod state;
 pub mod store;
 pub mod value;
 

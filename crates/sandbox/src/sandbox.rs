@@ -4,10 +4,11 @@ use crate::{
     announcement::{Announcement, HubSpotAccess, SalesforceAccess},
     config::SandboxConfig,
     fault::Faults,
-    hubspot::{self, Portal, PortalConfig, StateError},
+    hubspot::{self, Portal, PortalConfig},
     native::NativeSync,
     salesforce::{self, OrgError, OrgHandle, OrgReport},
     server::{self, Listener, ServeError},
+    state::StateError,
     stats::Stats,
 };
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -17,6 +18,8 @@ use tower_http::{compression::CompressionLayer, decompression::RequestDecompress
 
 /// How often what the portal holds is kept.
 const KEEP_EVERY: Duration = Duration::from_secs(30);
+/// How often what the org counts is kept.
+const TEND_EVERY: Duration = Duration::from_secs(1);
 
 /// A running org and portal. Dropping it stops them; [`Sandbox::stop`] also waits.
 #[derive(Debug)]
@@ -104,6 +107,7 @@ impl Sandbox {
                 folder,
                 stop.clone(),
             )));
+            tasks.push(tokio::spawn(tend(org.clone(), stop.clone())));
         }
         if config.companies.enabled {
             let mut native = NativeSync::new(org.clone(), portal.clone(), config.companies.clone());
@@ -210,6 +214,10 @@ impl Sandbox {
         // Nobody writes any more.
         if let Some(folder) = self.state.take() {
             keep(self.portal.clone(), folder).await;
+            let org = self.org.clone();
+            if let Err(error) = tokio::task::spawn_blocking(move || org.keep_last()).await {
+                tracing::error!(%error, "the org's state is not kept");
+            }
         }
     }
 }
@@ -225,6 +233,20 @@ async fn portal(config: &SandboxConfig, stats: Arc<Stats>) -> Result<Portal, San
         return Ok(Portal::with_config(portal, stats));
     };
     Ok(tokio::task::spawn_blocking(move || Portal::open(portal, stats, &folder)).await??)
+}
+
+/// Keeps what the org counts; everything else it keeps as it happens.
+async fn tend(org: Arc<OrgHandle>, stop: CancellationToken) {
+    while stop
+        .run_until_cancelled(tokio::time::sleep(TEND_EVERY))
+        .await
+        .is_some()
+    {
+        let org = org.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || org.tend_state()).await {
+            tracing::error!(%error, "the org's state is not kept");
+        }
+    }
 }
 
 /// Keeps the portal now and then, when anything happened.

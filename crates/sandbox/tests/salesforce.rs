@@ -26,6 +26,8 @@ mod searches;
 mod signin;
 #[path = "salesforce/soap.rs"]
 mod soap;
+#[path = "salesforce/state.rs"]
+mod state;
 #[path = "salesforce/support.rs"]
 mod support;
 #[path = "salesforce/together.rs"]

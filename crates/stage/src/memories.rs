@@ -1,8 +1,11 @@
-//! The memories: failures, rereads, held deletes, parked links. The newest message of a subject is the truth.
+//! The memories: failures, rereads, held deletes, absences that were decided, parked links. The newest message of a subject is
+//! the truth.
+
+use std::collections::HashMap;
 
 use landbridge_bus::subject::RecordSubject;
-use landbridge_bus::{Filter, Message, StreamName, Subject};
-use landbridge_model::{SalesforceId, Shard, SyncName, TenantId};
+use landbridge_bus::{Bucket, Filter, Key, KeyFilter, Message, StreamName, Subject};
+use landbridge_model::{SalesforceId, Shard, SyncName, TenantId, Version};
 use landbridge_wire::{FailedRecord, HeldDelete, ParkedLink, Reread, Wire};
 
 use crate::error::StageError;
@@ -12,6 +15,15 @@ use crate::hub::Hub;
 pub(crate) const POISON: &str = "Poison";
 /// How many parked links are published at once: each has a subject of its own, so they cannot overtake each other.
 const PARK_TOGETHER: usize = 64;
+
+/// Beside the position of the looks that it spares.
+fn kept_key(tenant: &TenantId, sync: &SyncName) -> Key {
+    Key::new(["kept", tenant.as_str(), sync.as_str()])
+}
+
+fn record_key(tenant: &TenantId, sync: &SyncName, id: SalesforceId) -> Key {
+    Key::new(["kept", tenant.as_str(), sync.as_str(), id.as_str()])
+}
 
 impl Hub {
     fn record_subject(&self, tenant: &TenantId, sync: &SyncName, record: String) -> RecordSubject {
@@ -120,6 +132,50 @@ impl Hub {
             "a held delete",
         )
         .await
+    }
+
+    /// Remembers that a person keeps a record of HubSpot's although Salesforce shows it no more: an absence is told once, and
+    /// decided once. `version` is that of the delete which was discarded.
+    pub async fn keep_absent(
+        &self,
+        tenant: &TenantId,
+        sync: &SyncName,
+        id: SalesforceId,
+        version: Version,
+    ) -> Result<(), StageError> {
+        let key = record_key(tenant, sync, id);
+        let bucket = self.bus().kv(Bucket::Checkpoints);
+        bucket.put_json(&key, &version.to_string()).await?;
+        Ok(())
+    }
+
+    /// The records of a sync that are kept although Salesforce shows them no more, each with the version of the delete
+    /// that was discarded.
+    pub async fn kept_absent(
+        &self,
+        tenant: &TenantId,
+        sync: &SyncName,
+    ) -> Result<HashMap<SalesforceId, Version>, StageError> {
+        let bucket = self.bus().kv(Bucket::Checkpoints);
+        let entries = bucket.list(&KeyFilter::Under(kept_key(tenant, sync))).await?;
+        let read = entries.iter().filter_map(|entry| {
+            let id = SalesforceId::parse(entry.key.tokens().last()?).ok()?;
+            let version = entry.json::<String>().ok()?.parse().ok()?;
+            Some((id, version))
+        });
+        Ok(read.collect())
+    }
+
+    /// Forgets such a decision: the record is there again, or HubSpot has it no more.
+    pub async fn forget_kept_absent(
+        &self,
+        tenant: &TenantId,
+        sync: &SyncName,
+        id: SalesforceId,
+    ) -> Result<(), StageError> {
+        let key = record_key(tenant, sync, id);
+        self.bus().kv(Bucket::Checkpoints).delete(&key).await?;
+        Ok(())
     }
 
     /// Parks links; returns when all are stored.

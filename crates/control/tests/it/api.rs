@@ -95,6 +95,11 @@ impl Api {
         }
     }
 
+    /// Ends control hard.
+    pub(crate) fn end_control(&mut self) {
+        drop(self.control.take());
+    }
+
     /// Ends control hard, and starts another one that knows nothing but the bus.
     pub(crate) async fn restart_control(&mut self, settings: Settings) {
         drop(self.control.take());

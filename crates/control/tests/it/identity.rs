@@ -4,9 +4,10 @@ use std::convert::Infallible;
 
 use axum::http::Method;
 use landbridge_bus::{Bucket, Key};
+use landbridge_control::Settings;
 use landbridge_control::service::{Grant, Role};
 use landbridge_model::ask::FollowSchema;
-use landbridge_model::config::{ImportWish, SyncStatus};
+use landbridge_model::config::{Import, ImportWish, SyncStatus};
 use landbridge_model::drift::{Consequence, SchemaChange, SchemaEvent, SchemaRecord};
 use landbridge_model::{ImportId, Revision};
 use landbridge_stage::Side;
@@ -127,6 +128,94 @@ async fn an_adopted_org_is_read_again_from_nothing_and_looked_through_at_once() 
         .into_iter()
         .any(|(_, action, _)| action == "tenant.org-adopted");
     assert!(audited);
+}
+
+/// What a control that died in the middle of an adoption has left: the decision, and as much of the rest as `pinned` says.
+async fn left_in_the_middle(api: &Api, pinned: bool) -> Key {
+    let key = Key::new(["adoption", "acme"]);
+    let decided = json!({
+        "org_id": ANSWERS, "by": "user:ann", "from": "00D000000000009EAA",
+        "began_ms": api.rig.hub.now_ms(), "adopted_ms": api.rig.hub.now_ms() + 60_000,
+    });
+    let bucket = api.rig.hub.bus().kv(Bucket::Config);
+    bucket.put_json(&key, &decided).await.unwrap();
+    if pinned {
+        let acme = tenant();
+        let changed = api.rig.config.change_tenant(&acme, |stored| {
+            let mut stored = stored.unwrap();
+            stored.salesforce.org_id = Some(ANSWERS.to_owned());
+            stored.salesforce.adopted_ms = decided["adopted_ms"].as_i64();
+            stored.suspended = None;
+            Ok::<_, Infallible>(Some(stored))
+        });
+        changed.await.unwrap().unwrap();
+    } else {
+        put_position(api, "live", "vehicles").await;
+    }
+    key
+}
+
+/// The imports of acme that write over what is there.
+fn read_again(api: &Api) -> Vec<Import> {
+    let mut imports = api.rig.config.imports(&tenant());
+    imports.retain(|import| import.overwrite && import.wish == ImportWish::Run);
+    imports.iter().map(|import| Import::clone(import)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_adoption_that_a_crash_broke_off_is_carried_out_by_the_next_control_once() {
+    for pinned in [false, true] {
+        let mut api = Api::new().await;
+        activate(&api).await;
+        suspend(&api, "00D000000000009EAA").await;
+        api.end_control();
+        let key = left_in_the_middle(&api, pinned).await;
+        api.restart_control(Settings::default()).await;
+        let bucket = api.rig.hub.bus().kv(Bucket::Config);
+        let done = async {
+            while bucket.get(&key).await.unwrap().is_some() {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon("the adoption to be carried out", done).await;
+        let acme = soon(
+            "that it goes on",
+            api.rig.config.wait_for(|config| {
+                let acme = config.tenant(&tenant())?;
+                acme.suspended.is_none().then_some(acme)
+            }),
+        )
+        .await;
+        assert_eq!(acme.salesforce.org_id.as_deref(), Some(ANSWERS));
+        let imports = soon(
+            "the import",
+            api.rig
+                .config
+                .wait_for(|_| Some(read_again(&api)).filter(|found| !found.is_empty())),
+        )
+        .await;
+        assert_eq!((imports.len(), imports[0].started_by.as_str()), (1, "user:ann"));
+        if !pinned {
+            assert_eq!(position(&api, "live", "vehicles").await, None);
+            assert_eq!(position(&api, "adopting", "vehicles").await, Some(json!(ANSWERS)));
+        }
+
+        // A crash between the last import and the end of the account of it starts nothing twice.
+        api.end_control();
+        let decided = json!({
+            "org_id": ANSWERS, "by": "user:ann", "from": "00D000000000009EAA",
+            "began_ms": imports[0].started_ms, "adopted_ms": acme.salesforce.adopted_ms,
+        });
+        bucket.put_json(&key, &decided).await.unwrap();
+        api.restart_control(Settings::default()).await;
+        let done = async {
+            while bucket.get(&key).await.unwrap().is_some() {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon("the end of the account", done).await;
+        assert_eq!(read_again(&api), imports);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -317,3 +317,50 @@ async fn a_field_that_is_hidden_suspends_the_sync_with_its_name() {
     );
     extractor.stop().await;
 }
+
+/// Trap 24 of Salesforce's facts (17): a first look that reaches back as far as the account does is refused at its edge.
+#[tokio::test(flavor = "multi_thread")]
+async fn trap_24_a_look_after_forty_days_is_not_refused_at_the_edge_of_the_account() {
+    const DAY_MS: i64 = 86_400_000;
+    let mut rig = Rig::new(SandboxConfig {
+        records: Some(60),
+        ..SandboxConfig::default()
+    })
+    .await;
+    rig.settings.settle_interval = Duration::ZERO;
+    let refused = || {
+        let counts = rig.sandbox.salesforce_stats().counts();
+        counts.refused.get("replication_date").copied().unwrap_or(0)
+    };
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("active", serde_json::Value::Null).await;
+    wait_for_begin(&rig).await;
+    extractor.stop().await;
+    let org = rig.org();
+    let id = org
+        .create("Vehicle__c", named("While nobody read"))
+        .await
+        .unwrap();
+    rig.sandbox.org().clock.advance_ms(40 * DAY_MS);
+    let fresh = rig.org();
+    let now = fresh.org_now().await.unwrap();
+    let edge = now - jiff::SignedDuration::from_hours(30 * 24);
+    assert!(
+        fresh.updated("Vehicle__c", edge, now).await.is_err(),
+        "there is an edge"
+    );
+    assert_eq!(refused(), 1);
+
+    let extractor = rig.extractor("two").await;
+    until(&rig, "what nobody read", &id, ChangeKind::Upsert, None).await;
+    let settled = async || {
+        let kv = rig.hub.bus().kv(landbridge_bus::Bucket::Checkpoints);
+        let live = landbridge_bus::Key::new(["live", "acme", "vehicles"]);
+        let (live, _) = kv.get_json::<serde_json::Value>(&live).await.unwrap()?;
+        let settled: jiff::Timestamp = serde_json::from_value(live["settled"].clone()).ok()?;
+        (settled > edge).then_some(())
+    };
+    rig::until("open transactions to be known", settled).await;
+    assert_eq!(refused(), 1, "nothing was asked for at the edge");
+    extractor.stop().await;
+}

@@ -217,6 +217,12 @@ impl Rig {
         .await
     }
 
+    /// Sets what no real org lets be set, such as the pace of its clock.
+    pub(crate) async fn set_up_org(&self, settings: serde_json::Value) {
+        let set = self.impatient_org();
+        set.post_to("/__sandbox/settings", settings).await.unwrap();
+    }
+
     /// Changes the org's schema while it runs.
     pub(crate) async fn edit_schema(&self, edit: serde_json::Value) {
         self.org().post_to("/__sandbox/schema", edit).await.unwrap();

@@ -321,6 +321,12 @@ async fn held_deletes_are_written_or_let_be_as_a_person_decides() {
     };
     assert_eq!(rig.ask(&decide).await.count, 1);
     assert_eq!(rig.hub.held(&rig.tenant, None).await.unwrap().len(), 2);
+    let kept = rig.hub.kept_absent(&rig.tenant, &decide.sync).await.unwrap();
+    assert_eq!(
+        kept,
+        [(car(1), delete.versions[0])].into(),
+        "the next look must not ask again"
+    );
     decide.decision = HeldDecision::Approve;
     assert_eq!(rig.ask(&decide).await.count, 0, "it is held no longer");
     decide.ids.clear();

@@ -12,6 +12,7 @@ use super::{
     pairs::TypeIndex,
     table::SavedRecord,
 };
+pub use crate::state::StateError;
 use crate::stats::Stats;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -26,41 +27,6 @@ use std::{
 const FORMAT: u32 = 1;
 /// Its name in the folder of a sandbox's state.
 const FILE: &str = "hubspot.jsonl";
-
-/// Why a portal's state could not be kept or brought back.
-#[derive(Debug, thiserror::Error)]
-pub enum StateError {
-    /// The file cannot be read or written.
-    #[error(
-        "cannot use the portal's state in {path}; give the folder to the sandbox's user, or choose another"
-    )]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The operating system's answer.
-        source: io::Error,
-    },
-    /// The file is not what this version writes.
-    #[error(
-        "{path}, line {line}, is no state of a portal that this version can read; remove the file to start anew"
-    )]
-    Content {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
-    /// The file is of another version.
-    #[error("{path} has the form {found}, and this version reads {FORMAT}; remove the file to start anew")]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// Its form.
-        found: u32,
-    },
-}
 
 /// The first line.
 #[derive(Serialize, Deserialize)]
@@ -197,6 +163,7 @@ fn read(
         return Err(StateError::Format {
             path,
             found: form.format,
+            known: FORMAT,
         });
     }
     let head: Head = serde_json::from_str(&first).map_err(content(1))?;

@@ -2,6 +2,7 @@
 //!
 //! | path | does |
 //! |---|---|
+//! | `GET clock` | the org's time, `now_ms` |
 //! | `GET journal` | every change since the start: id, change, stamp |
 //! | `POST expire-sessions` | ends all sessions, as an admin can |
 //! | `POST revoke-grants` | takes all refresh tokens and authorization codes back |
@@ -91,7 +92,38 @@ pub(super) async fn serve(
     path: &[&str],
     body: &[u8],
 ) -> Result<Response, ApiError> {
+    let served = act(handle, method, path, body).await?;
+    if method != Method::GET {
+        keep(handle, path).await?;
+    }
+    Ok(served)
+}
+
+/// Keeps what was changed, if the org is kept. Transactions are kept by themselves.
+async fn keep(handle: &Arc<OrgHandle>, path: &[&str]) -> Result<(), ApiError> {
+    match path {
+        ["settings" | "advance" | "pubsub"] => handle.keep_switches(),
+        ["expire-sessions" | "revoke-grants" | "app"] => handle.keep_doors(),
+        ["refresh" | "purge-delete-log" | "schema" | "permissions"] | ["pubsub", "void"] => {
+            let handle = handle.clone();
+            let kept = tokio::task::spawn_blocking(move || handle.keep_all()).await;
+            let refused = |error: String| ApiError::bad("UNKNOWN_EXCEPTION", error);
+            kept.map_err(|error| refused(error.to_string()))?
+                .map_err(|error| refused(error.to_string()))?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+async fn act(
+    handle: &Arc<OrgHandle>,
+    method: &Method,
+    path: &[&str],
+    body: &[u8],
+) -> Result<Response, ApiError> {
     match (method.as_str(), path) {
+        ("GET", ["clock"]) => Ok(json_ok(&json!({ "now_ms": handle.clock.now_ms() }))),
         ("GET", ["journal"]) => Ok(json_ok(&json!(handle.journal()))),
         ("POST", ["expire-sessions"]) => {
             handle.sessions.lock().expire_all();

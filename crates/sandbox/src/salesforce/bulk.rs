@@ -12,7 +12,6 @@ use crate::salesforce::{
     call::{Call, nothing},
     errors::{ApiError, json_ok},
     handle::OrgHandle,
-    ids::RecordId,
     soql::{self, Bound},
 };
 use axum::response::{IntoResponse, Response};
@@ -95,13 +94,9 @@ fn create(call: &Call) -> Result<Response, ApiError> {
         let message = "Max bulk v2 query jobs (10000) per 24 hrs has been reached for the org";
         return Err(ApiError::bad("LIMIT_EXCEEDED", message));
     }
-    let number = {
-        let mut made = handle.jobs.made.lock();
-        made.push(now);
-        made.len() as u64 + handle.jobs.all.lock().len() as u64
-    };
+    handle.jobs.made.lock().push(now);
     let job = Job {
-        id: job_id(handle, number),
+        id: handle.new_id(*b"750"),
         operation,
         object: handle.org.read().schema().objects[query.object].name.clone(),
         version: call.version.clone(),
@@ -118,19 +113,6 @@ fn create(call: &Call) -> Result<Response, ApiError> {
     handle.jobs.all.lock().insert(job.id.clone(), job.clone());
     tokio::spawn(execute(handle.clone(), job, query));
     Ok(json_ok(&answer))
-}
-
-/// A job's id that no other job has.
-fn job_id(handle: &OrgHandle, number: u64) -> String {
-    let jobs = handle.jobs.all.lock();
-    let mut number = number;
-    loop {
-        let id = RecordId::new(*b"750", number).to_string();
-        if !jobs.contains_key(&id) {
-            return id;
-        }
-        number += 1;
-    }
 }
 
 /// What no Bulk query may use.

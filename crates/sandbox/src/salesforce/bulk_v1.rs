@@ -174,7 +174,7 @@ fn create(request: &Request<'_>) -> Result<Response, Refusal> {
     };
     let now = request.now();
     let job = Job {
-        id: request.handle.bulk_v1.next_id(b"750"),
+        id: request.handle.new_id(*b"750"),
         work,
         operation: name,
         target: Target {
@@ -262,7 +262,12 @@ fn add_batch(request: &Request<'_>, job: &Job) -> Result<Response, Refusal> {
             "Batch limit of 15000 per 24 hours reached",
         ));
     }
-    let batch = Batch::new(jobs.next_id(b"751"), &job.id, request.body.clone(), request.now());
+    let batch = Batch::new(
+        request.handle.new_id(*b"751"),
+        &job.id,
+        request.body.clone(),
+        request.now(),
+    );
     jobs.add_batch(batch.clone());
     let before = if job.serial {
         jobs.unfinished(&job.id, &batch.id)

@@ -122,7 +122,12 @@ async fn serve(handle: &Arc<OrgHandle>, request: Request) -> Result<Response, Ap
         ["services", "oauth2", rest @ ..] => {
             let mut fields = parameters;
             fields.extend(form(&body));
-            oauth::serve(handle, &method, rest, &parts.headers, &fields)
+            let served = oauth::serve(handle, &method, rest, &parts.headers, &fields);
+            // A refresh token that was rotated must not come back.
+            if method == Method::POST || rest.first() == Some(&"authorize") {
+                handle.keep_doors();
+            }
+            served
         }
         ["services", "Soap", "u", version, ..] => {
             let text = String::from_utf8_lossy(&body);

@@ -1,6 +1,7 @@
 //! The org's clock and the forms that times take on the wire.
 
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 /// Milliseconds in a day.
 pub const DAY_MS: i64 = 86_400_000;
@@ -13,7 +14,7 @@ pub struct OrgClock {
 }
 
 /// A moment on both clocks, and how many of the org's milliseconds pass in one of this machine's.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Anchor {
     machine: i64,
     org: i64,
@@ -23,6 +24,20 @@ struct Anchor {
 impl Anchor {
     fn at(self, machine: i64) -> i64 {
         self.org + ((machine - self.machine) as f64 * self.rate) as i64
+    }
+}
+
+/// A clock as it was at a moment.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SavedClock {
+    anchor: Anchor,
+    now: i64,
+}
+
+impl SavedClock {
+    /// The org's moment in which it was saved.
+    pub(super) fn now_ms(&self) -> i64 {
+        self.now
     }
 }
 
@@ -40,6 +55,25 @@ impl OrgClock {
                 org: machine + skew_ms,
                 rate: 1.0,
             }),
+        }
+    }
+
+    /// A clock that goes on from an earlier run as if it had never stood, and in no case before `least`, wherever this
+    /// machine's own clock is by now.
+    pub(super) fn going_on(saved: &SavedClock, least: i64) -> OrgClock {
+        let (machine, mut anchor) = (machine_ms(), saved.anchor);
+        let behind = least - anchor.at(machine);
+        anchor.org += behind.max(0);
+        OrgClock {
+            anchor: Mutex::new(anchor),
+        }
+    }
+
+    pub(super) fn save(&self) -> SavedClock {
+        let anchor = *self.anchor.lock();
+        SavedClock {
+            anchor,
+            now: anchor.at(machine_ms()),
         }
     }
 
@@ -288,6 +322,23 @@ mod tests {
         assert!(clock.now_ms() >= before + DAY_MS);
         clock.set_rate(0.0);
         assert_eq!(clock.now_ms(), clock.now_ms(), "a stopped clock stands");
+    }
+
+    #[test]
+    fn a_clock_goes_on_and_never_back() {
+        let machine = machine_ms();
+        let saved = |machine: i64| SavedClock {
+            anchor: Anchor {
+                machine,
+                org: 50_000,
+                rate: 2.0,
+            },
+            now: 50_000,
+        };
+        let slept = OrgClock::going_on(&saved(machine - 1_000), 50_000);
+        assert!(slept.now_ms() >= 52_000, "time passed meanwhile, at its own rate");
+        let machine_went_back = OrgClock::going_on(&saved(machine + 3_600_000), 60_000);
+        assert!(machine_went_back.now_ms() >= 60_000);
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl OrgCredentials {
 }
 
 /// A repeatable run of letters and digits.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(super) struct Letters(u64);
 
 impl Letters {

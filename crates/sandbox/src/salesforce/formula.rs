@@ -13,10 +13,14 @@ pub(in crate::salesforce) use eval::round;
 pub use eval::{Scope, evaluate};
 pub use parser::{Binary, Call, Expr, Unary};
 
-use crate::salesforce::schema::{Kind, Schema};
+use crate::salesforce::{
+    handle::UnsupportedFormula,
+    schema::{Kind, Schema, Source},
+};
+use serde::{Deserialize, Serialize};
 
 /// A formula with what became of it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Formula {
     /// As the org's people wrote it.
     pub text: String,
@@ -76,10 +80,30 @@ impl Formula {
     }
 }
 
+/// The formulas of a bound schema that are not understood.
+pub(super) fn unsupported(schema: &Schema) -> Vec<UnsupportedFormula> {
+    let mut found = Vec::new();
+    for (index, object) in schema.objects.iter().enumerate() {
+        for field in &object.fields {
+            if let Source::Formula(formula) = &field.source
+                && formula.expr.is_none()
+                && let Err(error) = formula.as_ref().clone().bind(schema, index)
+            {
+                found.push(UnsupportedFormula {
+                    object: object.name.clone(),
+                    field: field.name.clone(),
+                    reason: error.to_string(),
+                });
+            }
+        }
+    }
+    found
+}
+
 /// Binds every formula and every default of a schema. Gives what is not understood: object, field, why.
 /// Defaults of text and picklist fields that are no formula are taken literally.
 pub fn bind_all(schema: &mut Schema) -> Vec<(String, String, FormulaError)> {
-    use crate::salesforce::{schema::Source, value::Value};
+    use crate::salesforce::value::Value;
     let names = schema.clone();
     let mut refused = Vec::new();
     for (index, object) in schema.objects.iter_mut().enumerate() {

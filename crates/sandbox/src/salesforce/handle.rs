@@ -9,7 +9,8 @@ use crate::{
         clock::{DAY_MS, OrgClock},
         credentials::{self, OrgCredentials},
         dml::Change,
-        ids::RecordId,
+        formula,
+        ids::{KeyPrefix, RecordId},
         ingest::IngestJobs,
         oauth::Grants,
         org_folder::{self, FolderError},
@@ -17,8 +18,10 @@ use crate::{
         query::Cursors,
         reader::Reader,
         session::Sessions,
+        state::{self, Log},
         store::{JournalEntry, Org},
     },
+    state::StateError,
     stats::Stats,
 };
 use parking_lot::{Mutex, RwLock};
@@ -41,6 +44,8 @@ const RECYCLE_BIN_MS: i64 = 15 * DAY_MS;
 const LONG_CALL_MS: u64 = 20_000;
 /// Long calls that an org runs at once (production orgs and sandboxes).
 const LONG_CALLS_MAX: usize = 25;
+/// So many numbers are apart between the jobs of one run and those of the next: no id is given twice.
+const NUMBERS_OF_A_RUN: u64 = 1 << 32;
 /// How often what is due in the recycle bin is looked for.
 const SWEEP_EVERY: Duration = Duration::from_millis(200);
 
@@ -50,6 +55,9 @@ pub enum OrgError {
     /// The folder's definitions or its data.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// What an earlier run left behind.
+    #[error(transparent)]
+    State(#[from] StateError),
 }
 
 /// What was loaded, and what of it is not served as the real thing would.
@@ -145,6 +153,14 @@ pub struct OrgHandle {
     pub(super) bus: EventBus,
     pub(super) stats: Arc<Stats>,
     pub(super) schema_changed: AtomicI64,
+    /// What ids and secrets follow from.
+    pub(super) seed: u64,
+    /// How often this org was started.
+    pub(super) run: u64,
+    /// Where it is kept, if it is.
+    pub(super) log: Option<Mutex<Log>>,
+    /// The last number that a job or a batch got.
+    numbers: AtomicU64,
     open: Mutex<BTreeMap<u64, i64>>,
     running: Mutex<BTreeMap<u64, Instant>>,
     ticket: AtomicU64,
@@ -162,6 +178,53 @@ impl Drop for RunningCall<'_> {
     }
 }
 
+/// [`Settings`] at a moment.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct SavedSettings {
+    commit_delay_ms: u64,
+    bulk_queue_ms: u64,
+    bulk_page_rows: usize,
+    daily_requests: u64,
+    session_ms: i64,
+    recycle_bin_ms: i64,
+    rotate_refresh_tokens: bool,
+    call_ms: u64,
+    long_call_ms: u64,
+    view_setup: bool,
+}
+
+impl Settings {
+    pub(super) fn save(&self) -> SavedSettings {
+        SavedSettings {
+            commit_delay_ms: self.commit_delay_ms.load(Ordering::Relaxed),
+            bulk_queue_ms: self.bulk_queue_ms.load(Ordering::Relaxed),
+            bulk_page_rows: self.bulk_page_rows.load(Ordering::Relaxed),
+            daily_requests: self.daily_requests.load(Ordering::Relaxed),
+            session_ms: self.session_ms.load(Ordering::Relaxed),
+            recycle_bin_ms: self.recycle_bin_ms.load(Ordering::Relaxed),
+            rotate_refresh_tokens: self.rotate_refresh_tokens.load(Ordering::Relaxed),
+            call_ms: self.call_ms.load(Ordering::Relaxed),
+            long_call_ms: self.long_call_ms.load(Ordering::Relaxed),
+            view_setup: self.view_setup.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(super) fn load(&self, saved: &SavedSettings) {
+        self.commit_delay_ms
+            .store(saved.commit_delay_ms, Ordering::Relaxed);
+        self.bulk_queue_ms.store(saved.bulk_queue_ms, Ordering::Relaxed);
+        self.bulk_page_rows.store(saved.bulk_page_rows, Ordering::Relaxed);
+        self.daily_requests.store(saved.daily_requests, Ordering::Relaxed);
+        self.session_ms.store(saved.session_ms, Ordering::Relaxed);
+        self.recycle_bin_ms.store(saved.recycle_bin_ms, Ordering::Relaxed);
+        self.rotate_refresh_tokens
+            .store(saved.rotate_refresh_tokens, Ordering::Relaxed);
+        self.call_ms.store(saved.call_ms, Ordering::Relaxed);
+        self.long_call_ms.store(saved.long_call_ms, Ordering::Relaxed);
+        self.view_setup.store(saved.view_setup, Ordering::Relaxed);
+    }
+}
+
 /// Calls of the last 24 hours, counted by the hour.
 #[derive(Debug, Default)]
 pub struct Usage {
@@ -169,6 +232,14 @@ pub struct Usage {
 }
 
 impl Usage {
+    pub(super) fn save(&self) -> Vec<(i64, u64)> {
+        self.hours.iter().copied().collect()
+    }
+
+    pub(super) fn load(&mut self, hours: Vec<(i64, u64)>) {
+        self.hours = hours.into();
+    }
+
     /// Counts a call at `now_ms` unless `most` were made already. Gives the calls so far.
     pub fn count(&mut self, now_ms: i64, most: u64) -> Result<u64, u64> {
         let hour = now_ms.div_euclid(3_600_000);
@@ -193,6 +264,54 @@ impl Usage {
     }
 }
 
+/// What a run begins with.
+struct Start {
+    org: Org,
+    bus: EventBus,
+    clock: OrgClock,
+    seed: u64,
+    run: u64,
+    schema_since: i64,
+    rest: Option<state::Rest>,
+}
+
+impl Start {
+    /// An org as its definitions have it.
+    fn anew(config: &SandboxConfig, report: &mut OrgReport) -> Result<Start, OrgError> {
+        let clock = OrgClock::new(config.clock_skew_ms);
+        let now = clock.stamp();
+        let seed = config.seed;
+        let mut org = match &config.org {
+            OrgSource::BuiltIn => builtin_org::load(config.records, seed, now, report),
+            OrgSource::Folder(folder) => org_folder::load(folder, config.records, seed, now, report)?,
+        };
+        org.journaling = true;
+        Ok(Start {
+            bus: EventBus::new(org.schema().clone(), seed),
+            org,
+            clock,
+            seed,
+            run: 0,
+            schema_since: now,
+            rest: None,
+        })
+    }
+
+    /// An org as an earlier run left it, whatever the configuration says.
+    fn again(mut found: state::Found, report: &mut OrgReport) -> Start {
+        report.unsupported_formulas = formula::unsupported(found.org.schema());
+        Start {
+            clock: found.clock().unwrap_or_else(|| OrgClock::new(0)),
+            seed: found.seed,
+            run: found.runs + 1,
+            schema_since: found.schema_since,
+            rest: Some(found.rest()),
+            org: found.org,
+            bus: found.bus,
+        }
+    }
+}
+
 impl OrgHandle {
     /// Loads the org that the configuration names.
     pub fn load(
@@ -200,16 +319,14 @@ impl OrgHandle {
         url: String,
         stats: Arc<Stats>,
     ) -> Result<(OrgHandle, OrgReport), OrgError> {
-        let clock = OrgClock::new(config.clock_skew_ms);
-        let now = clock.stamp();
         let mut report = OrgReport::default();
-        let mut org = match &config.org {
-            OrgSource::BuiltIn => builtin_org::load(config.records, config.seed, now, &mut report),
-            OrgSource::Folder(folder) => {
-                org_folder::load(folder, config.records, config.seed, now, &mut report)?
-            }
+        let file = config.state.as_deref().map(state::file_in);
+        let found = file.as_deref().map(state::read).transpose()?.flatten();
+        let mut start = match found {
+            Some(found) => Start::again(found, &mut report),
+            None => Start::anew(config, &mut report)?,
         };
-        org.journaling = true;
+        let org = start.org;
         for (index, object) in org.schema().objects.iter().enumerate() {
             let records = org.table(index).live;
             if records > 0 || object.custom {
@@ -221,20 +338,26 @@ impl OrgHandle {
                 });
             }
         }
-        let credentials = OrgCredentials::of_seed(config.seed);
-        let handle = OrgHandle {
-            jwt_key: RwLock::new(credentials::keypair_of_seed(config.seed).public.clone()),
-            grants: Mutex::new(Grants::new(config.seed, &credentials.refresh_token)),
+        let (seed, clock) = (start.seed, start.clock);
+        let first_number = start.run * NUMBERS_OF_A_RUN;
+        let credentials = OrgCredentials::of_seed(seed);
+        let mut handle = OrgHandle {
+            jwt_key: RwLock::new(credentials::keypair_of_seed(seed).public.clone()),
+            grants: Mutex::new(Grants::new(seed, &credentials.refresh_token)),
             credentials,
-            sessions: Mutex::new(Sessions::new(config.seed)),
-            cursors: Mutex::default(),
+            sessions: Mutex::new(Sessions::new(seed)),
+            cursors: Mutex::new(Cursors::after(first_number)),
             jobs: Jobs::default(),
             bulk_v1: BatchJobs::default(),
             ingest: IngestJobs::default(),
             usage: Mutex::default(),
-            bus: EventBus::new(org.schema().clone(), config.seed),
+            bus: start.bus,
             stats,
-            schema_changed: AtomicI64::new(now),
+            schema_changed: AtomicI64::new(start.schema_since),
+            seed,
+            run: start.run,
+            log: config.state.as_deref().map(|folder| Mutex::new(Log::new(folder))),
+            numbers: AtomicU64::new(first_number),
             settings: Settings {
                 commit_delay_ms: AtomicU64::new(config.commit_delay.as_millis() as u64),
                 bulk_queue_ms: AtomicU64::new(config.bulk_queue_delay.as_millis() as u64),
@@ -254,7 +377,17 @@ impl OrgHandle {
             running: Mutex::default(),
             ticket: AtomicU64::new(0),
         };
+        if let Some(rest) = start.rest.take() {
+            handle.take_up(rest);
+        }
+        handle.keep_all()?;
         Ok((handle, report))
+    }
+
+    /// The id of a new job or batch, which nothing had before.
+    pub(super) fn new_id(&self, prefix: KeyPrefix) -> String {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
+        RecordId::new(prefix, number).to_string()
     }
 
     /// The change events.
@@ -288,6 +421,11 @@ impl OrgHandle {
             .collect()
     }
 
+    /// The calls that the org counts against its daily allowance: those of the last 24 hours of its own time.
+    pub fn calls_of_the_day(&self) -> u64 {
+        self.usage.lock().used(self.clock.now_ms())
+    }
+
     /// What happened since the sample data was loaded: the truth that a reader's account is held against.
     pub fn journal(&self) -> Vec<JournalEntry> {
         self.org.read().journal().to_vec()
@@ -305,10 +443,15 @@ impl OrgHandle {
         let mut org = self.org.write();
         let result = change(&mut org, Change { stamp });
         let touched = org.take_touched();
-        if !touched.is_empty() {
-            // Still under the lock: events come in the order of the commits.
+        // Still under the lock: events come in the order of the commits.
+        let told = (!touched.is_empty()).then(|| {
             let now = self.clock.now_ms();
-            self.bus.tell(&org, touched, origin::current(), stamp, now);
+            self.bus.tell(&org, touched, origin::current(), stamp, now)
+        });
+        self.keep_changes(&org, told);
+        drop(org);
+        if told.is_some() {
+            self.bus.announce();
         }
         result
     }
@@ -325,7 +468,9 @@ impl OrgHandle {
     pub(super) fn empty_bin(&self) {
         let until = self.clock.now_ms() - self.settings.recycle_bin_ms.load(Ordering::Relaxed);
         if self.org.read().bin_is_due(until) {
-            self.org.write().empty_bin(until);
+            let mut org = self.org.write();
+            org.empty_bin(until);
+            self.keep_changes(&org, None);
         }
     }
 

@@ -26,8 +26,6 @@ use std::{
 
 /// Rows of one transaction.
 pub(super) const TRANSACTION: usize = 200;
-/// Job numbers apart from those of query jobs.
-const FIRST_NUMBER: u64 = 1 << 40;
 
 /// What a job does with its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,13 +156,8 @@ fn create(call: &Call) -> Result<Response, ApiError> {
     }
     let now = call.handle.clock.now_ms();
     let mut all = call.handle.ingest.all.lock();
-    let last = all
-        .keys()
-        .next_back()
-        .and_then(|id| RecordId::parse(id))
-        .and_then(|id| id.number());
     let job = Job {
-        id: RecordId::new(*b"750", last.unwrap_or(FIRST_NUMBER) + 1).to_string(),
+        id: call.handle.new_id(*b"750"),
         target: Target {
             operation: *operation,
             object,

@@ -9,6 +9,7 @@ mod grants;
 mod tell;
 
 pub use grants::Grants;
+pub(super) use grants::SavedGrants;
 pub(super) use tell::{identity, userinfo};
 
 use crate::salesforce::{

@@ -1,9 +1,10 @@
 //! The way from a record to a field of its own or of a record above it: `Depot__r.Account__r.Name`.
 
 use crate::salesforce::schema::{Field, Schema};
+use serde::{Deserialize, Serialize};
 
 /// A resolved way to a field.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldPath {
     /// The references to follow, each by the field's position in its object.
     pub hops: Vec<Hop>,
@@ -14,7 +15,7 @@ pub struct FieldPath {
 }
 
 /// One reference to follow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hop {
     /// The reference field.
     pub field: usize,

@@ -26,6 +26,7 @@ pub mod proto {
 }
 
 pub use bus::EventBus;
+pub(super) use bus::{SavedBus, SavedCounters, SavedEvent};
 pub use habits::PubSubHabits;
 
 use crate::salesforce::{

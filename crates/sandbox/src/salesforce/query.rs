@@ -34,7 +34,7 @@ struct Cursor {
 }
 
 /// The open cursors.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Cursors {
     open: VecDeque<Cursor>,
     last: u64,
@@ -247,6 +247,14 @@ fn write_page(
 }
 
 impl Cursors {
+    /// None is open, and the next one's number follows this.
+    pub(super) fn after(last: u64) -> Cursors {
+        Cursors {
+            open: VecDeque::new(),
+            last,
+        }
+    }
+
     fn open(
         &mut self,
         token: &str,

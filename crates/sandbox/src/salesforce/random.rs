@@ -10,7 +10,7 @@ pub fn mix(state: &mut u64) -> u64 {
 }
 
 /// A run of numbers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Chance(u64);
 
 impl Chance {

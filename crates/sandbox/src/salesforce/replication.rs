@@ -42,7 +42,10 @@ fn window(call: &Call, name: &str, look_back_days: i64) -> Result<Window, ApiErr
     };
     let (start, end) = (moment("start")?, moment("end")?);
     let now = call.handle.clock.now_ms();
-    let refuse = |message: &str| Err(ApiError::bad("INVALID_REPLICATION_DATE", message));
+    let refuse = |message: &str| {
+        call.handle.stats.refused("replication_date");
+        Err(ApiError::bad("INVALID_REPLICATION_DATE", message))
+    };
     if end <= start {
         return refuse("startDate must be at least one minute greater than endDate");
     }

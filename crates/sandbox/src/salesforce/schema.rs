@@ -7,7 +7,11 @@ pub use field::{Field, OnDelete, PickValue, Picklist, Reference, Rollup, Source,
 pub use kind::Kind;
 
 use crate::salesforce::ids::{KeyPrefix, custom_prefix};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+
+/// What a deleted object's name ends with.
+const DELETED: &str = " (deleted)";
 
 /// A child of an object, seen from the parent.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +27,7 @@ pub struct ChildLink {
 }
 
 /// One object.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Object {
     /// The API name.
     pub name: String,
@@ -40,9 +44,12 @@ pub struct Object {
     /// In the order of describe.
     pub fields: Vec<Field>,
     /// Filled when the schema is finished.
+    #[serde(skip)]
     pub children: Vec<ChildLink>,
     /// How many slots a record needs.
+    #[serde(skip)]
     pub slots: usize,
+    #[serde(skip)]
     by_name: HashMap<String, usize>,
 }
 
@@ -144,11 +151,22 @@ impl Schema {
         self.objects.len() - 1
     }
 
+    /// The schema of these objects, as they stood in an earlier run.
+    pub fn of(objects: Vec<Object>) -> Schema {
+        let mut schema = Schema::default();
+        for object in objects {
+            schema.push(object);
+        }
+        schema.by_name.retain(|name, _| !name.ends_with(DELETED));
+        schema.finish();
+        schema
+    }
+
     /// Takes an object's name away: nobody finds it any more, its place stays.
     pub fn delete(&mut self, index: usize) {
         let object = &mut self.objects[index];
         self.by_name.remove(&object.name.to_ascii_lowercase());
-        object.name = format!("{} (deleted)", object.name);
+        object.name.push_str(DELETED);
     }
 
     /// The prefix for the next custom object.

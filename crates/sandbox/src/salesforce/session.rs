@@ -2,10 +2,11 @@
 
 use crate::salesforce::{credentials::Letters, errors::ApiError, handle::OrgHandle, ids::RecordId};
 use http::{HeaderMap, header};
+use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, sync::atomic::Ordering};
 
 /// One open session.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Session {
     /// When it was opened, milliseconds.
     pub(super) opened: i64,
@@ -22,7 +23,25 @@ pub struct Sessions {
     letters: Letters,
 }
 
+/// The open sessions as the org's state holds them.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedSessions {
+    open: HashMap<String, Session>,
+    letters: Letters,
+}
+
 impl Sessions {
+    pub(super) fn save(&self) -> SavedSessions {
+        SavedSessions {
+            open: self.open.clone(),
+            letters: self.letters.clone(),
+        }
+    }
+
+    pub(super) fn load(&mut self, saved: SavedSessions) {
+        (self.open, self.letters) = (saved.open, saved.letters);
+    }
+
     pub(super) fn new(seed: u64) -> Sessions {
         Sessions {
             open: HashMap::new(),
@@ -69,7 +88,9 @@ impl Sessions {
 pub(super) fn open(handle: &OrgHandle, refresh_token: Option<&str>) -> String {
     let (org_id, _) = handle.identity();
     let now = handle.clock.now_ms();
-    handle.sessions.lock().open(org_id, now, refresh_token)
+    let token = handle.sessions.lock().open(org_id, now, refresh_token);
+    handle.keep_doors();
+    token
 }
 
 /// Whether a token's session is open; if so it stays open for longer.
@@ -94,7 +115,11 @@ pub(super) fn look(handle: &OrgHandle, token: &str) -> Option<Session> {
 
 /// Ends a session; says whether there was one.
 pub(super) fn close(handle: &OrgHandle, token: &str) -> bool {
-    handle.sessions.lock().open.remove(token).is_some()
+    let was_open = handle.sessions.lock().open.remove(token).is_some();
+    if was_open {
+        handle.keep_doors();
+    }
+    was_open
 }
 
 /// The bearer token of a call, if its session is open.

@@ -1,7 +1,9 @@
 //! The org's records, in memory, with the indexes that queries and deletes need.
 
+mod saved;
 mod table;
 
+pub(super) use saved::{SavedChanges, SavedOrg, SavedRecord};
 pub use table::Table;
 
 use crate::salesforce::{
@@ -12,7 +14,7 @@ use crate::salesforce::{
 use indexmap::IndexMap;
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicUsize},
 };
 
 /// One record. Shared with whoever reads it for long: a change copies it first.
@@ -46,7 +48,7 @@ pub struct Deleted {
 }
 
 /// What a change to a record was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum ChangeKind {
@@ -58,19 +60,14 @@ pub enum ChangeKind {
 }
 
 /// One entry of the org's own account of what happened, against which a reader's account can be held.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct JournalEntry {
     /// Eighteen characters.
-    #[serde(serialize_with = "as_text")]
     pub id: RecordId,
     /// What happened.
     pub change: ChangeKind,
     /// The SystemModstamp that it left, milliseconds.
     pub stamp: i64,
-}
-
-fn as_text<S: serde::Serializer>(id: &RecordId, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(id)
 }
 
 /// The org: its schema and its records.
@@ -83,6 +80,8 @@ pub struct Org {
     /// The one user, who does everything.
     pub user_id: RecordId,
     journal: Vec<JournalEntry>,
+    /// How much of the journal is in the state's file.
+    kept: AtomicUsize,
     /// Off while sample data is loaded.
     pub journaling: bool,
     /// The delete log: when, and which record. It outlasts the recycle bin.
@@ -135,6 +134,7 @@ impl Org {
             org_id: RecordId::new(*b"00D", org_number),
             user_id: RecordId::new(*b"005", 1),
             journal: Vec::new(),
+            kept: AtomicUsize::new(0),
             journaling: false,
             deletions: Vec::new(),
             log_since: i64::MIN,
@@ -215,6 +215,15 @@ impl Org {
     }
 
     pub(super) fn write_journal(&mut self, id: RecordId, change: ChangeKind, stamp: i64) {
+        self.note_deletion(id, change, stamp);
+        if self.journaling {
+            self.journal.push(JournalEntry { id, change, stamp });
+            self.touched.entry(id).or_default().kind.get_or_insert(change);
+        }
+    }
+
+    /// What a change means for the delete log and the recycle bin.
+    fn note_deletion(&mut self, id: RecordId, change: ChangeKind, stamp: i64) {
         match change {
             ChangeKind::Delete => {
                 self.deletions.push((stamp, id));
@@ -222,10 +231,6 @@ impl Org {
             }
             ChangeKind::Undelete => self.deletions.retain(|(_, deleted)| *deleted != id),
             ChangeKind::Create | ChangeKind::Update | ChangeKind::Purge => {}
-        }
-        if self.journaling {
-            self.journal.push(JournalEntry { id, change, stamp });
-            self.touched.entry(id).or_default().kind.get_or_insert(change);
         }
     }
 

@@ -5,27 +5,49 @@ use crate::salesforce::{
     ids::RecordId,
     schema::Kind,
 };
+use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, cmp::Ordering, fmt::Write};
 
 /// A stored or computed value. Which of the wire's many types it is, its field knows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// No value. Empty text is stored as this.
+    #[serde(rename = "-")]
     Null,
     /// A checkbox.
+    #[serde(rename = "b")]
     Bool(bool),
     /// Any number.
+    #[serde(rename = "n", with = "exact")]
     Number(f64),
     /// Any text.
+    #[serde(rename = "t")]
     Text(Box<str>),
     /// Days since 1970-01-01.
+    #[serde(rename = "d")]
     Date(i32),
     /// Milliseconds since 1970.
+    #[serde(rename = "m")]
     DateTime(i64),
     /// Milliseconds since midnight.
+    #[serde(rename = "c")]
     Time(u32),
     /// A reference to a record.
+    #[serde(rename = "i")]
     Id(RecordId),
+}
+
+/// Numbers by their bits, so that they come back as they were.
+mod exact {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(number.to_bits())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        u64::deserialize(deserializer).map(f64::from_bits)
+    }
 }
 
 impl Value {

@@ -1,6 +1,9 @@
 //! Change events over gRPC, decoded by another implementation of Avro than the one that wrote them.
 
-use crate::support::{Org, VERSION, config};
+use crate::{
+    state::{kept, killed},
+    support::{Org, VERSION, config},
+};
 use apache_avro::{Schema, reader::datum::GenericDatumReader};
 use landbridge_sandbox::salesforce::pubsub::proto::{
     ConsumerEvent, FetchRequest, FetchResponse, ReplayPreset, SchemaRequest, TopicRequest,
@@ -690,4 +693,45 @@ async fn a_channel_is_there_for_who_selected_it_pays_for_it_and_may_hear_of_it()
     turn(json!({"forbidden": ["Depot__c"]})).await;
     let status = stream.next().await.expect_err("an end");
     assert_eq!((status.code(), error_code(&status).to_owned()), forbidden);
+}
+
+#[tokio::test]
+async fn places_and_what_was_told_after_them_outlast_a_kill() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let org = Org::start(kept(folder.path(), 1)).await;
+    let quick = json!({"keep_alive_ms": 20});
+    org.send(org.request(Method::PATCH, "/__sandbox/pubsub").json(&quick))
+        .await;
+    let subscriber = Subscriber::connect(&org).await;
+    let mut stream = subscriber
+        .subscribe(ask(TOPIC, ReplayPreset::Latest, &[], 100))
+        .await;
+    ready(&org, &subscriber, &mut stream).await;
+    org.create("Depot__c", json!({"Name": "heard"})).await;
+    let heard = stream.events(1).await.remove(0).replay_id;
+    org.create("Depot__c", json!({"Name": "missed"})).await;
+
+    let (again, left) = killed(&org, folder.path(), 9).await;
+    let subscriber = Subscriber::connect(&again).await;
+    let mut stream = subscriber
+        .subscribe(ask(TOPIC, ReplayPreset::Custom, &heard, 100))
+        .await;
+    let missed = stream.events(1).await.remove(0);
+    assert_eq!(subscriber.read(&missed).await["Name"], "missed");
+    let place = loop {
+        let answer = stream.next().await.expect("a sign of life");
+        if answer.latest_replay_id > missed.replay_id {
+            break answer.latest_replay_id;
+        }
+    };
+
+    let (third, _left) = killed(&again, left.path(), 3).await;
+    let subscriber = Subscriber::connect(&third).await;
+    let mut stream = subscriber
+        .subscribe(ask(TOPIC, ReplayPreset::Custom, &place, 100))
+        .await;
+    third.create("Depot__c", json!({"Name": "new"})).await;
+    let new = stream.events(1).await.remove(0);
+    assert_eq!(subscriber.read(&new).await["Name"], "new");
+    assert!(new.replay_id > place, "places rise");
 }

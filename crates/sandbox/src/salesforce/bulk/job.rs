@@ -90,6 +90,15 @@ impl Jobs {
         Some(failing.1.clone())
     }
 
+    /// When the jobs of the last 24 hours were made.
+    pub(in crate::salesforce) fn made(&self) -> Vec<i64> {
+        self.made.lock().clone()
+    }
+
+    pub(in crate::salesforce) fn load_made(&self, made: Vec<i64>) {
+        *self.made.lock() = made;
+    }
+
     /// How many jobs were made in the last 24 hours.
     pub fn made_today(&self, now_ms: i64) -> u64 {
         let mut made = self.made.lock();

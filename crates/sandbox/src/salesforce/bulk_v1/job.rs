@@ -4,16 +4,12 @@ use super::{KEPT_MS, full_id, wire::Refusal};
 use crate::salesforce::{
     bulk::JobResult,
     clock::DAY_MS,
-    ids::RecordId,
     ingest::{Operation, Outcome, Target},
 };
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::watch;
-
-/// Numbers apart from those of Bulk API 2.0 jobs.
-const FIRST_NUMBER: u64 = 1 << 41;
 
 /// What a job's batches are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,7 +175,6 @@ pub struct BatchJobs {
 
 #[derive(Debug, Default)]
 struct Inner {
-    last: u64,
     jobs: BTreeMap<String, Job>,
     /// In the order in which they came; a job has few.
     batches: BTreeMap<String, Vec<Batch>>,
@@ -188,12 +183,6 @@ struct Inner {
 }
 
 impl BatchJobs {
-    pub(super) fn next_id(&self, prefix: &[u8; 3]) -> String {
-        let mut inner = self.inner.lock();
-        inner.last += 1;
-        RecordId::new(*prefix, FIRST_NUMBER + inner.last).to_string()
-    }
-
     pub(super) fn add_job(&self, job: Job) {
         self.inner.lock().jobs.insert(job.id.clone(), job);
     }
@@ -226,6 +215,15 @@ impl BatchJobs {
         let mut inner = self.inner.lock();
         inner.made.push(batch.created);
         inner.batches.entry(batch.job.clone()).or_default().push(batch);
+    }
+
+    /// When the batches of the last 24 hours were made.
+    pub(in crate::salesforce) fn made(&self) -> Vec<i64> {
+        self.inner.lock().made.clone()
+    }
+
+    pub(in crate::salesforce) fn load_made(&self, made: Vec<i64>) {
+        self.inner.lock().made = made;
     }
 
     /// How many batches were made in the last 24 hours.

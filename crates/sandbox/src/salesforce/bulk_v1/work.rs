@@ -78,7 +78,7 @@ async fn query(
     }
     let last = handle.org.read().table(bound.object).len().max(1) as u32;
     for start in (0..last).step_by(size as usize) {
-        let id = handle.bulk_v1.next_id(b"751");
+        let id = handle.new_id(*b"751");
         let chunk = Batch::new(id, &job.id, batch.request.clone(), handle.clock.now_ms());
         handle.bulk_v1.add_batch(chunk.clone());
         let within = start..start.saturating_add(size);

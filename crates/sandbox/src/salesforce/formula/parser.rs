@@ -5,9 +5,10 @@ use super::{
     lexer::{Token, tokens},
 };
 use crate::salesforce::{path::FieldPath, schema::Schema, value::Value};
+use serde::{Deserialize, Serialize};
 
 /// An expression.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Expr {
     /// Itself.
     Literal(Value),
@@ -22,7 +23,7 @@ pub enum Expr {
 }
 
 /// Operators with one side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Unary {
     Negate,
@@ -30,7 +31,7 @@ pub enum Unary {
 }
 
 /// Operators with two sides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Binary {
     Or,
@@ -52,7 +53,7 @@ pub enum Binary {
 macro_rules! calls {
     ($($name:ident = $text:literal ($least:literal ..= $most:expr)),* $(,)?) => {
         /// The functions that are served, by Salesforce's own names.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         #[allow(missing_docs, reason = "the names are Salesforce's own")]
         pub enum Call { $($name),* }
 

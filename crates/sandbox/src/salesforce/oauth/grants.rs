@@ -2,6 +2,7 @@
 
 use crate::salesforce::credentials::Letters;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 
@@ -22,7 +23,7 @@ impl Refused {
 }
 
 /// An authorization code.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Code {
     redirect_uri: String,
     challenge: Option<String>,
@@ -37,7 +38,29 @@ pub struct Grants {
     refresh_tokens: HashSet<String>,
 }
 
+/// What is granted, as the org's state holds it.
+#[derive(Serialize, Deserialize)]
+pub(in crate::salesforce) struct SavedGrants {
+    letters: Letters,
+    codes: HashMap<String, Code>,
+    refresh_tokens: HashSet<String>,
+}
+
 impl Grants {
+    pub(in crate::salesforce) fn save(&self) -> SavedGrants {
+        SavedGrants {
+            letters: self.letters.clone(),
+            codes: self.codes.clone(),
+            refresh_tokens: self.refresh_tokens.clone(),
+        }
+    }
+
+    pub(in crate::salesforce) fn load(&mut self, saved: SavedGrants) {
+        self.letters = saved.letters;
+        self.codes = saved.codes;
+        self.refresh_tokens = saved.refresh_tokens;
+    }
+
     pub(in crate::salesforce) fn new(seed: u64, refresh_token: &str) -> Grants {
         Grants {
             letters: Letters::new(seed ^ 0x6742_9E75),

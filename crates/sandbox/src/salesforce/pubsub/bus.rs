@@ -1,5 +1,9 @@
 //! The events of the last three days, in the order of their commits.
 
+mod saved;
+
+pub(in crate::salesforce) use saved::{SavedBus, SavedCounters, SavedEvent};
+
 use super::{
     habits::{MOST_ENTITIES, PubSubHabits},
     layout::Layout,
@@ -13,7 +17,7 @@ use crate::salesforce::{
 };
 use bytes::Bytes;
 use parking_lot::Mutex;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -46,7 +50,7 @@ pub(super) enum From {
 pub(super) struct Lost;
 
 /// How much was told, and how much was not.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Counts {
     pub(super) events: u64,
     pub(super) gaps: u64,
@@ -169,7 +173,8 @@ impl EventBus {
         inner.floor = inner.last;
     }
 
-    /// Tells what a transaction did.
+    /// Puts what a transaction did into events; gives the place before them. Nobody hears of them before
+    /// [`EventBus::announce`].
     pub(in crate::salesforce) fn tell(
         &self,
         org: &Org,
@@ -177,16 +182,17 @@ impl EventBus {
         origin: String,
         at_ms: i64,
         now_ms: i64,
-    ) {
+    ) -> u64 {
         let mut inner = self.inner.lock();
         inner.follow(org.schema());
         let before = inner.last;
         inner.tell(org, touched, origin, at_ms, now_ms);
-        let told = inner.last != before;
-        drop(inner);
-        if told {
-            self.news.send_modify(|news| *news += 1);
-        }
+        before
+    }
+
+    /// Lets streams know that there are events.
+    pub(in crate::salesforce) fn announce(&self) {
+        self.news.send_modify(|news| *news += 1);
     }
 
     /// Tells that all records of an object must be read again.

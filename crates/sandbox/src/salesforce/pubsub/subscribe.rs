@@ -242,11 +242,13 @@ impl<'s> Subscription<'s> {
             self.since = Instant::now();
             return Ok(());
         }
-        self.place = self
-            .service
-            .org
-            .bus
-            .mark_after(self.place, self.service.org.clock.now_ms());
+        let org = &self.service.org;
+        let now_ms = org.clock.now_ms();
+        let place = org.bus.mark_after(self.place, now_ms);
+        if place != self.place {
+            org.keep_place(place, now_ms);
+        }
+        self.place = place;
         self.answer(answers, Vec::new()).await
     }
 

@@ -2,9 +2,10 @@
 
 use super::Kind;
 use crate::salesforce::formula::Formula;
+use serde::{Deserialize, Serialize};
 
 /// Where a field's value comes from.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Source {
     /// A place among the record's values.
     Slot(usize),
@@ -19,7 +20,7 @@ pub enum Source {
 }
 
 /// The fields that every record has outside its values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are Salesforce's own")]
 pub enum SystemField {
     Id,
@@ -32,7 +33,7 @@ pub enum SystemField {
 }
 
 /// What happens to a child when its parent is deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OnDelete {
     /// The lookup is cleared.
     SetNull,
@@ -43,7 +44,7 @@ pub enum OnDelete {
 }
 
 /// What a reference field refers to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reference {
     /// Objects, by name.
     pub to: Vec<String>,
@@ -60,7 +61,7 @@ pub struct Reference {
 }
 
 /// One picklist value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PickValue {
     /// Stored and sent.
     pub value: String,
@@ -73,7 +74,7 @@ pub struct PickValue {
 }
 
 /// The values of a picklist.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Picklist {
     /// Refuses values that are not listed.
     pub restricted: bool,
@@ -98,7 +99,7 @@ impl Picklist {
 }
 
 /// A roll-up summary of an object's details.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollup {
     /// `count`, `sum`, `min` or `max`.
     pub operation: String,
@@ -111,7 +112,7 @@ pub struct Rollup {
 }
 
 /// One field of an object.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Field {
     /// The API name.
     pub name: String,

@@ -1,7 +1,9 @@
 //! Field types.
 
+use serde::{Deserialize, Serialize};
+
 /// A field's type as describe names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are Salesforce's own")]
 pub enum Kind {
     Id,
