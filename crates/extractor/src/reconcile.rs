@@ -78,7 +78,12 @@ impl Reconciler {
                         match trouble.remedy() {
                             Remedy::TryAgain | Remedy::NewJob => PAUSES.0,
                             // Who reads the increment says so, and stops it.
-                            Remedy::TryRarely | Remedy::Stop | Remedy::StopTenant => PAUSES.1,
+                            Remedy::TryRarely | Remedy::Stop => PAUSES.1,
+                            Remedy::StopTenant => {
+                                let reason = trouble.chain();
+                                self.shard.suspend_tenant(&self.key.tenant, &reason).await;
+                                PAUSES.1
+                            }
                         }
                     }
                 };

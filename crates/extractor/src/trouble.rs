@@ -13,7 +13,7 @@ use crate::rows::UnusableRow;
 pub enum Trouble {
     /// Salesforce would not, or could not.
     #[error(transparent)]
-    Salesforce(#[from] SalesforceError),
+    Salesforce(SalesforceError),
     /// The bus or the cache.
     #[error(transparent)]
     Stage(#[from] StageError),
@@ -48,6 +48,19 @@ pub enum Trouble {
     /// The definition is not there (any more).
     #[error("{0}")]
     Missing(String),
+}
+
+impl From<SalesforceError> for Trouble {
+    fn from(error: SalesforceError) -> Self {
+        match error {
+            // Seen in the middle of a read, it stops the tenant as it does before one.
+            SalesforceError::OtherOrg { expected, found } => Self::OtherOrg {
+                expected: expected.to_string(),
+                found: found.to_string(),
+            },
+            error => Self::Salesforce(error),
+        }
+    }
 }
 
 /// What is done about it.

@@ -167,7 +167,14 @@ impl Client {
         })
     }
 
-    /// The org's id, `00D…`, signing in if need be.
+    /// The org that the sign-in leads to now, if that is another than at first: every call is refused with
+    /// [`SalesforceError::OtherOrg`] from then on, and another client is needed.
+    #[must_use]
+    pub fn moved_to(&self) -> Option<SalesforceId> {
+        self.0.sessions.moved_to()
+    }
+
+    /// The org's id, `00D…`, signing in if need be. It is the same for as long as the client lives.
     pub async fn org_id(&self) -> Result<SalesforceId, SalesforceError> {
         Ok(self.session().await?.org_id)
     }
