@@ -2,8 +2,8 @@
 //!
 //! A record that is purged, or deleted for good, leaves no row behind that a window could show. So what HubSpot has is
 //! looked for in Salesforce from time to time, by ids alone. What is absent twice is a delete with the time of the look as
-//! its version. If the user demonstrably sees all records of the object it is a delete as others are, under the sync's rule
-//! and safety limit; else it is held by the loader until a person decides: absence may also be a permission that was lost.
+//! its version. If the user demonstrably sees all records of the object, before the look and after it, it is a delete as
+//! others are, under the sync's rule and safety limit; else it is held by the loader until a person decides: absence may also be a permission that was lost.
 //! What is held already is not told again.
 
 use std::collections::HashSet;
@@ -213,6 +213,11 @@ impl Reconciler {
         }
         // The second look: by a query, which also shows what lies in the recycle bin.
         let (seen, absent) = reader.by_ids(&missing).await?;
+        // A permission that was lost since the look began hides records as well.
+        let source = match source {
+            Source::Purged if !absent.is_empty() => self.source(reader).await?,
+            source => source,
+        };
         let (plan, client) = (&reader.plan, &reader.client);
         let most = self.shard.settings.batch_rows;
         let reread = Outlet::new(&self.shard, client, plan, Source::Reread, None);

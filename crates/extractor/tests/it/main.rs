@@ -11,4 +11,5 @@ mod nothing_missed;
 mod other_org;
 mod portal;
 mod rig;
+mod seeing_all;
 mod stream;
