@@ -92,7 +92,16 @@ impl Reader {
         since: Timestamp,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, Trouble> {
-        let object = &self.plan.object;
+        self.settled_of(&self.plan.object, since, now).await
+    }
+
+    /// The same of another object, a parent of the records that are read.
+    pub async fn settled_of(
+        &self,
+        object: &str,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, Trouble> {
         // Only the end matters here, and a day is a long transaction.
         let since = since.max(now - SignedDuration::from_hours(24)).min(now - SHORT);
         self.may_read().await?;
