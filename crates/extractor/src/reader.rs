@@ -16,6 +16,8 @@ use crate::rows::{self, RowKey};
 use crate::trouble::Trouble;
 use crate::window::Stretch;
 
+mod wide;
+
 /// Ids that one WHERE clause names: with this many the address stays far from its limit.
 pub(crate) const IDS_IN_A_QUERY: usize = 200;
 
@@ -212,12 +214,8 @@ impl Reader {
             .map(|key| key.id)
             .collect();
         for ids in live.chunks(RETRIEVE_MAX) {
-            self.may_read().await?;
-            let found = self
-                .client
-                .retrieve(&self.plan.object, ids, &self.plan.columns)
-                .await?;
-            append(&mut table, &found.rows);
+            let (found, _vanished) = self.whole_rows(ids).await?;
+            append(&mut table, &found);
         }
         let mut filled = rows::keys(&self.plan, &table, read_ms)?;
         for key in keys.iter().filter(|key| key.kind == ChangeKind::Delete) {
@@ -247,19 +245,17 @@ impl Reader {
         let read_ms = self.org_now().await?.as_millisecond();
         let mut table = self.plan.columns.table();
         let mut absent = Vec::new();
-        // Paths over a parent can only be read by a query.
-        let by_query = self.plan.columns.has_parent_paths();
+        // Paths over a parent can only be read by a query; if it cannot name all columns, they are read in parts.
+        let one = soql::id_in(&[first_id()?]);
+        let text = soql::select(&self.plan.object, &self.plan.columns, Some(&one));
+        let by_query = self.plan.columns.has_parent_paths() && query::fits_an_address(&text);
         if by_query {
             absent.extend_from_slice(ids);
         } else {
             for some in ids.chunks(RETRIEVE_MAX) {
-                self.may_read().await?;
-                let found = self
-                    .client
-                    .retrieve(&self.plan.object, some, &self.plan.columns)
-                    .await?;
-                append(&mut table, &found.rows);
-                absent.extend(found.missing.iter().map(|&place| some[place]));
+                let (found, missing) = self.whole_rows(some).await?;
+                append(&mut table, &found);
+                absent.extend(missing);
             }
         }
         let columns = if by_query {
