@@ -214,9 +214,14 @@ impl LiveReader {
                 return Ok(known.clone());
             }
         }
-        let begin = self
-            .rule
-            .begin(self.shard.latest_fence(&self.key, &org_id).await?, org_now);
+        let fence = match self.shard.latest_fence(&self.key, &org_id).await? {
+            Some(fence) => fence,
+            None => {
+                let settled = reader.settled_until(org_now, org_now).await?;
+                self.rule.fence(settled, org_now)
+            }
+        };
+        let begin = self.rule.begin(fence);
         let checkpoint = LiveCheckpoint {
             org_id,
             activation: sync.activation,
