@@ -75,6 +75,12 @@ impl Reader {
         }
     }
 
+    /// With what was learned before of how wide a window is answered in time, and to be told what is learned now.
+    #[must_use]
+    pub fn with_width(self, widest_ms: Arc<AtomicU64>) -> Self {
+        Self { widest_ms, ..self }
+    }
+
     /// Waits until the lease surely holds. A read may outlast it: it changes nothing in Salesforce, and what it
     /// brings is only published under a lease.
     async fn may_read(&self) -> Result<(), Trouble> {
@@ -114,10 +120,11 @@ impl Reader {
         }
         match asked {
             Ok(updated) => Ok(Some(updated.covered_until.min(now))),
-            Err(error)
+            // A user who may query an object may still be refused this.
+            Err(error @ SalesforceError::Refused { .. })
                 if matches!(
                     error.verdict(),
-                    Verdict::Refused | Verdict::Gone | Verdict::SchemaChanged
+                    Verdict::Refused | Verdict::Gone | Verdict::SchemaChanged | Verdict::Configuration
                 ) =>
             {
                 tracing::debug!(object, %error, "the org does not tell of open transactions");

@@ -341,3 +341,44 @@ async fn a_field_that_is_hidden_suspends_the_sync_with_its_name() {
     );
     extractor.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stamped_before_the_activation_and_committed_after_it_is_read() {
+    let rig = Rig::new(SandboxConfig {
+        records: Some(100),
+        commit_delay: Duration::from_secs(4),
+        ..SandboxConfig::default()
+    })
+    .await;
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("draft", serde_json::Value::Null).await;
+    let org = rig.org();
+    let open = tokio::spawn(async move { org.create("Vehicle__c", named("Open")).await.unwrap() });
+    rig.second_is_over().await;
+    rig.second_is_over().await;
+    rig.change_sync(|sync| sync.status = SyncStatus::Active).await;
+    let id = open.await.unwrap();
+    until(&rig, "the late commit", &id, ChangeKind::Upsert, Some("Open")).await;
+    extractor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_may_not_ask_for_open_transactions_is_read_all_the_same() {
+    let mut rig = Rig::new(SandboxConfig {
+        records: Some(100),
+        ..SandboxConfig::default()
+    })
+    .await;
+    rig.settings.settle_interval = Duration::from_millis(100);
+    let refusal = r#"[{"errorCode":"INSUFFICIENT_ACCESS","message":"not for this user"}]"#;
+    let refused = serde_json::json!([{ "where": "/updated/", "what": { "status": 403 }, "body": refusal }]);
+    let faults = rig.sandbox.salesforce_faults();
+    faults.add(serde_json::from_value(refused).unwrap());
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("active", serde_json::Value::Null).await;
+    wait_for_begin(&rig).await;
+    let id = rig.org().create("Vehicle__c", named("Seen")).await.unwrap();
+    until(&rig, "the create", &id, ChangeKind::Upsert, Some("Seen")).await;
+    assert!(faults.status()[0].fired > 0);
+    extractor.stop().await;
+}
