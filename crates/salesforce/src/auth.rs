@@ -237,7 +237,7 @@ fn refusal(status: u16, body: &[u8]) -> SalesforceError {
         || status == 429
         || matches!(
             code.as_str(),
-            "unknown_error" | "temporarily_unavailable" | "REQUEST_LIMIT_EXCEEDED"
+            "unknown_error" | "temporarily_unavailable" | "REQUEST_LIMIT_EXCEEDED" | "LOGIN_RATE_EXCEEDED"
         )
         || message.contains("rate exceeded");
     SalesforceError::SignIn {
@@ -289,6 +289,8 @@ mod tests {
         assert_eq!(wrong.verdict(), Verdict::Configuration);
         let busy = refusal(403, br#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"x"}]"#);
         assert!(matches!(busy.verdict(), Verdict::Retry { .. }));
+        let often = refusal(400, br#"{"error":"LOGIN_RATE_EXCEEDED","error_description":"x"}"#);
+        assert!(matches!(often.verdict(), Verdict::Retry { .. }));
         assert!(matches!(
             refusal(503, b"<html>down</html>").verdict(),
             Verdict::Retry { .. }

@@ -199,7 +199,9 @@ impl SalesforceError {
             Self::JobEnded { message, .. } => classify::classify_job_message(message),
             Self::RowsMissing { .. } => Verdict::Gone,
             Self::Budget { .. } => Verdict::WaitForWindow,
-            Self::Unreadable { .. } => Verdict::Bug,
+            // JSON of another shape than documented is ours to mend; what is no JSON is somebody else's page, and passes.
+            Self::Unreadable { source, .. } if source.is_data() => Verdict::Bug,
+            Self::Unreadable { .. } => Verdict::Retry { after: None },
         }
     }
 
