@@ -118,7 +118,10 @@ impl Importer {
         let longer = (pause * 2).min(PAUSES.1);
         let (told, next) = match trouble.remedy() {
             Remedy::TryAgain | Remedy::NewJob => (Ok(()), longer),
-            Remedy::TryRarely => (self.announce_trouble(reason).await, PAUSES.1),
+            Remedy::TryRarely => {
+                let rarely = PAUSES.1.min(self.shard.settings.probe_interval);
+                (self.announce_trouble(reason).await, rarely)
+            }
             Remedy::StopTenant => {
                 self.shard.suspend_tenant(&self.key.tenant, &reason).await;
                 (self.announce_trouble(reason).await, PAUSES.1)

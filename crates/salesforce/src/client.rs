@@ -271,7 +271,7 @@ impl Client {
                     next += 1;
                 }
                 Verdict::WaitForWindow => {
-                    if matches!(error, SalesforceError::Refused { .. }) {
+                    if error.is_day_spent() {
                         self.0.governor.exhausted();
                     }
                     return Err(error);

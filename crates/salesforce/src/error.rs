@@ -231,6 +231,16 @@ impl SalesforceError {
         })
     }
 
+    /// True when Salesforce refused a call because the org's calls of a day are used up. Other allocations, as that of Bulk
+    /// jobs, leave all other calls free.
+    #[must_use]
+    pub fn is_day_spent(&self) -> bool {
+        self.verdict() == Verdict::WaitForWindow
+            && self
+                .refusal()
+                .is_some_and(|refusal| refusal.code() == "REQUEST_LIMIT_EXCEEDED")
+    }
+
     /// True when the named thing (record, job, locator) is no longer there.
     #[must_use]
     pub fn is_gone(&self) -> bool {
