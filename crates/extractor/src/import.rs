@@ -182,6 +182,20 @@ impl Importer {
                         return Ok(Ended::ForGood);
                     }
                 }
+                Err(trouble) if trouble.is_ended_job() && trouble.remedy() == Remedy::TryRarely => {
+                    // Whatever is waited for now: this job will not become complete.
+                    if trouble.is_limit() {
+                        go.checkpoint.lay_job_down();
+                    } else {
+                        go.checkpoint.give_job_up();
+                    }
+                    self.store(&go).await?;
+                    if go.checkpoint.given_up >= JOBS_MAX {
+                        self.fail(trouble.chain()).await?;
+                        return Ok(Ended::ForGood);
+                    }
+                    return Err(trouble);
+                }
                 stepped => stepped?,
             }
         }
@@ -239,7 +253,7 @@ impl Importer {
             }
             Some(mut known) => {
                 if known.revision != plan.revision {
-                    known.give_job_up();
+                    known.lay_job_down();
                     known.revision = plan.revision;
                 }
                 known

@@ -105,6 +105,18 @@ impl Trouble {
         matches!(self, Self::Salesforce(SalesforceError::Refused { refusal, .. }) if refusal.code() == "QUERY_TIMEOUT")
     }
 
+    /// Whether a Bulk job ended without its rows: it stays as it is, whatever is done about the reason.
+    #[must_use]
+    pub fn is_ended_job(&self) -> bool {
+        matches!(self, Self::Salesforce(SalesforceError::JobEnded { .. }))
+    }
+
+    /// Whether an allocation is used up, so that nothing but time helps.
+    #[must_use]
+    pub fn is_limit(&self) -> bool {
+        matches!(self, Self::Salesforce(error) if error.verdict() == Verdict::WaitForWindow)
+    }
+
     fn is_retryable(&self) -> bool {
         matches!(self, Self::Salesforce(error) if matches!(error.verdict(), Verdict::Retry { .. }))
     }
@@ -252,6 +264,13 @@ mod tests {
         };
         assert_eq!(job("").remedy(), Remedy::NewJob);
         assert_eq!(job("INVALID_FIELD: No such column 'X__c'").remedy(), Remedy::Stop);
+        let spent = job("LIMIT_EXCEEDED: Max bulk v2 query result size stored (1000000000) kb per 24 hrs");
+        assert!(spent.is_ended_job() && spent.is_limit());
+        let forbidden = job("FUNCTIONALITY_NOT_ENABLED: not for this user");
+        assert!(forbidden.is_ended_job() && !forbidden.is_limit());
+        for trouble in [spent, forbidden] {
+            assert_eq!(trouble.remedy(), Remedy::TryRarely, "{trouble}");
+        }
         let missing = SalesforceError::RowsMissing {
             job: "750".into(),
             announced: 2,
