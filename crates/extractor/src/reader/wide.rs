@@ -88,7 +88,7 @@ impl Reader {
             // Last, so that the stamp is that of the fields: what is newer has a newer one, and is read again.
             fill(&mut cells, &own, &found.rows, row);
             debug_assert!(cells[ID].is_some(), "every row has its id");
-            table.push_row(cells.into_iter());
+            table.push_row(cells);
         }
         Ok((table, missing))
     }

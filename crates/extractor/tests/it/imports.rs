@@ -375,18 +375,16 @@ fn reason(report: &Report) -> Option<&str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spent_allocation_of_bulk_jobs_holds_the_import_and_nothing_else() {
-    let mut rig = Rig::new(org(300)).await;
-    rig.settings.probe_interval = Duration::from_millis(300);
+    let rig = Rig::new(org(300)).await;
     let extractor = rig.extractor("one").await;
     rig.store_sync("active", serde_json::Value::Null).await;
     wait_for_begin(&rig).await;
-    let vehicles = rig.vehicles().await;
     let spent = r#"[{"errorCode":"LIMIT_EXCEEDED","message":"Max bulk v2 query jobs (10000) per 24 hrs has been reached"}]"#;
     let faults = rig.sandbox.salesforce_faults();
     let refusal =
         serde_json::json!([{ "where": "POST /jobs/query", "what": { "status": 400 }, "body": spent }]);
     faults.add(serde_json::from_value(refusal).unwrap());
-    rig.start_import("import-1").await;
+    let import = rig.start_import("import-1").await;
     rig.reports_until("why the import waits", |report| {
         reason(report).is_some_and(|reason| reason.contains("Max bulk v2 query jobs"))
     })
@@ -400,9 +398,9 @@ async fn a_spent_allocation_of_bulk_jobs_holds_the_import_and_nothing_else() {
         Some("Meanwhile"),
     )
     .await;
-    faults.clear();
-    let reports = rig.reports_until("the import's end", ended).await;
-    assert!(extracted(&reports).is_superset(&vehicles));
+    rig.cancel_import(&import).await;
+    rig.reports_until("the cancel", |report| phase(report) == Some(RunPhase::Canceled))
+        .await;
     extractor.stop().await;
 }
 

@@ -93,12 +93,20 @@ async fn a_window_does_not_go_over_to_another_org() {
     let extractor = rig.extractor("one").await;
     rig.store_sync("active", Value::Null).await;
     wait_for_begin(&rig).await;
-    // No window is answered until there is something foreign in it.
-    let busy = json!([{ "where": "Vehicle__c+WHERE+SystemModstamp", "what": { "status": 503 } }]);
+    // No window is answered until there is something foreign in it, nor anything that is asked before it.
+    let busy = json!([
+        { "where": "Vehicle__c+WHERE+SystemModstamp", "what": { "status": 503 } },
+        { "where": "/updated/", "what": { "status": 503 } },
+        { "where": "/describe/", "what": { "status": 503 } },
+        { "where": "Depot__c", "what": { "status": 503 } },
+    ]);
     let faults = rig.sandbox.salesforce_faults();
     faults.add(serde_json::from_value(busy).unwrap());
     until("a window that is not answered", async || {
-        (faults.status()[0].fired > 0).then_some(())
+        faults.status()[..2]
+            .iter()
+            .any(|fault| fault.fired > 0)
+            .then_some(())
     })
     .await;
     let before = checkpoint(&rig, &["live", "acme", "vehicles"]).await;
