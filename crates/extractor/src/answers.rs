@@ -102,7 +102,14 @@ fn look_often(shard: &Arc<Shard>, key: &SyncKey) {
 
 async fn test(shard: &Arc<Shard>, tenant: &TenantId) -> Result<SalesforceTest, Trouble> {
     shard.orgs.look_again(tenant);
-    let client = shard.orgs.unpinned_client(tenant).await?;
+    let mut client = shard.orgs.unpinned_client(tenant).await?;
+    client.session().await?;
+    let mut limits = client.limits().await;
+    if client.moved_to().is_some() {
+        // The session of before was of an org that is gone: whoever asks wants to know what there is now.
+        client = shard.orgs.unpinned_client(tenant).await?;
+        limits = client.limits().await;
+    }
     let session = client.session().await?;
     let mut problems = Vec::new();
     if let Err(trouble) = shard.orgs.client(tenant).await {
@@ -125,7 +132,7 @@ async fn test(shard: &Arc<Shard>, tenant: &TenantId) -> Result<SalesforceTest, T
         Ok(info) if !info.preferred_username.is_empty() => info.preferred_username,
         _ => session.user_id.to_string(),
     };
-    let limits = match client.limits().await {
+    let limits = match limits {
         Ok(limits) => limits,
         Err(error) => {
             let remedy = "give the user the permission View Setup and Configuration";

@@ -163,11 +163,18 @@ impl ImportCheckpoint {
     /// Gives the job up: its results are gone, or not what was announced. Its rows on the bus stay valid; another
     /// job reads all rows once more.
     pub fn give_job_up(&mut self) {
+        if self.job.is_some() {
+            self.given_up += 1;
+        }
+        self.lay_job_down();
+    }
+
+    /// The same where the job is not to blame: another would have been no better, or is wanted for other columns.
+    pub fn lay_job_down(&mut self) {
         let rows = self.rows_of_job();
         if self.job.take().is_some() {
             self.rows_before += rows;
             self.rows_elsewhere = 0;
-            self.given_up += 1;
         }
     }
 }
@@ -380,6 +387,13 @@ mod tests {
         let mut given_up = import.clone();
         given_up.give_job_up();
         assert_eq!((given_up.step(), given_up.rows()), (ImportStep::CreateJob, 4));
+        assert_eq!(given_up.given_up, 1);
+        given_up.give_job_up();
+        assert_eq!(given_up.given_up, 1, "there was no job any more");
+        let mut laid_down = import.clone();
+        laid_down.lay_job_down();
+        assert_eq!((laid_down.step(), laid_down.rows()), (ImportStep::CreateJob, 4));
+        assert_eq!(laid_down.given_up, 0);
 
         import.job.as_mut().unwrap().position.finished = true;
         assert_eq!(import.step(), ImportStep::CatchUp);

@@ -31,6 +31,8 @@ use crate::window::WindowRule;
 
 /// Pause after trouble that may pass by itself, and after one that a person or the next day must cure.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
+/// Pause until the increment has begun: its beginning is the beginning here too.
+const NOT_BEGUN: Duration = Duration::from_secs(5);
 /// Parents that one WHERE clause names.
 const PARENTS_IN_A_QUERY: usize = 100;
 /// With more changed parents than this, all records are read instead.
@@ -74,7 +76,12 @@ impl FormulaReader {
                         match trouble.remedy() {
                             Remedy::TryAgain | Remedy::NewJob => PAUSES.0.min(self.shard.settings.formula_interval),
                             // Who reads the increment says so, and stops it.
-                            Remedy::TryRarely | Remedy::Stop | Remedy::StopTenant => PAUSES.1,
+                            Remedy::TryRarely | Remedy::Stop => PAUSES.1,
+                            Remedy::StopTenant => {
+                                let reason = trouble.chain();
+                                self.shard.suspend_tenant(&self.key.tenant, &reason).await;
+                                PAUSES.1
+                            }
                         }
                     }
                 };
@@ -109,13 +116,16 @@ impl FormulaReader {
             .await?
             .unwrap_or_default();
         let now = reader.org_now().await?;
-        let is_due = is_due(every, point.all, now);
-        // What the increment reads from its beginning on is as it is now.
-        point.all.get_or_insert(now);
-        if is_due {
+        // What was read before the increment's beginning, by an import, shows formulas and parents as they were then.
+        let Some(live) = self.shard.checkpoints.live(&self.key).await? else {
+            return Ok(pause.min(NOT_BEGUN));
+        };
+        let last = *point.all.get_or_insert(live.begin);
+        if is_due(every, Some(last), now) {
             self.read_all(&reader, &mut point, now).await?;
         } else {
-            self.after_parents(&reader, &fields, &mut point, now).await?;
+            self.after_parents(&reader, &fields, (&mut point, live.begin), now)
+                .await?;
         }
         self.shard.checkpoints.put_formulas(&self.key, &point).await?;
         Ok(pause)
@@ -126,7 +136,7 @@ impl FormulaReader {
         &self,
         reader: &Reader,
         fields: &[Unstamped],
-        point: &mut FormulaPoint,
+        (point, begin): (&mut FormulaPoint, Timestamp),
         now: Timestamp,
     ) -> Result<(), Trouble> {
         let rule = WindowRule {
@@ -136,15 +146,17 @@ impl FormulaReader {
         let reads: BTreeSet<&ParentRead> = fields.iter().flat_map(|field| &field.parents).collect();
         let objects: BTreeSet<&str> = reads.iter().map(|read| read.object.as_str()).collect();
         for object in objects {
-            let begin = rule.horizon(now);
-            let covered = *point.parents.entry(object.to_owned()).or_insert(begin);
+            let covered = point.parents.get(object).copied().unwrap_or(begin);
             let Some(stretch) = rule.next(Timestamp::UNIX_EPOCH, covered, now) else {
                 continue;
             };
+            // What is open when the parents are read is looked for again from its beginning on.
+            let settled = reader.settled_of(object, covered, now).await?;
+            let covered = settled.map_or(stretch.hi, |settled| settled.clamp(covered, stretch.hi));
             let parents = self.changed(reader, object, stretch.lo, stretch.hi).await?;
             let Some(parents) = parents else {
                 self.read_all(reader, point, now).await?;
-                point.parents.insert(object.to_owned(), stretch.hi);
+                point.parents.insert(object.to_owned(), covered);
                 continue;
             };
             let mut children: BTreeSet<SalesforceId> = BTreeSet::new();
@@ -163,7 +175,7 @@ impl FormulaReader {
                     "parents changed; their children were read again"
                 );
             }
-            point.parents.insert(object.to_owned(), stretch.hi);
+            point.parents.insert(object.to_owned(), covered);
         }
         Ok(())
     }
@@ -378,7 +390,8 @@ pub async fn report(shard: &Arc<Shard>, key: &SyncKey) -> Result<FormulaReading,
         .flat_map(|field| &field.parents)
         .map(|parent| parent.object.as_str())
         .collect();
-    let looks = per_day(shard.settings.formula_interval) * parents.len() as u64;
+    // Which transactions are open, and which parents changed.
+    let looks = 2 * per_day(shard.settings.formula_interval) * parents.len() as u64;
     let (last_read, last_sent) = point.last;
     Ok(FormulaReading {
         every_seconds: every.map(|every| every.as_secs()),

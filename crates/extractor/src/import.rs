@@ -118,7 +118,10 @@ impl Importer {
         let longer = (pause * 2).min(PAUSES.1);
         let (told, next) = match trouble.remedy() {
             Remedy::TryAgain | Remedy::NewJob => (Ok(()), longer),
-            Remedy::TryRarely => (self.announce_trouble(reason).await, PAUSES.1),
+            Remedy::TryRarely => {
+                let rarely = PAUSES.1.min(self.shard.settings.probe_interval);
+                (self.announce_trouble(reason).await, rarely)
+            }
             Remedy::StopTenant => {
                 self.shard.suspend_tenant(&self.key.tenant, &reason).await;
                 (self.announce_trouble(reason).await, PAUSES.1)
@@ -179,6 +182,20 @@ impl Importer {
                         return Ok(Ended::ForGood);
                     }
                 }
+                Err(trouble) if trouble.is_ended_job() && trouble.remedy() == Remedy::TryRarely => {
+                    // Whatever is waited for now: this job will not become complete.
+                    if trouble.is_limit() {
+                        go.checkpoint.lay_job_down();
+                    } else {
+                        go.checkpoint.give_job_up();
+                    }
+                    self.store(&go).await?;
+                    if go.checkpoint.given_up >= JOBS_MAX {
+                        self.fail(trouble.chain()).await?;
+                        return Ok(Ended::ForGood);
+                    }
+                    return Err(trouble);
+                }
                 stepped => stepped?,
             }
         }
@@ -236,7 +253,7 @@ impl Importer {
             }
             Some(mut known) => {
                 if known.revision != plan.revision {
-                    known.give_job_up();
+                    known.lay_job_down();
                     known.revision = plan.revision;
                 }
                 known

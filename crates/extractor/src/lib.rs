@@ -13,7 +13,8 @@
 //! * **E6** That a record cannot be seen is never taken for a delete.
 //! * **E8** What a definition reads and Salesforce shows no more stops the sync with its name, and is never a null
 //!   ([`schema`]).
-//! * **E7** Another org behind the same address stops the tenant and deletes nothing.
+//! * **E7** Another org behind the same address stops the tenant and deletes nothing, also in the middle of a read: a client
+//!   stays with the org of its first session.
 //! * **E8** Change events only make it faster: without them, nothing is missed ([`stream`]).
 //!
 //! Start at [`window`], [`plan`], [`rows`] and [`checkpoint`]: they decide, and are pure. It must never know HubSpot,

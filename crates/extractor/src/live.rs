@@ -1,6 +1,7 @@
 //! The increment of one sync: windows of SystemModstamp, one after the other, for as long as the sync is active.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -48,6 +49,8 @@ pub struct LiveReader {
     checkpoint: Option<LiveCheckpoint>,
     /// When open transactions were asked for last.
     settled_at: Option<Instant>,
+    /// How wide a window is answered in time: what one poll learns holds for the next.
+    widest_ms: Arc<AtomicU64>,
 }
 
 impl LiveReader {
@@ -66,6 +69,7 @@ impl LiveReader {
             emitted,
             checkpoint: None,
             settled_at: None,
+            widest_ms: Arc::new(AtomicU64::new(u64::MAX)),
         }
     }
 
@@ -143,6 +147,7 @@ impl LiveReader {
         let plan = Arc::new(ReadPlan::new(&sync)?);
         let client = self.shard.orgs.client(&self.key.tenant).await?;
         let reader = self.shard.reader(client, plan.clone());
+        let reader = reader.with_width(self.widest_ms.clone());
         let org_now = reader.org_now().await?;
         let checkpoint = self.position(&sync, &reader, org_now).await?;
         let Some(stretch) = self.rule.next(checkpoint.begin, checkpoint.covered, org_now) else {
@@ -214,9 +219,14 @@ impl LiveReader {
                 return Ok(known.clone());
             }
         }
-        let begin = self
-            .rule
-            .begin(self.shard.latest_fence(&self.key, &org_id).await?, org_now);
+        let fence = match self.shard.latest_fence(&self.key, &org_id).await? {
+            Some(fence) => fence,
+            None => {
+                let settled = reader.settled_until(org_now, org_now).await?;
+                self.rule.fence(settled, org_now)
+            }
+        };
+        let begin = self.rule.begin(fence);
         let checkpoint = LiveCheckpoint {
             org_id,
             activation: sync.activation,

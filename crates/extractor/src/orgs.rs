@@ -90,6 +90,8 @@ impl Orgs {
         let tenant = self.tenant(id)?;
         let connection = &tenant.salesforce;
         let known = self.known.lock().get(id).cloned();
+        // One that was led to another org says so for ever; which org answers now is for another one to find out.
+        let known = known.filter(|known| known.client.moved_to().is_none());
         let same_place = |known: &Known| known.login_url == connection.login_url;
         if let Some(known) = &known {
             known.metered.budget.allow_own_calls(connection.daily_calls);

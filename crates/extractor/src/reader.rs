@@ -16,6 +16,8 @@ use crate::rows::{self, RowKey};
 use crate::trouble::Trouble;
 use crate::window::Stretch;
 
+mod wide;
+
 /// Ids that one WHERE clause names: with this many the address stays far from its limit.
 pub(crate) const IDS_IN_A_QUERY: usize = 200;
 
@@ -79,6 +81,12 @@ impl Reader {
         }
     }
 
+    /// With what was learned before of how wide a window is answered in time, and to be told what is learned now.
+    #[must_use]
+    pub fn with_width(self, widest_ms: Arc<AtomicU64>) -> Self {
+        Self { widest_ms, ..self }
+    }
+
     /// Waits until the lease surely holds. A read may outlast it: it changes nothing in Salesforce, and what it
     /// brings is only published under a lease.
     async fn may_read(&self) -> Result<(), Trouble> {
@@ -98,7 +106,16 @@ impl Reader {
         since: Timestamp,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, Trouble> {
-        let object = &self.plan.object;
+        self.settled_of(&self.plan.object, since, now).await
+    }
+
+    /// The same of another object, a parent of the records that are read.
+    pub async fn settled_of(
+        &self,
+        object: &str,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, Trouble> {
         self.may_read().await?;
         let mut asked = self.client.updated(object, asked_since(since, now), now).await;
         if matches!(&asked, Err(error) if error.verdict() == Verdict::Shrink) {
@@ -107,10 +124,11 @@ impl Reader {
         }
         match asked {
             Ok(updated) => Ok(Some(updated.covered_until.min(now))),
-            Err(error)
+            // A user who may query an object may still be refused this.
+            Err(error @ SalesforceError::Refused { .. })
                 if matches!(
                     error.verdict(),
-                    Verdict::Refused | Verdict::Gone | Verdict::SchemaChanged
+                    Verdict::Refused | Verdict::Gone | Verdict::SchemaChanged | Verdict::Configuration
                 ) =>
             {
                 tracing::debug!(object, %error, "the org does not tell of open transactions");
@@ -207,12 +225,8 @@ impl Reader {
             .map(|key| key.id)
             .collect();
         for ids in live.chunks(RETRIEVE_MAX) {
-            self.may_read().await?;
-            let found = self
-                .client
-                .retrieve(&self.plan.object, ids, &self.plan.columns)
-                .await?;
-            append(&mut table, &found.rows);
+            let (found, _vanished) = self.whole_rows(ids).await?;
+            append(&mut table, &found);
         }
         let mut filled = rows::keys(&self.plan, &table, read_ms)?;
         for key in keys.iter().filter(|key| key.kind == ChangeKind::Delete) {
@@ -242,19 +256,17 @@ impl Reader {
         let read_ms = self.org_now().await?.as_millisecond();
         let mut table = self.plan.columns.table();
         let mut absent = Vec::new();
-        // Paths over a parent can only be read by a query.
-        let by_query = self.plan.columns.has_parent_paths();
+        // Paths over a parent can only be read by a query; if it cannot name all columns, they are read in parts.
+        let one = soql::id_in(&[first_id()?]);
+        let text = soql::select(&self.plan.object, &self.plan.columns, Some(&one));
+        let by_query = self.plan.columns.has_parent_paths() && query::fits_an_address(&text);
         if by_query {
             absent.extend_from_slice(ids);
         } else {
             for some in ids.chunks(RETRIEVE_MAX) {
-                self.may_read().await?;
-                let found = self
-                    .client
-                    .retrieve(&self.plan.object, some, &self.plan.columns)
-                    .await?;
-                append(&mut table, &found.rows);
-                absent.extend(found.missing.iter().map(|&place| some[place]));
+                let (found, missing) = self.whole_rows(some).await?;
+                append(&mut table, &found);
+                absent.extend(missing);
             }
         }
         let columns = if by_query {

@@ -2,10 +2,10 @@
 //!
 //! A record that is purged, or deleted for good, leaves no row behind that a window could show. So what HubSpot has is
 //! looked for in Salesforce from time to time, by ids alone. What is absent twice is a delete with the time of the look as
-//! its version. If the user demonstrably sees all records of the object it is a delete as others are, under the sync's rule
-//! and safety limit; else it is held by the loader until a person decides: absence may also be a permission that was lost.
-//! What is held already is not told again, and what a person has decided to keep is not either, until the record is seen again:
-//! by a look, or by a version in HubSpot that is newer than the delete which was discarded.
+//! its version. If the user demonstrably sees all records of the object, before the look and after it, it is a delete as
+//! others are, under the sync's rule and safety limit; else it is held by the loader until a person decides: absence may also
+//! be a permission that was lost. What is held already is not told again, and what a person has decided to keep is not either,
+//! until the record is seen again: by a look, or by a version in HubSpot that is newer than the delete which was discarded.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -81,7 +81,12 @@ impl Reconciler {
                         match trouble.remedy() {
                             Remedy::TryAgain | Remedy::NewJob => PAUSES.0,
                             // Who reads the increment says so, and stops it.
-                            Remedy::TryRarely | Remedy::Stop | Remedy::StopTenant => PAUSES.1,
+                            Remedy::TryRarely | Remedy::Stop => PAUSES.1,
+                            Remedy::StopTenant => {
+                                let reason = trouble.chain();
+                                self.shard.suspend_tenant(&self.key.tenant, &reason).await;
+                                PAUSES.1
+                            }
                         }
                     }
                 };
@@ -218,6 +223,11 @@ impl Reconciler {
         // The second look: by a query, which also shows what lies in the recycle bin.
         let (seen, absent) = reader.by_ids(&missing).await?;
         let (absent, kept): (Vec<_>, Vec<_>) = absent.into_iter().partition(|id| !decided.still(*id));
+        // A permission that was lost since the look began hides records as well.
+        let source = match source {
+            Source::Purged if !absent.is_empty() => self.source(reader).await?,
+            source => source,
+        };
         let (plan, client) = (&reader.plan, &reader.client);
         let most = self.shard.settings.batch_rows;
         let reread = Outlet::new(&self.shard, client, plan, Source::Reread, None);

@@ -23,7 +23,7 @@ pub struct ExtractorSettings {
     /// How often an object is described again, at most: a call each time, which costs little while nothing changed. Zero
     /// is never; a query that Salesforce refuses for its schema's sake is still looked into.
     pub describe_interval: Duration,
-    /// How often parents are looked at for changes that formulas and mapped paths of their children show: a call for each
+    /// How often parents are looked at for changes that formulas and mapped paths of their children show: two calls for each
     /// parent's object. All records are read again by each sync's own schedule. Zero is never.
     pub formula_interval: Duration,
     /// Most rows of one message.

@@ -13,7 +13,7 @@ use crate::rows::UnusableRow;
 pub enum Trouble {
     /// Salesforce would not, or could not.
     #[error(transparent)]
-    Salesforce(#[from] SalesforceError),
+    Salesforce(SalesforceError),
     /// The bus or the cache.
     #[error(transparent)]
     Stage(#[from] StageError),
@@ -48,6 +48,19 @@ pub enum Trouble {
     /// The definition is not there (any more).
     #[error("{0}")]
     Missing(String),
+}
+
+impl From<SalesforceError> for Trouble {
+    fn from(error: SalesforceError) -> Self {
+        match error {
+            // Seen in the middle of a read, it stops the tenant as it does before one.
+            SalesforceError::OtherOrg { expected, found } => Self::OtherOrg {
+                expected: expected.to_string(),
+                found: found.to_string(),
+            },
+            error => Self::Salesforce(error),
+        }
+    }
 }
 
 /// What is done about it.
@@ -90,6 +103,18 @@ impl Trouble {
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Salesforce(SalesforceError::Refused { refusal, .. }) if refusal.code() == "QUERY_TIMEOUT")
+    }
+
+    /// Whether a Bulk job ended without its rows: it stays as it is, whatever is done about the reason.
+    #[must_use]
+    pub fn is_ended_job(&self) -> bool {
+        matches!(self, Self::Salesforce(SalesforceError::JobEnded { .. }))
+    }
+
+    /// Whether an allocation is used up, so that nothing but time helps.
+    #[must_use]
+    pub fn is_limit(&self) -> bool {
+        matches!(self, Self::Salesforce(error) if error.verdict() == Verdict::WaitForWindow)
     }
 
     fn is_retryable(&self) -> bool {
@@ -239,6 +264,13 @@ mod tests {
         };
         assert_eq!(job("").remedy(), Remedy::NewJob);
         assert_eq!(job("INVALID_FIELD: No such column 'X__c'").remedy(), Remedy::Stop);
+        let spent = job("LIMIT_EXCEEDED: Max bulk v2 query result size stored (1000000000) kb per 24 hrs");
+        assert!(spent.is_ended_job() && spent.is_limit());
+        let forbidden = job("FUNCTIONALITY_NOT_ENABLED: not for this user");
+        assert!(forbidden.is_ended_job() && !forbidden.is_limit());
+        for trouble in [spent, forbidden] {
+            assert_eq!(trouble.remedy(), Remedy::TryRarely, "{trouble}");
+        }
         let missing = SalesforceError::RowsMissing {
             job: "750".into(),
             announced: 2,

@@ -111,10 +111,11 @@ impl WindowRule {
         }
     }
 
-    /// Where the live reading of a sync begins that was turned on: at its latest import's fence, with the overlap
-    /// that the import's catch-up has, else now.
-    pub fn begin(self, latest_fence: Option<Timestamp>, org_now: Timestamp) -> Timestamp {
-        latest_fence.map_or_else(|| whole_second(org_now), |fence| before(fence, self.overlap))
+    /// Where the live reading of a sync begins that was turned on: at a fence, with the overlap that an import's catch-up
+    /// has. The fence is that of the latest import; without one it is taken now, by the same rule: what was stamped before a
+    /// sync was turned on, and is committed after, belongs to it.
+    pub fn begin(self, fence: Timestamp) -> Timestamp {
+        before(fence, self.overlap)
     }
 }
 
@@ -193,12 +194,8 @@ mod tests {
     }
 
     #[test]
-    fn a_sync_begins_at_the_latest_fence_or_now() {
-        assert_eq!(
-            RULE.begin(None, Timestamp::from_millisecond(5_900).unwrap()),
-            at(5)
-        );
-        assert_eq!(RULE.begin(Some(at(500)), at(1_000)), at(440));
+    fn a_sync_begins_at_a_fence_as_its_catch_up_does() {
+        assert_eq!(RULE.begin(at(500)), at(440));
         assert_eq!(
             RULE.catch_up(at(500), at(1_000)),
             Stretch {

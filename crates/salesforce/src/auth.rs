@@ -4,7 +4,7 @@
 //! callers fetches the next one (OAuth token endpoint; there is no `expires_in`).
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use landbridge_model::SalesforceId;
@@ -68,6 +68,10 @@ pub struct Sessions {
     current: RwLock<Option<Arc<Session>>>,
     rotated: RwLock<Option<Rotated>>,
     renewing: tokio::sync::Mutex<()>,
+    /// The org of the first session: one run never goes over from one org to another.
+    org: OnceLock<SalesforceId>,
+    /// The org that a later sign-in led to instead. From then on no session is given out.
+    moved_to: OnceLock<SalesforceId>,
 }
 
 impl Sessions {
@@ -89,7 +93,15 @@ impl Sessions {
             current: RwLock::new(None),
             rotated: RwLock::new(None),
             renewing: tokio::sync::Mutex::new(()),
+            org: OnceLock::new(),
+            moved_to: OnceLock::new(),
         })
+    }
+
+    /// The org that the sign-in leads to now, if that is not the one it led to first.
+    #[must_use]
+    pub fn moved_to(&self) -> Option<SalesforceId> {
+        self.moved_to.get().copied()
     }
 
     /// The session in use, if there is one.
@@ -105,20 +117,34 @@ impl Sessions {
         stale: Option<&Arc<Session>>,
         on_answer: impl Fn(&reqwest::Response),
     ) -> Result<Arc<Session>, SalesforceError> {
-        let usable = || {
-            self.current()
-                .filter(|current| !stale.is_some_and(|stale| Arc::ptr_eq(stale, current)))
+        let usable = || -> Result<Option<Arc<Session>>, SalesforceError> {
+            self.same_org()?;
+            let current = self.current();
+            Ok(current.filter(|current| !stale.is_some_and(|stale| Arc::ptr_eq(stale, current))))
         };
-        if let Some(current) = usable() {
+        if let Some(current) = usable()? {
             return Ok(current);
         }
         let _turn = self.renewing.lock().await;
-        if let Some(current) = usable() {
+        if let Some(current) = usable()? {
             return Ok(current);
         }
         let session = Arc::new(self.fetch(http, on_answer).await?);
+        let org = *self.org.get_or_init(|| session.org_id);
+        if org != session.org_id {
+            let _first_wins = self.moved_to.set(session.org_id);
+            self.same_org()?;
+        }
         *self.current.write() = Some(session.clone());
         Ok(session)
+    }
+
+    /// Refuses once a sign-in has led to another org than the first one did.
+    fn same_org(&self) -> Result<(), SalesforceError> {
+        match (self.org.get(), self.moved_to.get()) {
+            (Some(&expected), Some(&found)) => Err(SalesforceError::OtherOrg { expected, found }),
+            _ => Ok(()),
+        }
     }
 
     async fn fetch(
@@ -211,7 +237,7 @@ fn refusal(status: u16, body: &[u8]) -> SalesforceError {
         || status == 429
         || matches!(
             code.as_str(),
-            "unknown_error" | "temporarily_unavailable" | "REQUEST_LIMIT_EXCEEDED"
+            "unknown_error" | "temporarily_unavailable" | "REQUEST_LIMIT_EXCEEDED" | "LOGIN_RATE_EXCEEDED"
         )
         || message.contains("rate exceeded");
     SalesforceError::SignIn {
@@ -263,6 +289,8 @@ mod tests {
         assert_eq!(wrong.verdict(), Verdict::Configuration);
         let busy = refusal(403, br#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"x"}]"#);
         assert!(matches!(busy.verdict(), Verdict::Retry { .. }));
+        let often = refusal(400, br#"{"error":"LOGIN_RATE_EXCEEDED","error_description":"x"}"#);
+        assert!(matches!(often.verdict(), Verdict::Retry { .. }));
         assert!(matches!(
             refusal(503, b"<html>down</html>").verdict(),
             Verdict::Retry { .. }

@@ -167,7 +167,14 @@ impl Client {
         })
     }
 
-    /// The org's id, `00D…`, signing in if need be.
+    /// The org that the sign-in leads to now, if that is another than at first: every call is refused with
+    /// [`SalesforceError::OtherOrg`] from then on, and another client is needed.
+    #[must_use]
+    pub fn moved_to(&self) -> Option<SalesforceId> {
+        self.0.sessions.moved_to()
+    }
+
+    /// The org's id, `00D…`, signing in if need be. It is the same for as long as the client lives.
     pub async fn org_id(&self) -> Result<SalesforceId, SalesforceError> {
         Ok(self.session().await?.org_id)
     }
@@ -201,28 +208,40 @@ impl Client {
 
     /// Sends a call and reads the JSON answer.
     pub(crate) async fn json<T: DeserializeOwned>(&self, call: &Call) -> Result<T, SalesforceError> {
-        let body = self.body(call).await?;
-        serde_json::from_slice(&body).map_err(|source| SalesforceError::Unreadable {
-            what: call.what,
-            source,
-        })
+        self.read(call, |body| serde_json::from_slice(body)).await
     }
 
-    /// Sends a call and reads the whole answer. A connection that breaks within the body is tried again.
+    /// Sends a call and reads the whole answer.
     pub(crate) async fn body(&self, call: &Call) -> Result<bytes::Bytes, SalesforceError> {
+        self.read(call, |body| Ok(body.clone())).await
+    }
+
+    /// Sends a call and reads the whole answer. A connection that breaks within the body is tried again, and so is a body
+    /// that is not JSON or no body at all: something on the way has answered in Salesforce's place.
+    pub(crate) async fn read<T>(
+        &self,
+        call: &Call,
+        parse: impl Fn(&bytes::Bytes) -> Result<T, serde_json::Error>,
+    ) -> Result<T, SalesforceError> {
+        let what = call.what;
         let mut next = 2;
         loop {
             let answer = self.send(call).await?;
-            let error = match answer.bytes().await {
-                Ok(body) => return Ok(body),
-                Err(source) => SalesforceError::transport(call.what, source),
+            let read = match answer.bytes().await {
+                Ok(body) => parse(&body).map_err(|source| SalesforceError::Unreadable { what, source }),
+                Err(source) => Err(SalesforceError::transport(what, source)),
             };
-            if !call.repeatable {
+            let error = match read {
+                Ok(read) => return Ok(read),
+                Err(error) => error,
+            };
+            if !call.repeatable || !matches!(error.verdict(), Verdict::Retry { .. }) {
                 return Err(error);
             }
             let Some(pause) = self.0.config.retry.jittered(next, None) else {
                 return Err(error);
             };
+            debug!(what, %error, pause_ms = pause.as_millis(), "trying again");
             tokio::time::sleep(pause).await;
             next += 1;
         }
@@ -252,7 +271,7 @@ impl Client {
                     next += 1;
                 }
                 Verdict::WaitForWindow => {
-                    if matches!(error, SalesforceError::Refused { .. }) {
+                    if error.is_day_spent() {
                         self.0.governor.exhausted();
                     }
                     return Err(error);

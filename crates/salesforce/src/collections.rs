@@ -48,26 +48,24 @@ impl Client {
             path,
             Some(body),
         );
-        let body = self.body(&call).await?;
-        let unreadable = |source| SalesforceError::Unreadable {
-            what: call.what,
-            source,
-        };
-        let records: Vec<Option<&RawValue>> = serde_json::from_slice(&body).map_err(unreadable)?;
-        let mut retrieved = Retrieved {
-            rows: columns.table(),
-            places: Vec::new(),
-            missing: Vec::new(),
-        };
-        for (place, record) in records.into_iter().enumerate() {
-            match record.filter(|record| record.get() != "null") {
-                Some(record) => {
-                    json::push_record(columns, record, &mut retrieved.rows).map_err(unreadable)?;
-                    retrieved.places.push(place);
+        self.read(&call, |body| {
+            let records: Vec<Option<&RawValue>> = serde_json::from_slice(body)?;
+            let mut retrieved = Retrieved {
+                rows: columns.table(),
+                places: Vec::new(),
+                missing: Vec::new(),
+            };
+            for (place, record) in records.into_iter().enumerate() {
+                match record.filter(|record| record.get() != "null") {
+                    Some(record) => {
+                        json::push_record(columns, record, &mut retrieved.rows)?;
+                        retrieved.places.push(place);
+                    }
+                    None => retrieved.missing.push(place),
                 }
-                None => retrieved.missing.push(place),
             }
-        }
-        Ok(retrieved)
+            Ok(retrieved)
+        })
+        .await
     }
 }

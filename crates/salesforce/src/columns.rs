@@ -79,6 +79,16 @@ impl Columns {
         self.0.names.join(", ")
     }
 
+    /// Those at some places, in this order.
+    #[must_use]
+    pub fn of(&self, places: &[usize]) -> Self {
+        Self::new(
+            places
+                .iter()
+                .map(|&place| (self.0.names[place].as_str(), self.0.forms[place])),
+        )
+    }
+
     /// Whether a name reaches over to a parent.
     #[must_use]
     pub fn has_parent_paths(&self) -> bool {
@@ -109,5 +119,6 @@ mod tests {
         assert_eq!(columns.place("depot__R.NAME"), Some(1));
         assert_eq!(columns.place("Other"), None);
         assert!(columns.has_parent_paths());
+        assert_eq!(columns.of(&[1]).select_list(), "Depot__r.Name");
     }
 }

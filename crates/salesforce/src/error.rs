@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use landbridge_model::SalesforceId;
 use serde::Deserialize;
 
 pub mod classify;
@@ -110,6 +111,15 @@ pub enum SalesforceError {
         /// True when the endpoint says that trying again may help.
         transient: bool,
     },
+    /// The sign-in leads to another org than before, as after the refresh of a sandbox. This client asks nothing more: what
+    /// was begun in one org must not go on in another.
+    #[error("the sign-in leads to org {found} now, and led to {expected} before")]
+    OtherOrg {
+        /// The org of the first session.
+        expected: SalesforceId,
+        /// The org that answers now.
+        found: SalesforceId,
+    },
     /// No answer, or the connection broke while one was arriving.
     #[error("no usable answer from Salesforce to {what}")]
     Transport {
@@ -182,12 +192,16 @@ impl SalesforceError {
             Self::SignIn { transient: true, .. } | Self::Transport { .. } | Self::BrokenPage { .. } => {
                 Verdict::Retry { after: None }
             }
-            Self::SignIn { transient: false, .. } | Self::Setting(_) => Verdict::Configuration,
+            Self::SignIn { transient: false, .. } | Self::OtherOrg { .. } | Self::Setting(_) => {
+                Verdict::Configuration
+            }
             Self::QueryTooLong { .. } => Verdict::Shrink,
             Self::JobEnded { message, .. } => classify::classify_job_message(message),
             Self::RowsMissing { .. } => Verdict::Gone,
             Self::Budget { .. } => Verdict::WaitForWindow,
-            Self::Unreadable { .. } => Verdict::Bug,
+            // JSON of another shape than documented is ours to mend; what is no JSON is somebody else's page, and passes.
+            Self::Unreadable { source, .. } if source.is_data() => Verdict::Bug,
+            Self::Unreadable { .. } => Verdict::Retry { after: None },
         }
     }
 
@@ -215,6 +229,16 @@ impl SalesforceError {
         self.refusal().is_some_and(|refusal| {
             matches!(refusal.status, 420 | 429) || refusal.code() == "REQUEST_LIMIT_EXCEEDED"
         })
+    }
+
+    /// True when Salesforce refused a call because the org's calls of a day are used up. Other allocations, as that of Bulk
+    /// jobs, leave all other calls free.
+    #[must_use]
+    pub fn is_day_spent(&self) -> bool {
+        self.verdict() == Verdict::WaitForWindow
+            && self
+                .refusal()
+                .is_some_and(|refusal| refusal.code() == "REQUEST_LIMIT_EXCEEDED")
     }
 
     /// True when the named thing (record, job, locator) is no longer there.

@@ -82,21 +82,19 @@ impl Client {
     }
 
     pub(crate) async fn page(&self, call: &Call, columns: &Columns) -> Result<QueryPage, SalesforceError> {
-        let body = self.body(call).await?;
-        let unreadable = |source| SalesforceError::Unreadable {
-            what: call.what,
-            source,
-        };
-        let answer: QueryAnswer<'_> = serde_json::from_slice(&body).map_err(unreadable)?;
-        let mut rows = columns.table();
-        for record in answer.records {
-            json::push_record(columns, record, &mut rows).map_err(unreadable)?;
-        }
-        Ok(QueryPage {
-            rows,
-            total: answer.total_size,
-            next: answer.next_records_url,
+        self.read(call, |body| {
+            let answer: QueryAnswer<'_> = serde_json::from_slice(body)?;
+            let mut rows = columns.table();
+            for record in answer.records {
+                json::push_record(columns, record, &mut rows)?;
+            }
+            Ok(QueryPage {
+                rows,
+                total: answer.total_size,
+                next: answer.next_records_url,
+            })
         })
+        .await
     }
 
     /// Counts the rows that match: `SELECT COUNT() FROM object [WHERE filter]`.
@@ -112,13 +110,11 @@ impl Client {
         let soql = format!("SELECT COUNT() FROM {object}{filter}");
         check_length(&soql)?;
         let call = Call::get("a count", Family::Query, scope.operation()).query("q", soql);
-        let body = self.body(&call).await?;
-        let answer: QueryAnswer<'_> =
-            serde_json::from_slice(&body).map_err(|source| SalesforceError::Unreadable {
-                what: call.what,
-                source,
-            })?;
-        Ok(answer.total_size)
+        self.read(&call, |body| {
+            let answer: QueryAnswer<'_> = serde_json::from_slice(body)?;
+            Ok(answer.total_size)
+        })
+        .await
     }
 }
 

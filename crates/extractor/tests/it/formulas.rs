@@ -82,17 +82,7 @@ async fn trap_03_a_changed_parent_is_seen_in_its_childrens_formulas_and_in_no_ot
             .map(str::to_owned)
     })
     .await;
-    let depots = "SELECT Depot__c FROM Vehicle__c WHERE Depot__c != null LIMIT 1";
-    let depot = *ids(&rig, "Depot__c", depots)
-        .await
-        .first()
-        .expect("a vehicle has a depot");
-    let children = ids(
-        &rig,
-        "Id",
-        &format!("SELECT Id FROM Vehicle__c WHERE Depot__c = '{depot}'"),
-    )
-    .await;
+    let (depot, children) = a_depot_with_children(&rig).await;
     assert!(!children.is_empty());
     rig.second_is_over().await;
     let renamed = Values::from_iter([("Name".to_owned(), "Renamed depot".into())]);
@@ -174,6 +164,73 @@ async fn a_formula_of_the_date_is_read_again_daily_and_what_says_the_same_is_not
     rig.ledger
         .until("the ages", |arrivals| {
             arrivals.len() as u64 >= sent as u64 + dated
+        })
+        .await;
+    extractor.stop().await;
+}
+
+/// One depot and the vehicles below it.
+async fn a_depot_with_children(rig: &Rig) -> (SalesforceId, BTreeSet<SalesforceId>) {
+    let depots = "SELECT Depot__c FROM Vehicle__c WHERE Depot__c != null LIMIT 1";
+    let depots = ids(rig, "Depot__c", depots).await;
+    let depot = *depots.first().expect("a vehicle has a depot");
+    let below = format!("SELECT Id FROM Vehicle__c WHERE Depot__c = '{depot}'");
+    let children = ids(rig, "Id", &below).await;
+    (depot, children)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parent_that_changed_between_the_import_and_the_activation_is_seen_by_its_children() {
+    let mut rig = looking_often().await;
+    rig.settings.lag = Duration::ZERO;
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("draft", Value::Null).await;
+    rig.start_import("import-1").await;
+    rig.reports_until("the import's end", |report| {
+        matches!(&report.body, landbridge_wire::ReportBody::Progress(progress)
+            if progress.phase == landbridge_wire::RunPhase::Ended)
+    })
+    .await;
+    let (depot, children) = a_depot_with_children(&rig).await;
+    let renamed = Values::from_iter([("Name".to_owned(), "Renamed depot".into())]);
+    rig.org().update("Depot__c", &depot, renamed).await.unwrap();
+    // Longer ago than a look at what is new reaches back.
+    for _ in 0..5 {
+        rig.second_is_over().await;
+    }
+    rig.change_sync(|sync| {
+        sync.definition.spec.rules.reread = Some("off".to_owned());
+        sync.status = SyncStatus::Active;
+    })
+    .await;
+    rig.ledger
+        .until("the children with their parent's new name", |arrivals| {
+            having(arrivals, "Depot__r.Name", "Renamed depot") == children
+        })
+        .await;
+    extractor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parents_transaction_that_outlasts_the_overlap_is_waited_for() {
+    let mut rig = looking_often().await;
+    (rig.settings.lag, rig.settings.overlap) = (Duration::ZERO, Duration::ZERO);
+    let extractor = rig.extractor("one").await;
+    run_with_formulas(&rig, Some("off")).await;
+    until("a look at the parents", async || {
+        point(&rig).await?["parents"]["Depot__c"]
+            .as_str()
+            .map(str::to_owned)
+    })
+    .await;
+    let (depot, children) = a_depot_with_children(&rig).await;
+    let slow = json!({ "commit_delay_ms": 6_000 });
+    rig.org().post_to("/__sandbox/settings", slow).await.unwrap();
+    let renamed = Values::from_iter([("Name".to_owned(), "Renamed late".into())]);
+    rig.org().update("Depot__c", &depot, renamed).await.unwrap();
+    rig.ledger
+        .until("the children with their parent's new name", |arrivals| {
+            having(arrivals, "Depot__r.Name", "Renamed late") == children
         })
         .await;
     extractor.stop().await;

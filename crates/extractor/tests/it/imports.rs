@@ -7,6 +7,7 @@ use landbridge_model::{ChangeKind, Lane};
 use landbridge_sandbox::SandboxConfig;
 use landbridge_wire::{Report, ReportBody, RunPhase};
 
+use crate::live::{named, until, wait_for_begin};
 use crate::rig::{Rig, extracted, key};
 
 fn org(records: usize) -> SandboxConfig {
@@ -362,5 +363,78 @@ async fn another_import_goes_on_where_a_cancelled_one_stopped() {
         after.contains(&gone),
         "the catch-up begins where the first import began"
     );
+    extractor.stop().await;
+}
+
+fn reason(report: &Report) -> Option<&str> {
+    match &report.body {
+        ReportBody::Progress(progress) => progress.reason.as_deref(),
+        _ => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spent_allocation_of_bulk_jobs_holds_the_import_and_nothing_else() {
+    let rig = Rig::new(org(300)).await;
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("active", serde_json::Value::Null).await;
+    wait_for_begin(&rig).await;
+    let spent = r#"[{"errorCode":"LIMIT_EXCEEDED","message":"Max bulk v2 query jobs (10000) per 24 hrs has been reached"}]"#;
+    let faults = rig.sandbox.salesforce_faults();
+    let refusal =
+        serde_json::json!([{ "where": "POST /jobs/query", "what": { "status": 400 }, "body": spent }]);
+    faults.add(serde_json::from_value(refusal).unwrap());
+    let import = rig.start_import("import-1").await;
+    rig.reports_until("why the import waits", |report| {
+        reason(report).is_some_and(|reason| reason.contains("Max bulk v2 query jobs"))
+    })
+    .await;
+    let id = rig.org().create("Vehicle__c", named("Meanwhile")).await.unwrap();
+    until(
+        &rig,
+        "the live change",
+        &id,
+        ChangeKind::Upsert,
+        Some("Meanwhile"),
+    )
+    .await;
+    rig.cancel_import(&import).await;
+    rig.reports_until("the cancel", |report| phase(report) == Some(RunPhase::Canceled))
+        .await;
+    extractor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_failed_is_not_looked_at_for_ever_whatever_its_reason() {
+    let mut rig = Rig::new(org(300)).await;
+    rig.settings.probe_interval = Duration::from_millis(300);
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("draft", serde_json::Value::Null).await;
+    let vehicles = rig.vehicles().await;
+    let fail = async |times: u32, message: &str| {
+        let wanted = serde_json::json!({ "times": times, "message": message });
+        rig.org().post_to("/__sandbox/fail-bulk", wanted).await.unwrap();
+    };
+    // Time helps: as many jobs as it takes.
+    let spent =
+        "LIMIT_EXCEEDED: Max bulk v2 query result size stored (1000000000) kb per 24 hrs has been exceeded";
+    fail(4, spent).await;
+    rig.start_import("import-1").await;
+    let reports = rig.reports_until("the import's end", ended).await;
+    assert_eq!(extracted(&reports), vehicles);
+    assert!(
+        reports
+            .iter()
+            .any(|report| reason(report).is_some_and(|reason| reason.contains(spent)))
+    );
+
+    // A person must help: a few jobs, then the reason.
+    fail(9, "INSUFFICIENT_ACCESS: not for this user").await;
+    rig.start_import("import-2").await;
+    let reports = rig
+        .reports_until("the failure", |report| phase(report) == Some(RunPhase::Failed))
+        .await;
+    let last = reason(reports.last().unwrap()).unwrap();
+    assert!(last.contains("INSUFFICIENT_ACCESS"), "{last}");
     extractor.stop().await;
 }

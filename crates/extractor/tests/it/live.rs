@@ -261,7 +261,6 @@ async fn trap_13_more_columns_than_an_address_can_name_are_read_all_the_same() {
     rig.store_sync("active", serde_json::Value::Null).await;
     rig.change_sync(|sync| {
         let fields = &mut sync.definition.spec.fields;
-        fields.retain(|rule| !rule.from.contains('.'));
         let rule = fields[0].clone();
         fields.extend(names.iter().map(|name| {
             let mut rule = rule.clone();
@@ -273,16 +272,41 @@ async fn trap_13_more_columns_than_an_address_can_name_are_read_all_the_same() {
         sync.activation += 1;
     })
     .await;
+    let org = rig.org();
+    let depot = org.create("Depot__c", named("Far away")).await.unwrap();
     let mut values = named("Wide");
     values.insert(names[449].clone(), "the last one".into());
-    let org = rig.org();
+    values.insert("Depot__c".to_owned(), depot.as_str().into());
     let id = org.create("Vehicle__c", values).await.unwrap();
+    let whole = |arrival: &Arrival| {
+        let cell = |name: &str| arrival.cells.get(name).cloned().flatten();
+        arrival.id == id
+            && cell(&names[449]).as_deref() == Some("the last one")
+            && cell("Depot__r.Name").as_deref() == Some("Far away")
+    };
     rig.ledger
-        .until("the wide row", |arrivals| {
-            let last = |arrival: &Arrival| arrival.cells.get(&names[449]).cloned().flatten();
-            arrivals
-                .iter()
-                .any(|arrival| arrival.id == id && last(arrival).as_deref() == Some("the last one"))
+        .until("the wide row", |arrivals| arrivals.iter().any(whole))
+        .await;
+    // By id it is read the same way.
+    let reread = landbridge_wire::Reread {
+        envelope: landbridge_model::Envelope {
+            tenant: tenant(),
+            sync: key().name,
+            revision: landbridge_model::Revision(2),
+            purpose: landbridge_model::Purpose::Apply,
+            source: landbridge_model::Source::Reread,
+            run: None,
+            force: true,
+            only: None,
+        },
+        id,
+        reason: "test".into(),
+    };
+    rig.hub.ask_reread(&reread).await.unwrap();
+    rig.ledger
+        .until("the wide row once more", |arrivals| {
+            let again = |arrival: &&Arrival| arrival.source == landbridge_model::Source::Reread;
+            arrivals.iter().filter(again).any(whole)
         })
         .await;
     org.delete("Vehicle__c", &id).await.unwrap();
@@ -362,5 +386,46 @@ async fn trap_24_a_look_after_forty_days_is_not_refused_at_the_edge_of_the_accou
     };
     rig::until("open transactions to be known", settled).await;
     assert_eq!(refused(), 1, "nothing was asked for at the edge");
+    extractor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stamped_before_the_activation_and_committed_after_it_is_read() {
+    let rig = Rig::new(SandboxConfig {
+        records: Some(100),
+        commit_delay: Duration::from_secs(4),
+        ..SandboxConfig::default()
+    })
+    .await;
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("draft", serde_json::Value::Null).await;
+    let org = rig.org();
+    let open = tokio::spawn(async move { org.create("Vehicle__c", named("Open")).await.unwrap() });
+    rig.second_is_over().await;
+    rig.second_is_over().await;
+    rig.change_sync(|sync| sync.status = SyncStatus::Active).await;
+    let id = open.await.unwrap();
+    until(&rig, "the late commit", &id, ChangeKind::Upsert, Some("Open")).await;
+    extractor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_may_not_ask_for_open_transactions_is_read_all_the_same() {
+    let mut rig = Rig::new(SandboxConfig {
+        records: Some(100),
+        ..SandboxConfig::default()
+    })
+    .await;
+    rig.settings.settle_interval = Duration::from_millis(100);
+    let refusal = r#"[{"errorCode":"INSUFFICIENT_ACCESS","message":"not for this user"}]"#;
+    let refused = serde_json::json!([{ "where": "/updated/", "what": { "status": 403 }, "body": refusal }]);
+    let faults = rig.sandbox.salesforce_faults();
+    faults.add(serde_json::from_value(refused).unwrap());
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("active", serde_json::Value::Null).await;
+    wait_for_begin(&rig).await;
+    let id = rig.org().create("Vehicle__c", named("Seen")).await.unwrap();
+    until(&rig, "the create", &id, ChangeKind::Upsert, Some("Seen")).await;
+    assert!(faults.status()[0].fired > 0);
     extractor.stop().await;
 }

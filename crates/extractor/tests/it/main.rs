@@ -8,5 +8,8 @@ mod imports;
 mod ledger;
 mod live;
 mod nothing_missed;
+mod other_org;
+mod portal;
 mod rig;
+mod seeing_all;
 mod stream;

@@ -179,6 +179,13 @@ impl Rig {
         running
     }
 
+    /// Another worker beside it, ready to work.
+    pub(crate) async fn start_worker<W: Worker>(&self, worker: W, name: &str) -> Running {
+        let mut running = start(worker, &self.bus_config, self.server.url(), name, None).await;
+        running.ready().await;
+        running
+    }
+
     /// Ends the mapper: lanes fill from here on.
     pub(crate) async fn stop_mapper(&mut self) {
         self.mapper.take().unwrap().stop().await;

@@ -33,6 +33,9 @@ fn by_code(error: &ApiError, status: u16) -> Option<Verdict> {
         | "TXN_SECURITY_METERING_ERROR"
         | "JOB_NOT_COMPLETE"
         | "LOGIN_RATE_EXCEEDED" => retry,
+        // A policy of the org's forbids it.
+        "TXN_SECURITY_NO_ACCESS" => Some(Verdict::Configuration),
+        code if code.starts_with("TXN_SECURITY_") => retry,
         _ if status == 400 && error.message.contains("Current status: IN_PROGRESS") => retry,
         "QUERY_TIMEOUT"
         | "OPERATION_TOO_LARGE"
@@ -75,9 +78,11 @@ fn by_code(error: &ApiError, status: u16) -> Option<Verdict> {
 /// What a bare status says.
 fn by_status(status: u16, after: Option<Duration>) -> Verdict {
     match status {
+        300 => Verdict::Refused,
         401 => Verdict::Refresh,
         403 => Verdict::Configuration,
-        404 => Verdict::Gone,
+        // A bulk job's results are given to the API version that made the job only: to another they do not exist.
+        404 | 409 => Verdict::Gone,
         406 | 408 | 412 | 420 | 425 | 429 => Verdict::Retry { after },
         414 | 431 => Verdict::Shrink,
         410 => Verdict::Configuration,
@@ -178,121 +183,93 @@ mod tests {
         }
     }
 
+    /// The lines of the facts on Salesforce, 3: statuses, codes, and the policy that follows from them.
     #[test]
     fn every_documented_refusal_has_its_verdict() {
+        use Verdict::{Bug, Configuration, Gone, Refresh, Refused, SchemaChanged, Shrink, WaitForWindow};
         let retry = Verdict::Retry { after: None };
+        #[rustfmt::skip]
         let table = [
-            (
-                401,
-                "INVALID_SESSION_ID",
-                "Session expired or invalid",
-                Verdict::Refresh,
-            ),
-            (
-                401,
-                "INVALID_SESSION_ID",
-                "This session is not valid for use with the REST API",
-                Verdict::Configuration,
-            ),
-            (401, "", "", Verdict::Refresh),
-            (
-                403,
-                "REQUEST_LIMIT_EXCEEDED",
-                "TotalRequests Limit exceeded.",
-                Verdict::WaitForWindow,
-            ),
-            (
-                403,
-                "REQUEST_LIMIT_EXCEEDED",
-                "ConcurrentRequests (Concurrent API Requests) Limit exceeded.",
-                retry,
-            ),
-            (
-                403,
-                "API_DISABLED_FOR_ORG",
-                "The REST API is not enabled",
-                Verdict::Configuration,
-            ),
-            (403, "", "", Verdict::Configuration),
-            (400, "MALFORMED_QUERY", "unexpected token: 'FRM'", Verdict::Bug),
-            (
-                400,
-                "INVALID_FIELD",
-                "No such column 'Bad__c'",
-                Verdict::SchemaChanged,
-            ),
-            (
-                400,
-                "INVALID_TYPE",
-                "sObject type 'Foo' is not supported.",
-                Verdict::SchemaChanged,
-            ),
-            (
-                400,
-                "INVALID_QUERY_LOCATOR",
-                "invalid query locator",
-                Verdict::Gone,
-            ),
-            (
-                400,
-                "QUERY_TIMEOUT",
-                "Your query request was running for too long.",
-                Verdict::Shrink,
-            ),
-            (400, "EXCEEDED_ID_LIMIT", "", Verdict::Shrink),
-            (
-                400,
-                "INVALID_REPLICATION_DATE",
-                "startDate before org replication enabled date",
-                Verdict::Gone,
-            ),
-            (
-                400,
-                "UNABLE_TO_LOCK_ROW",
-                "unable to obtain exclusive access",
-                retry,
-            ),
-            (
-                500,
-                "UNABLE_TO_LOCK_ROW",
-                "unable to obtain exclusive access",
-                retry,
-            ),
-            (
-                400,
-                "REQUIRED_FIELD_MISSING",
-                "Required fields are missing: [Name]",
-                Verdict::Refused,
-            ),
-            (
-                400,
-                "API_ERROR",
-                "can only download query results of successfully completed bulk job. Current status: IN_PROGRESS",
-                retry,
-            ),
-            (
-                400,
-                "LIMIT_EXCEEDED",
-                "Max bulk v2 query jobs (10000) per 24 hrs has been reached",
-                Verdict::WaitForWindow,
-            ),
-            (
-                404,
-                "NOT_FOUND",
-                "The requested resource does not exist",
-                Verdict::Gone,
-            ),
-            (404, "ENTITY_IS_DELETED", "entity is deleted", Verdict::Gone),
+            // Statuses without a code.
+            (300, "", "", Refused),
+            (400, "", "", Bug),
+            (401, "", "", Refresh),
+            (403, "", "", Configuration),
+            (404, "", "", Gone),
+            (405, "", "", Bug),
             (406, "", "", retry),
-            (410, "", "", Verdict::Configuration),
+            (409, "", "", Gone),
+            (410, "", "", Configuration),
             (412, "", "", retry),
-            (414, "", "", Verdict::Shrink),
+            (414, "", "", Shrink),
+            (415, "", "", Bug),
             (420, "", "", retry),
             (429, "", "", retry),
-            (431, "", "", Verdict::Shrink),
-            (500, "UNKNOWN_EXCEPTION", "An unexpected error occurred", retry),
+            (431, "", "", Shrink),
+            (500, "", "", retry),
             (502, "", "", retry),
+            (503, "", "", retry),
+            // The session.
+            (401, "INVALID_SESSION_ID", "Session expired or invalid", Refresh),
+            (401, "INVALID_SESSION_ID", "This session is not valid for use with the REST API", Configuration),
+            (401, "INVALID_SESSION_ID", "Connected app is not attached to Agent", Configuration),
+            (401, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE", Refresh),
+            // Queries.
+            (400, "MALFORMED_QUERY", "unexpected token: 'FRM'", Bug),
+            (400, "INVALID_FIELD", "No such column 'Bad__c' on entity 'Foo__c'.", SchemaChanged),
+            (400, "INVALID_TYPE", "sObject type 'Foo' is not supported.", SchemaChanged),
+            (400, "INVALID_QUERY_LOCATOR", "invalid query locator", Gone),
+            (400, "INVALID_QUERY_LOCATOR_FORMAT", "", Gone),
+            (400, "QUERY_TIMEOUT", "Your query request was running for too long.", Shrink),
+            (400, "OPERATION_TOO_LARGE", "exceeded 100000 distinct who/what's", Shrink),
+            (400, "QUERY_TOO_COMPLICATED", "Query is either selecting too many fields", Shrink),
+            (400, "EXCEEDED_ID_LIMIT", "", Shrink),
+            (400, "INVALID_REPLICATION_DATE", "startDate before org replication enabled date", Gone),
+            (400, "MALFORMED_ID", "malformed id x", Bug),
+            (404, "MALFORMED_ID", "malformed id x", Bug),
+            // Limits.
+            (403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", WaitForWindow),
+            (403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests (Concurrent API Requests) Limit exceeded.", retry),
+            (403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded", retry),
+            (400, "LIMIT_EXCEEDED", "Max bulk v2 query jobs (10000) per 24 hrs has been reached", WaitForWindow),
+            (400, "LIMIT_EXCEEDED", "Max bulk v2 query result size stored (1000000000) kb per 24 hrs has been exceeded", WaitForWindow),
+            (400, "LOGIN_RATE_EXCEEDED", "", retry),
+            // What passes.
+            (400, "UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record", retry),
+            (500, "UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record", retry),
             (503, "SERVER_UNAVAILABLE", "Server Unavailable", retry),
+            (500, "UNKNOWN_EXCEPTION", "An unexpected error occurred", retry),
+            (400, "REQUEST_RUNNING_TOO_LONG", "Your request was running for too long", retry),
+            (400, "TXN_SECURITY_METERING_ERROR", "", retry),
+            (400, "TXN_SECURITY_RUNTIME_EXCEPTION", "", retry),
+            // Bulk jobs.
+            (400, "JOB_NOT_COMPLETE", "", retry),
+            (400, "API_ERROR", "can only download query results of successfully completed bulk job. Current status: IN_PROGRESS", retry),
+            (409, "API_ERROR", "the job was made by another version", Gone),
+            (400, "INVALIDJOBSTATE", "Aborting already Completed Job not allowed", Bug),
+            (400, "FUNCTIONALITY_NOT_ENABLED", "Selecting compound data not supported in Bulk Query", Configuration),
+            // Permissions and set-up.
+            (403, "API_DISABLED_FOR_ORG", "The REST API is not enabled", Configuration),
+            (403, "API_CURRENTLY_DISABLED", "", Configuration),
+            (403, "INSUFFICIENT_ACCESS", "", Configuration),
+            (403, "TXN_SECURITY_NO_ACCESS", "", Configuration),
+            (400, "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id", Configuration),
+            (400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "", Configuration),
+            (410, "UNSUPPORTED_API_VERSION", "", Configuration),
+            // Single records.
+            (404, "NOT_FOUND", "The requested resource does not exist", Gone),
+            (404, "ENTITY_IS_DELETED", "entity is deleted", Gone),
+            (400, "ENTITY_IS_DELETED", "entity is deleted", Gone),
+            (404, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", Gone),
+            (400, "REQUIRED_FIELD_MISSING", "Required fields are missing: [Name]", Refused),
+            (400, "STRING_TOO_LONG", "", Refused),
+            (400, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "", Refused),
+            (400, "DUPLICATE_VALUE", "", Refused),
+            (400, "DUPLICATE_EXTERNAL_ID", "", Refused),
+            (400, "FIELD_CUSTOM_VALIDATION_EXCEPTION", "", Refused),
+            (400, "DELETE_FAILED", "", Refused),
+            (400, "JSON_PARSER_ERROR", "", Bug),
+            (400, "INVALID_FIELD_FOR_INSERT_UPDATE", "", SchemaChanged),
         ];
         for (status, code, message, expected) in table {
             assert_eq!(

@@ -246,3 +246,60 @@ async fn a_create_that_may_have_happened_is_not_sent_twice() {
     assert!(fake.client().create("Car__c", values).await.is_ok());
     assert_eq!(fake.asked().len(), 2);
 }
+
+#[tokio::test]
+async fn an_allocation_of_bulk_jobs_that_is_spent_leaves_all_other_calls_free() {
+    let fake = Fake::start().await;
+    let spent = r#"[{"errorCode":"LIMIT_EXCEEDED","message":"Max bulk v2 query jobs (10000) per 24 hrs has been reached"}]"#;
+    fake.on("jobs/query", answer(400, spent));
+    fake.on(COUNT, answer(200, THREE));
+    let client = fake.client();
+    let error = client
+        .create_job(Scope::Live, "SELECT Id FROM Car__c")
+        .await
+        .unwrap_err();
+    assert_eq!(error.verdict(), Verdict::WaitForWindow);
+    assert!(!error.is_day_spent());
+    assert_eq!(client.governor().pressure(), 0.0);
+    assert_eq!(client.count(Scope::Live, "Car__c", None).await.unwrap(), 3);
+
+    let fake = Fake::start().await;
+    let spent = r#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests Limit exceeded."}]"#;
+    fake.on(COUNT, answer(403, spent));
+    let client = fake.client();
+    let error = client.count(Scope::Live, "Car__c", None).await.unwrap_err();
+    assert!(error.is_day_spent());
+    assert!(client.governor().pressure() >= 1.0);
+}
+
+/// Proxies and maintenance pages answer with 200 as well.
+#[tokio::test]
+async fn a_page_in_the_place_of_json_passes_or_is_an_outage_and_json_of_another_shape_is_ours_to_mend() {
+    for (instead, tries, verdict) in [
+        (
+            "<html><body>Maintenance</body></html>",
+            3,
+            Verdict::Retry { after: None },
+        ),
+        ("", 3, Verdict::Retry { after: None }),
+        (r#"{"totalSize":"three"}"#, 1, Verdict::Bug),
+    ] {
+        let fake = Fake::start().await;
+        fake.on(COUNT, answer(200, instead));
+        let error = fake
+            .client()
+            .count(Scope::Live, "Car__c", None)
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (error.verdict(), fake.asked().len()),
+            (verdict, tries),
+            "{instead}"
+        );
+
+        let fake = Fake::start().await;
+        fake.on(COUNT, answer(200, instead)).on(COUNT, answer(200, THREE));
+        let counted = fake.client().count(Scope::Live, "Car__c", None).await;
+        assert_eq!(counted.is_ok(), verdict != Verdict::Bug, "{instead}");
+    }
+}

@@ -53,6 +53,8 @@ struct Script {
     asked: Vec<Asked>,
     sign_ins: Vec<String>,
     rotates: bool,
+    /// The org that sign-ins lead to; `00D000000000000` unless another is named.
+    org: Option<&'static str>,
     base: String,
 }
 
@@ -132,6 +134,11 @@ impl Fake {
         self.0.lock().unwrap().rotates = true;
     }
 
+    /// From now on every sign-in leads to this org.
+    pub(crate) fn becomes(&self, org: &'static str) {
+        self.0.lock().unwrap().org = Some(org);
+    }
+
     fn answer(&self, asked: Asked) -> Answer {
         let mut script = self.0.lock().unwrap();
         if asked.path == "/services/oauth2/token" {
@@ -142,11 +149,12 @@ impl Fake {
             } else {
                 String::new()
             };
+            let org = script.org.unwrap_or("00D000000000000");
             return answer(
                 200,
                 format!(
                     r#"{{"access_token":"token-{n}",{refresh}"instance_url":"{base}","issued_at":"1767225600000",
-                        "id":"https://login.salesforce.com/id/00D000000000000/005000000000001","token_type":"Bearer"}}"#
+                        "id":"https://login.salesforce.com/id/{org}/005000000000001","token_type":"Bearer"}}"#
                 ),
             );
         }

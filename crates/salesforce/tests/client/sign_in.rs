@@ -87,3 +87,32 @@ async fn a_code_that_brings_no_refresh_token_is_a_fault_of_the_app() {
     assert!(matches!(error, SalesforceError::Setting(_)), "{error:?}");
     assert!(error.to_string().contains("scope refresh_token"), "{error}");
 }
+
+#[tokio::test]
+async fn a_client_never_goes_over_to_another_org() {
+    let fake = Fake::start().await;
+    let three = || answer(200, r#"{"totalSize":3,"done":true,"records":[]}"#);
+    let over = answer(401, r#"[{"message":"x","errorCode":"INVALID_SESSION_ID"}]"#);
+    fake.on(COUNT, three()).on(COUNT, over).on(COUNT, three());
+    let client = fake.client();
+    let count = || client.count(Scope::Live, "Car__c", None);
+    assert_eq!(count().await.unwrap(), 3);
+    assert_eq!(client.moved_to(), None);
+    let before = client.org_id().await.unwrap();
+    fake.becomes("00D000000000007");
+    for _ in 0..2 {
+        let error = count().await.unwrap_err();
+        let SalesforceError::OtherOrg { expected, found } = error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(expected, before);
+        assert_eq!(Some(found), client.moved_to());
+    }
+    assert!(client.session().await.is_err());
+    assert_eq!(fake.asked().len(), 2, "the other org was asked nothing");
+    assert_eq!(fake.sign_ins(), 2, "it was found out once");
+    // Whoever means the other org says so with a client of its own.
+    let other = fake.client();
+    assert_eq!(Some(other.org_id().await.unwrap()), client.moved_to());
+    assert_eq!(other.count(Scope::Live, "Car__c", None).await.unwrap(), 3);
+}
