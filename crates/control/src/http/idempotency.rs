@@ -99,7 +99,7 @@ fn place(parts: &Parts) -> Result<[String; 3], ServiceError> {
         .extensions
         .get::<Session>()
         .ok_or_else(|| ServiceError::Unauthenticated("nobody is signed in".to_owned()))?;
-    Ok([session.caller.who.clone(), path.to_owned(), key.to_owned()])
+    Ok([session.caller.identity(), path.to_owned(), key.to_owned()])
 }
 
 /// Reads an answer to keep it; an answer that is too large is given and not kept.

@@ -85,7 +85,7 @@ impl TenantService {
         let begun = Begun {
             tenant: self.id().clone(),
             side: side.side().as_str().to_owned(),
-            who: self.caller.who.clone(),
+            who: self.caller.identity(),
             address,
             app: SealedApp {
                 to: sealed.to,
@@ -126,7 +126,7 @@ impl Service {
         let place = place(state);
         let found = self.inner.access.get_json::<Begun>(&place).await?;
         let (begun, _) = found
-            .filter(|(begun, _)| begun.who == caller.who)
+            .filter(|(begun, _)| begun.who == caller.identity())
             .ok_or_else(refused)?;
         self.tenant(caller, &begun.tenant)?.require(Role::Admin)?;
         self.inner.access.delete(&place).await?;

@@ -4,6 +4,7 @@
 //! control may end it. The state is also in a cookie: an answer that another browser began is refused.
 
 mod claims;
+mod people;
 
 use std::time::Duration;
 
@@ -22,13 +23,14 @@ use openidconnect::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::caller::Caller;
+use super::audit::Change;
 use super::error::ServiceError;
 use super::sessions::{Owner, SignedIn};
 use super::{Service, secret};
-use claims::claim;
+use people::Person;
 
 pub use claims::{GroupRole, OidcSettings};
+pub(super) use people::PersonId;
 
 /// How long somebody may take at the provider.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -196,26 +198,25 @@ impl Service {
         self.inner.access.delete(&key).await?;
         let (subject, claims) = self.claims(code, &begun).await?;
         let settings = self.provider()?;
-        let groups = settings.groups(&claims);
-        let grants = settings.grants(&groups);
-        if grants.is_empty() {
-            return Err(ServiceError::Forbidden(
+        let person = Person {
+            issuer: settings.issuer.clone(),
+            name: settings.name(&claims, &subject),
+            groups: settings.groups(&claims),
+            subject,
+        };
+        // Also of whom it gives nothing to do here: their tokens end with this.
+        self.keep_person(&person, settings).await?;
+        let caller = person.caller(settings).ok_or_else(|| {
+            ServiceError::Forbidden(
                 "you are known, but in no group that may do anything here; ask an admin".to_owned(),
-            ));
-        }
-        let name = claim(&claims, &settings.name_claim).and_then(Value::as_str);
-        let name = name.unwrap_or(&subject).to_owned();
-        let caller = Caller::new(format!("oidc:{name}"), grants.clone());
-        let signed_in = self
-            .begin_session(
-                Owner::Provider {
-                    name,
-                    groups: Some(groups),
-                    grants,
-                },
-                caller,
-                settings.session_max,
             )
+        })?;
+        let owner = Owner::Provider {
+            person: Some(person.id()),
+        };
+        let known = format!("as the subject {:?} of {}", person.subject, person.issuer);
+        let signed_in = self
+            .begin_session(owner, caller, settings.session_max, Change::told(known))
             .await?;
         Ok((signed_in, begun.return_to))
     }

@@ -213,7 +213,7 @@ impl Service {
         new: &str,
         address: &str,
     ) -> Result<(), ServiceError> {
-        if caller.who != name.who() {
+        if caller.identity() != name.who() {
             return Err(ServiceError::Forbidden(
                 "only a user themselves, signed in, can change their password so".to_owned(),
             ));
