@@ -33,6 +33,7 @@ mod lanes;
 pub mod latency;
 pub mod ledger;
 mod removals;
+mod return_path;
 pub mod service;
 mod shard;
 mod status;

@@ -27,6 +27,7 @@ use super::audit::Change;
 use super::error::ServiceError;
 use super::sessions::{Owner, SignedIn};
 use super::{Service, secret};
+use crate::return_path;
 use people::Person;
 
 pub use claims::{GroupRole, OidcSettings};
@@ -139,8 +140,7 @@ impl Service {
 
     /// Begins to sign in. `return_to` is a path of this server.
     pub async fn begin_sign_in(&self, return_to: &str) -> Result<SignInRoad, ServiceError> {
-        let is_ours = return_to.starts_with('/') && !return_to.starts_with("//") && !return_to.contains('\\');
-        if !is_ours {
+        if !return_path::is_ours(return_to) {
             return Err(ServiceError::invalid("return_to must be a path of this server"));
         }
         let (client, _) = self.oidc_client().await?;

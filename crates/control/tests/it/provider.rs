@@ -450,7 +450,13 @@ async fn an_answer_is_good_once_and_in_its_own_browser() {
     back(&api, "/api/v1/oidc/callback?error=access_denied", &cookie)
         .await
         .expect(401);
-    for elsewhere in ["https://evil.example", "//evil.example", "/%5Cevil.example"] {
+    for elsewhere in [
+        "https://evil.example",
+        "//evil.example",
+        "/%5Cevil.example",
+        "/%09/evil.example",
+        "/%0A/evil.example",
+    ] {
         api.get(
             &format!("/api/v1/oidc/start?return_to={elsewhere}"),
             &Proof::Nothing,
