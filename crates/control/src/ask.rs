@@ -254,6 +254,10 @@ pub struct StartImports {
     /// Who starts it.
     #[serde(default)]
     pub started_by: String,
+    /// What the ids are derived from: asked with it again, what was started is found and not started again. Of one
+    /// asker and one request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<String>,
 }
 question!(StartImports, "start-imports", StartedImports);
 

@@ -117,6 +117,18 @@ impl Api {
         Proof::Token(created.token)
     }
 
+    /// A user's own token with these grants.
+    pub(crate) async fn token_of(&self, user: &str, grants: Vec<Grant>) -> Proof {
+        let caller = Caller::new(format!("user:{user}"), grants.clone());
+        let wanted = CreateToken {
+            name: "test".to_owned(),
+            grants,
+            days: 1,
+        };
+        let created = self.service.create_token(&caller, wanted).await.unwrap();
+        Proof::Token(created.token)
+    }
+
     pub(crate) async fn in_acme(&self, role: Role) -> Proof {
         self.token(vec![Grant::of(role, tenant())]).await
     }
