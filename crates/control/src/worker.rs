@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::alerts::AlertPace;
 use crate::ask::{
-    AdoptOrg, ApplySyncs, AskHistory, AskTenant, CancelDryRun, CancelImport, CountMatching, Disconnect,
+    AdoptOrg, ApplySyncs, AskHistory, AskTenant, CancelDryRun, CancelImport, ChangeTenant, CountMatching,
+    Disconnect,
     DismissFailure, DryRunPage, DryRunState, EditSyncs, FindByHubSpotId, ListDryRuns, ListHeld, ListLeft,
     ListParked, ListSchemaEvents, PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair, ResumeImport,
     RetryFailures, SetSyncs, StartDryRun, StartImports, StartVerify, TestAlerts, TestConnections, UndoImport,
@@ -186,6 +187,9 @@ impl Worker for Control {
         match ask.service.as_str() {
             PutTenant::SERVICE => {
                 answer_with(&definitions::put_tenant(context, tenant, parse_ask(&ask)?).await?)
+            }
+            ChangeTenant::SERVICE => {
+                answer_with(&definitions::change_tenant(context, tenant, parse_ask(&ask)?).await?)
             }
             RemoveTenant::SERVICE => answer_with(&definitions::remove_tenant(&shard, tenant).await?),
             TestConnections::SERVICE => answer_with(&definitions::test_connections(context, tenant).await?),

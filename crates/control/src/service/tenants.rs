@@ -15,7 +15,7 @@ use super::connections::{PutCredentials, PutSide};
 use super::error::ServiceError;
 use super::page::{Page, PageRequest, paginate};
 use super::{LONG_PATIENCE, Service, TenantService};
-use crate::ask::{Change, PutTenant, RemoveTenant};
+use crate::ask::{Change, PutTenant, RemoveTenant, TenantPart};
 
 /// A tenant, as a caller sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -55,44 +55,51 @@ pub struct PutBoth {
     pub hubspot: Option<PutCredentials>,
 }
 
-/// Where the org is.
+/// Where the org is. What is left out stays as it is in a tenant that is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PutSalesforce {
     /// The org's My Domain address, such as `https://acme.my.salesforce.com`.
     pub login_url: String,
-    /// API calls a day that Landbridge may spend in the org; all but the reserve when left out.
+    /// API calls a day that Landbridge may spend in the org; with `null` all but the reserve.
+    #[serde(default, deserialize_with = "mentioned", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
+    pub daily_calls: Option<Option<u64>>,
+    /// Whether changes are heard of by change events, for objects that are selected for change data capture, as in a new
+    /// tenant. Whatever is not heard is polled for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub daily_calls: Option<u64>,
-    /// Whether changes are heard of by change events, for objects that are selected for change data capture. Whatever is not
-    /// heard is polled for.
-    #[serde(default = "with_change_events")]
-    pub change_events: bool,
-    /// Where the org's Pub/Sub API is, when it is not where the installation says, such as
-    /// `https://api.deu.pubsub.salesforce.com:7443`. The org's tokens go there: whoever changes it gives credentials as well.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pubsub_url: Option<String>,
+    pub change_events: Option<bool>,
+    /// Where the org's Pub/Sub API is, such as `https://api.deu.pubsub.salesforce.com:7443`; with `null` where the
+    /// installation says. The org's tokens go there: whoever changes it gives credentials as well.
+    #[serde(default, deserialize_with = "mentioned", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub pubsub_url: Option<Option<String>>,
 }
 
-fn with_change_events() -> bool {
-    true
+/// What is mentioned, be it as `null`; what is not is `None` by default.
+fn mentioned<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }
 
-/// Where the portal is.
+/// Where the portal is. What is left out stays as it is in a tenant that is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PutHubSpot {
-    /// HubSpot's address.
-    #[serde(default = "hubspot_address")]
-    pub base_url: String,
-    /// Calls per ten seconds to start from, until HubSpot's headers say otherwise; 0 is no limit.
+    /// HubSpot's address: `https://api.hubapi.com` in a new tenant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub calls_per_ten_seconds: Option<u32>,
+    pub base_url: Option<String>,
+    /// Calls per ten seconds to start from, until HubSpot's headers say otherwise; 0 is no limit.
+    #[serde(default, deserialize_with = "mentioned", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>)]
+    pub calls_per_ten_seconds: Option<Option<u32>>,
 }
 
-fn hubspot_address() -> String {
-    "https://api.hubapi.com".to_owned()
-}
+/// HubSpot's address.
+const HUBSPOT: &str = "https://api.hubapi.com";
 
 impl Service {
     /// The tenants that a caller may see.
@@ -134,7 +141,7 @@ impl Service {
         let effect = async {
             let asked = self.hub().ask(StageKind::Control, id, &put, LONG_PATIENCE);
             let change = asked.await?;
-            let after = self.tenant_soon(&put.tenant).await?;
+            let after = self.tenant_soon(id, |seen| is_as_put(&put, seen)).await?;
             self.inner.sides.forget(id);
             if change == Change::Unchanged {
                 return Ok((change, audit::Trace::nothing()));
@@ -152,19 +159,14 @@ impl Service {
     }
 
     /// A tenant that was just written by the owner of its shard, as soon as that is seen here.
-    pub(super) async fn tenant_soon(&self, wanted: &Tenant) -> Result<Arc<Tenant>, ServiceError> {
-        let seen = self.config().wait_for(|config| {
-            let seen = config.tenant(&wanted.id)?;
-            let (ours, theirs) = (&wanted.salesforce, &seen.salesforce);
-            let salesforce = ours.login_url == theirs.login_url
-                && ours.daily_calls == theirs.daily_calls
-                && ours.change_events == theirs.change_events
-                && ours.pubsub_url == theirs.pubsub_url;
-            let (ours, theirs) = (&wanted.hubspot, &seen.hubspot);
-            let hubspot = ours.base_url == theirs.base_url
-                && ours.calls_per_ten_seconds == theirs.calls_per_ten_seconds;
-            (salesforce && hubspot).then_some(seen)
-        });
+    pub(super) async fn tenant_soon(
+        &self,
+        id: &TenantId,
+        is_seen: impl Fn(&Tenant) -> bool + Send,
+    ) -> Result<Arc<Tenant>, ServiceError> {
+        let seen = self
+            .config()
+            .wait_for(|config| config.tenant(id).filter(|seen| is_seen(seen)));
         tokio::time::timeout(super::PATIENCE, seen).await.map_err(|_| {
             ServiceError::Unavailable("it is done, but not seen here yet; read the tenant again".to_owned())
         })
@@ -177,10 +179,14 @@ impl Service {
         wanted: PutTenantBody,
     ) -> Result<(PutTenant, bool), ServiceError> {
         let login_url = address("salesforce.login_url", &wanted.salesforce.login_url)?;
-        let base_url = address("hubspot.base_url", &wanted.hubspot.base_url)?;
-        let pubsub_url = wanted.salesforce.pubsub_url.as_deref();
+        let keep = unmentioned(&wanted);
+        let base_url = match &wanted.hubspot.base_url {
+            Some(base_url) => address("hubspot.base_url", base_url)?,
+            None => stored.map_or(HUBSPOT, |tenant| &tenant.hubspot.base_url).to_owned(),
+        };
+        let pubsub_url = wanted.salesforce.pubsub_url.flatten();
         let pubsub_url = pubsub_url
-            .map(|url| address("salesforce.pubsub_url", url))
+            .map(|url| address("salesforce.pubsub_url", &url))
             .transpose()?;
         let (salesforce, hubspot) = wanted
             .credentials
@@ -216,20 +222,21 @@ impl Service {
                 salesforce: SalesforceConnection {
                     login_url,
                     org_id: None,
-                    daily_calls: wanted.salesforce.daily_calls,
-                    change_events: wanted.salesforce.change_events,
+                    daily_calls: wanted.salesforce.daily_calls.flatten(),
+                    change_events: wanted.salesforce.change_events.unwrap_or(true),
                     pubsub_url,
                     adopted_ms: None,
                 },
                 hubspot: HubSpotConnection {
                     base_url,
                     portal_id: None,
-                    calls_per_ten_seconds: wanted.hubspot.calls_per_ten_seconds,
+                    calls_per_ten_seconds: wanted.hubspot.calls_per_ten_seconds.flatten(),
                 },
-                suspended: stored.and_then(|tenant| tenant.suspended.clone()),
+                suspended: None,
             },
             salesforce: self.seal(PutSide::Salesforce, salesforce).await?,
             hubspot: self.seal(PutSide::HubSpot, hubspot).await?,
+            keep,
         };
         Ok((put, changed_secrets))
     }
@@ -257,6 +264,34 @@ impl TenantService {
             role: self.role,
         }
     }
+}
+
+/// What somebody who wants a tenant so said nothing of.
+fn unmentioned(wanted: &PutTenantBody) -> Vec<TenantPart> {
+    let (salesforce, hubspot) = (&wanted.salesforce, &wanted.hubspot);
+    [
+        (TenantPart::DailyCalls, salesforce.daily_calls.is_none()),
+        (TenantPart::ChangeEvents, salesforce.change_events.is_none()),
+        (TenantPart::PubsubUrl, salesforce.pubsub_url.is_none()),
+        (TenantPart::CallsPerTenSeconds, hubspot.calls_per_ten_seconds.is_none()),
+    ]
+    .into_iter()
+    .filter_map(|(part, is_unmentioned)| is_unmentioned.then_some(part))
+    .collect()
+}
+
+/// Whether a tenant is as it was put, but for what was to stay.
+fn is_as_put(put: &PutTenant, seen: &Tenant) -> bool {
+    let kept = |part| put.keep.contains(&part);
+    let (ours, theirs) = (&put.tenant.salesforce, &seen.salesforce);
+    let salesforce = ours.login_url == theirs.login_url
+        && (kept(TenantPart::DailyCalls) || ours.daily_calls == theirs.daily_calls)
+        && (kept(TenantPart::ChangeEvents) || ours.change_events == theirs.change_events)
+        && (kept(TenantPart::PubsubUrl) || ours.pubsub_url == theirs.pubsub_url);
+    let (ours, theirs) = (&put.tenant.hubspot, &seen.hubspot);
+    salesforce
+        && ours.base_url == theirs.base_url
+        && (kept(TenantPart::CallsPerTenSeconds) || ours.calls_per_ten_seconds == theirs.calls_per_ten_seconds)
 }
 
 /// An address without a path, to which credentials can be sent without being seen on the way.

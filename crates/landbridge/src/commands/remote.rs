@@ -6,7 +6,7 @@ use landbridge_bus::seal::PublicKey;
 use landbridge_control::ask::{
     AdoptOrg, Applied, AppliedSync, ApplySyncs, AskTenant, CancelDryRun, CancelImport, Disconnect, Done,
     DryRunPage, DryRunPart, DryRunRecords, DryRunState, EditSyncs, ListHeld, ListLeft, ListSchemaEvents,
-    PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair, ResumeImport, RetryFailures, SetSyncs,
+    PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair, ResumeImport, RetryFailures, SetSyncs, TenantPart,
     StartDryRun, StartImports, StartVerify, StartedImport, StartedImports, TestConnections, UndoImport,
     VerifyState, Writing, WrittenRecords,
 };
@@ -346,7 +346,7 @@ impl Remote {
         let sealed = |sealed: Option<landbridge_bus::seal::Sealed>| {
             sealed.map(|sealed| json!({ "sealed": { "to": sealed.to, "sealed": sealed.sealed } }))
         };
-        let body = json!({
+        let mut body = json!({
             "salesforce": {
                 "login_url": put.tenant.salesforce.login_url,
                 "daily_calls": put.tenant.salesforce.daily_calls,
@@ -359,6 +359,18 @@ impl Remote {
             },
             "credentials": { "salesforce": sealed(put.salesforce), "hubspot": sealed(put.hubspot) },
         });
+        for part in put.keep {
+            let (side, field) = match part {
+                TenantPart::DailyCalls => ("salesforce", "daily_calls"),
+                TenantPart::ChangeEvents => ("salesforce", "change_events"),
+                TenantPart::PubsubUrl => ("salesforce", "pubsub_url"),
+                TenantPart::CallsPerTenSeconds => ("hubspot", "calls_per_ten_seconds"),
+            };
+            // What is left out stays; `null` takes it away.
+            if let Some(side) = body[side].as_object_mut() {
+                side.remove(field);
+            }
+        }
         self.text(Method::PUT, &["tenants", tenant], &[], Some(&body))
             .await?;
         as_json(&landbridge_control::ask::Change::Changed)

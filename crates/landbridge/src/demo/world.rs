@@ -265,6 +265,7 @@ impl World {
             tenant,
             salesforce: Some(to_extractor.seal(&serde_json::to_vec(&salesforce)?)?),
             hubspot: Some(to_loader.seal(&serde_json::to_vec(&hubspot)?)?),
+            keep: Vec::new(),
         };
         self.control(&put).await.map(drop)
     }

@@ -40,6 +40,18 @@ async fn tenants_are_added_changed_and_removed() {
     polled["salesforce"]["change_events"] = json!(false);
     let without = api.put(path, &admin, &polled).await.expect(200).json();
     assert_eq!(without["salesforce"]["change_events"], false);
+    // What is not mentioned stays: an operator allocated it.
+    api.put(&format!("{path}/allocation"), &admin, &json!({"daily_calls": 500}))
+        .await
+        .expect(200);
+    let bare = json!({"salesforce": {"login_url": "https://new.my.salesforce.com"}, "hubspot": {}});
+    let kept = api.put(path, &admin, &bare).await.expect(200).json();
+    assert_eq!(kept["salesforce"]["daily_calls"], 500);
+    assert_eq!(kept["salesforce"]["change_events"], false);
+    let mut cleared = bare.clone();
+    cleared["salesforce"]["daily_calls"] = Value::Null;
+    let cleared = api.put(path, &admin, &cleared).await.expect(200).json();
+    assert_eq!(cleared["salesforce"].get("daily_calls"), None);
     for (wrong, part) in [
         (
             json!({"salesforce": {"login_url": "http://acme.example"}, "hubspot": {}}),
@@ -76,7 +88,7 @@ async fn tenants_are_added_changed_and_removed() {
         .collect();
     assert_eq!(
         actions,
-        ["tenant.removed", "tenant.changed", "tenant.added"],
+        ["tenant.removed", "tenant.changed", "tenant.changed", "tenant.added"],
         "what changes nothing is not a change"
     );
 }
