@@ -122,7 +122,7 @@ impl Service {
     pub async fn sign_in(&self, name: &str, password: &str, address: &str) -> Result<SignedIn, ServiceError> {
         // A name that cannot be takes the same road as one that is not there.
         let name = UserName::new(name).or_else(|_| UserName::new("-"))?;
-        let user = self.check_password(&name, password, address).await?;
+        let (user, _) = self.check_password(&name, password, address).await?;
         let owner = Owner::Password {
             user: name.clone(),
             generation: user.generation,
