@@ -41,8 +41,17 @@ pub struct AlertSettings {
 /// A webhook, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WebhookView {
-    /// Where messages are posted to.
+    /// Where messages are posted to; only scheme and host for those who may not change it. Whoever knows the address of
+    /// many a service's webhook can post there.
     pub url: String,
+}
+
+/// What may be shown of an address whose path is a secret.
+fn host_of(url: &str) -> String {
+    match Url::parse(url) {
+        Ok(url) => format!("{}/…", url.origin().ascii_serialization()),
+        Err(_) => "…".to_owned(),
+    }
 }
 
 /// A mail server, without its password.
@@ -108,7 +117,7 @@ pub struct PutAlerts {
 }
 
 /// A webhook.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PutWebhook {
     /// Where messages are posted to: https, unless it is on this machine.
@@ -117,6 +126,14 @@ pub struct PutWebhook {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub secret: Option<Secret>,
+}
+
+impl std::fmt::Debug for PutWebhook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PutWebhook")
+            .field("url", &host_of(&self.url))
+            .finish_non_exhaustive()
+    }
 }
 
 /// A mail server.
@@ -161,6 +178,16 @@ impl From<&StoredAlerts> for AlertSettings {
             }),
             bounds: stored.bounds.clone(),
         }
+    }
+}
+
+impl AlertSettings {
+    /// The same, for those who may not change them, and for the audit log.
+    fn masked(mut self) -> Self {
+        if let Some(webhook) = &mut self.webhook {
+            webhook.url = host_of(&webhook.url);
+        }
+        self
     }
 }
 
@@ -271,8 +298,13 @@ impl TenantService {
         let settings = store.settings(self.id()).await?;
         let state = store.state(self.id()).await?.value;
         let tried = state.outbox.into_iter().filter(|pending| pending.attempts > 0);
+        let shown = AlertSettings::from(&settings.value);
+        let shown = match self.require(Role::Admin) {
+            Ok(()) => shown,
+            Err(_) => shown.masked(),
+        };
         Ok(AlertsView {
-            settings: (&settings.value).into(),
+            settings: shown,
             tag: settings.revision.to_string(),
             standing: state.standing,
             unsent: tried.map(unsent).collect(),
@@ -307,7 +339,13 @@ impl TenantService {
                 written => written?,
             };
             let (before, after) = (AlertSettings::from(&stored.value), AlertSettings::from(&settings));
-            Ok(((), Change::between(Some(&before), Some(&after))?.into()))
+            let is_moved = before.webhook.is_some() && before.webhook != after.webhook;
+            let (before, after) = (before.masked(), after.masked());
+            let change = Change::between(Some(&before), Some(&after))?;
+            Ok(((), match is_moved && before.webhook == after.webhook {
+                true => change.with_detail("the webhook has another address of the same host").into(),
+                false => change.into(),
+            }))
         })
         .await?;
         self.alerts().await
@@ -380,5 +418,27 @@ impl TenantService {
             Ok((tried, Change::done().into()))
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_address_its_host_is_shown() {
+        for (url, shown) in [
+            ("https://hooks.acme.example/T0/s3cret?k=s3cret", "https://hooks.acme.example/…"),
+            ("https://me:s3cret@hooks.acme.example:8443/", "https://hooks.acme.example:8443/…"),
+            ("http://127.0.0.1:9/s3cret", "http://127.0.0.1:9/…"),
+            ("s3cret", "…"),
+        ] {
+            assert_eq!(host_of(url), shown);
+            let put = PutWebhook {
+                url: url.to_owned(),
+                secret: None,
+            };
+            assert!(!format!("{put:?}").contains("s3cret"), "{put:?}");
+        }
     }
 }
