@@ -102,6 +102,7 @@ struct Inner {
     access: Kv,
     definitions: Kv,
     hashing: password::Hashing,
+    provider: provider::KnownProvider,
     sides: sides::Sides,
     standings: standings::Standings,
 }
@@ -121,6 +122,7 @@ impl Service {
                 access,
                 definitions,
                 hashing: password::Hashing::new(),
+                provider: provider::KnownProvider::default(),
                 sides: sides::Sides::default(),
                 standings: standings::Standings::new(),
             }),

@@ -1,6 +1,7 @@
 //! Pages of tenants and of their syncs: what they show, what their forms do, who may.
 
 use landbridge_bus::seal::{KeyPair, publish_key};
+use landbridge_bus::{Bucket, Key};
 use landbridge_control::Settings;
 use landbridge_control::service::{Grant, Role};
 use landbridge_model::config::HubSpotCredentials;

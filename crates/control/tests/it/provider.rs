@@ -1,6 +1,7 @@
 //! Signing in by an OpenID Connect provider: a small one, which does what it must and can be told to do it wrong.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
@@ -58,6 +59,8 @@ struct Provider {
     told: Mutex<Told>,
     /// What each code stands for: the challenge and the nonce.
     codes: Mutex<HashMap<String, (String, String)>>,
+    /// How often it was asked what it is.
+    asked: AtomicUsize,
 }
 
 impl Provider {
@@ -67,6 +70,7 @@ impl Provider {
             issuer: format!("http://{}", listener.local_addr().unwrap()),
             told: Mutex::default(),
             codes: Mutex::default(),
+            asked: AtomicUsize::new(0),
         });
         let router = Router::new()
             .route("/.well-known/openid-configuration", get(configuration))
@@ -112,6 +116,7 @@ fn signing_key() -> CoreEdDsaPrivateSigningKey {
 }
 
 async fn configuration(State(provider): State<Arc<Provider>>) -> Json<Value> {
+    provider.asked.fetch_add(1, Ordering::Relaxed);
     let issuer = &provider.issuer;
     Json(json!({
         "issuer": issuer,
@@ -488,4 +493,25 @@ async fn a_token_for_another_or_from_another_time_is_refused() {
         let refused = back(&api, &path, &cookie).await.expect(401);
         assert!(refused.headers.get("set-cookie").is_none(), "{}", refused.text);
     }
+}
+
+/// Whoever begins and never ends is limited, and the provider is not asked each time what it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn beginnings_are_limited_and_cost_the_provider_little() {
+    let (api, provider) = with_provider().await;
+    // More than are free for an address: what is ended does not count.
+    for _ in 0..35 {
+        signed_in(&api, &provider, Told::of(&["fleet"])).await;
+    }
+    assert_eq!(provider.asked.load(Ordering::Relaxed), 1);
+    let mut begun = 0;
+    let refused = loop {
+        let answer = api.get("/api/v1/oidc/start", &Proof::Nothing).await;
+        if answer.status != 303 {
+            break answer;
+        }
+        begun += 1;
+        assert!(begun <= 31, "{begun} beginnings from one address");
+    };
+    assert!(refused.expect(429).headers.contains_key("retry-after"));
 }
