@@ -32,6 +32,7 @@ mod imports;
 mod lanes;
 pub mod latency;
 pub mod ledger;
+mod reach;
 mod removals;
 mod return_path;
 pub mod service;

@@ -16,6 +16,7 @@ use crate::alerts::mail::mailbox;
 use crate::alerts::outbox::Pending;
 use crate::alerts::settings::{AlertStore, StoredAlerts, StoredMail, StoredWebhook};
 use crate::ask::{TestAlerts, TriedChannel};
+use crate::reach;
 
 pub use crate::alerts::judge::{AlertBounds, AlertKind, Standing};
 pub use crate::alerts::settings::{Channel, MailSecurity};
@@ -193,10 +194,10 @@ impl AlertSettings {
 
 impl PutAlerts {
     /// Everything that is wrong with it, beside what is stored.
-    fn problems(&self, stored: &StoredAlerts) -> Vec<Problem> {
+    fn problems(&self, stored: &StoredAlerts, allow_private: bool) -> Vec<Problem> {
         let mut problems = Vec::new();
         if let Some(webhook) = &self.webhook {
-            webhook.problems(stored.webhook.is_some(), &mut problems);
+            webhook.problems(stored.webhook.is_some(), allow_private, &mut problems);
         }
         if let Some(mail) = &self.mail {
             mail.problems(stored.mail.as_ref(), &mut problems);
@@ -213,9 +214,13 @@ impl PutAlerts {
 }
 
 impl PutWebhook {
-    fn problems(&self, is_stored: bool, problems: &mut Vec<Problem>) {
+    fn problems(&self, is_stored: bool, allow_private: bool, problems: &mut Vec<Problem>) {
         let url = Url::parse(&self.url).map_err(|error| error.to_string());
-        if let Err(what) = url.and_then(|url| check_scheme(&url)) {
+        let checked = url.and_then(|url| {
+            check_scheme(&url)?;
+            reach::check(&url, allow_private).map_err(|error| error.to_string())
+        });
+        if let Err(what) = checked {
             let cure = "write an address such as https://hooks.acme.example/landbridge";
             problems.push(Problem::new("webhook.url", what, cure));
         }
@@ -325,7 +330,8 @@ impl TenantService {
         if seen != stored.revision.to_string() {
             return Err(stale());
         }
-        let problems = wanted.problems(&stored.value);
+        let allow_private = self.service.settings().allow_private_addresses;
+        let problems = wanted.problems(&stored.value, allow_private);
         if !problems.is_empty() {
             return Err(ServiceError::Invalid {
                 message: "the alerts cannot be sent like this".to_owned(),

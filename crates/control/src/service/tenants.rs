@@ -16,6 +16,7 @@ use super::error::ServiceError;
 use super::page::{Page, PageRequest, paginate};
 use super::{LONG_PATIENCE, Service, TenantService};
 use crate::ask::{Change, PutTenant, RemoveTenant, TenantPart};
+use crate::reach;
 
 /// A tenant, as a caller sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -178,15 +179,26 @@ impl Service {
         stored: Option<&Tenant>,
         wanted: PutTenantBody,
     ) -> Result<(PutTenant, bool), ServiceError> {
-        let login_url = address("salesforce.login_url", &wanted.salesforce.login_url)?;
+        let sides = stored.map(|tenant| (&tenant.salesforce, &tenant.hubspot));
+        let login_url = self.reachable(
+            "salesforce.login_url",
+            &wanted.salesforce.login_url,
+            sides.map(|(salesforce, _)| salesforce.login_url.as_str()),
+        )?;
         let keep = unmentioned(&wanted);
         let base_url = match &wanted.hubspot.base_url {
-            Some(base_url) => address("hubspot.base_url", base_url)?,
+            Some(base_url) => {
+                let before = sides.map(|(_, hubspot)| hubspot.base_url.as_str());
+                self.reachable("hubspot.base_url", base_url, before)?
+            }
             None => stored.map_or(HUBSPOT, |tenant| &tenant.hubspot.base_url).to_owned(),
         };
         let pubsub_url = wanted.salesforce.pubsub_url.flatten();
         let pubsub_url = pubsub_url
-            .map(|url| address("salesforce.pubsub_url", &url))
+            .map(|url| {
+                let before = sides.and_then(|(salesforce, _)| salesforce.pubsub_url.as_deref());
+                self.reachable("salesforce.pubsub_url", &url, before)
+            })
             .transpose()?;
         let (salesforce, hubspot) = wanted
             .credentials
@@ -328,8 +340,28 @@ pub(super) fn check_scheme(url: &Url) -> Result<(), String> {
     }
 }
 
-fn address(key: &str, text: &str) -> Result<String, ServiceError> {
-    check_address(text).map_err(|problem| ServiceError::invalid(format!("{key}: {problem}")))
+impl Service {
+    /// An address that a tenant's admin may name. One that is there already was let in by whoever might: it stays.
+    pub(super) fn reachable(
+        &self,
+        key: &str,
+        text: &str,
+        before: Option<&str>,
+    ) -> Result<String, ServiceError> {
+        let address = self.named_address(text, before);
+        address.map_err(|problem| ServiceError::invalid(format!("{key}: {problem}")))
+    }
+
+    fn named_address(&self, text: &str, before: Option<&str>) -> Result<String, String> {
+        let address = check_address(text)?;
+        if before == Some(address.as_str()) {
+            return Ok(address);
+        }
+        let url = Url::parse(&address).map_err(|error| error.to_string())?;
+        let allowed = self.settings().allow_private_addresses;
+        reach::check(&url, allowed).map_err(|error| error.to_string())?;
+        Ok(address)
+    }
 }
 
 #[cfg(test)]
