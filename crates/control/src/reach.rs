@@ -36,7 +36,10 @@ pub(crate) fn check(url: &Url, allow_private: bool) -> Result<(), NotPublic> {
 
 fn is_public_name(name: &str) -> bool {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
-    let is_own = |own: &&str| name.strip_suffix(*own).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    let is_own = |own: &&str| {
+        name.strip_suffix(*own)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
     name.contains('.') && !OWN.iter().any(|own| is_own(&own))
 }
 
@@ -51,7 +54,8 @@ fn is_public(ip: IpAddr) -> bool {
 fn is_public_v4(ip: Ipv4Addr) -> bool {
     let [a, b, c, _] = ip.octets();
     let is_shared = a == 100 && (64..128).contains(&b);
-    let is_special = a == 0 || a >= 240 || (a == 192 && b == 0 && c == 0) || (a == 198 && (18..20).contains(&b));
+    let is_special =
+        a == 0 || a >= 240 || (a == 192 && b == 0 && c == 0) || (a == 198 && (18..20).contains(&b));
     !(ip.is_loopback()
         || ip.is_private()
         || ip.is_link_local()
@@ -101,7 +105,7 @@ pub(crate) fn public_only(client: reqwest::ClientBuilder) -> reqwest::ClientBuil
 }
 
 /// Whether a call came to nothing because its address is not public.
-pub(crate) fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<&NotPublic> {
+pub(crate) fn refusal<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a NotPublic> {
     std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 

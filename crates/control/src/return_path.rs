@@ -11,8 +11,7 @@ pub(crate) fn is_ours(text: &str) -> bool {
     let is_plain = text.starts_with('/') && !text.contains(|c: char| c == '\\' || c.is_control());
     let here = Url::parse(HERE).ok();
     let there = here.as_ref().and_then(|here| here.join(text).ok());
-    is_plain
-        && matches!((here, there), (Some(here), Some(there)) if here.origin() == there.origin())
+    is_plain && matches!((here, there), (Some(here), Some(there)) if here.origin() == there.origin())
 }
 
 #[cfg(test)]
@@ -21,7 +20,13 @@ mod tests {
 
     #[test]
     fn nobody_is_led_elsewhere() {
-        for ours in ["/", "/tenants/acme?x=1", "/a//b", "/search?q=https://evil.example", "/ü%0a#x"] {
+        for ours in [
+            "/",
+            "/tenants/acme?x=1",
+            "/a//b",
+            "/search?q=https://evil.example",
+            "/ü%0a#x",
+        ] {
             assert!(is_ours(ours), "{ours:?}");
         }
         for elsewhere in [

@@ -14,11 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::alerts::AlertPace;
 use crate::ask::{
     AdoptOrg, ApplySyncs, AskHistory, AskTenant, CancelDryRun, CancelImport, ChangeTenant, CountMatching,
-    Disconnect,
-    DismissFailure, DryRunPage, DryRunState, EditSyncs, FindByHubSpotId, ListDryRuns, ListHeld, ListLeft,
-    ListParked, ListSchemaEvents, PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair, ResumeImport,
-    RetryFailures, SetSyncs, StartDryRun, StartImports, StartVerify, TestAlerts, TestConnections, UndoImport,
-    VerifyState,
+    Disconnect, DismissFailure, DryRunPage, DryRunState, EditSyncs, FindByHubSpotId, ListDryRuns, ListHeld,
+    ListLeft, ListParked, ListSchemaEvents, PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair,
+    ResumeImport, RetryFailures, SetSyncs, StartDryRun, StartImports, StartVerify, TestAlerts,
+    TestConnections, UndoImport, VerifyState,
 };
 use crate::service::{OidcSettings, ServiceError};
 use crate::shard::{ControlShard, unavailable};

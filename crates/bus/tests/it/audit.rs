@@ -60,7 +60,9 @@ async fn entries_are_read_newest_first_page_by_page() {
 async fn take_out(bench: &Bench, call: &str, body: &str) -> serde_json::Value {
     let client = async_nats::connect(&bench.url).await.unwrap();
     let subject = format!("$JS.API.STREAM.{call}.LB_AUDIT");
-    let answer = soon(client.request(subject, body.to_owned().into())).await.unwrap();
+    let answer = soon(client.request(subject, body.to_owned().into()))
+        .await
+        .unwrap();
     serde_json::from_slice(&answer.payload).unwrap()
 }
 
@@ -89,10 +91,14 @@ async fn a_log_of_before_is_protected_too() {
         "duplicate_window": 120_000_000_000_u64,
     });
     let subject = "$JS.API.STREAM.CREATE.LB_AUDIT";
-    let made = soon(client.request(subject, before.to_string().into())).await.unwrap();
+    let made = soon(client.request(subject, before.to_string().into()))
+        .await
+        .unwrap();
     let made: serde_json::Value = serde_json::from_slice(&made.payload).unwrap();
     assert!(made["error"].is_null(), "{made}");
-    soon(client.request("lb.audit.=", "of before".into())).await.unwrap();
+    soon(client.request("lb.audit.=", "of before".into()))
+        .await
+        .unwrap();
     let bench = Bench::on(server, BusConfig::default()).await;
     let answer = take_out(&bench, "PURGE", "{}").await;
     assert!(answer["error"].is_object(), "{answer}");

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use utoipa::ToSchema;
 
+use super::addresses::check_scheme;
 use super::audit::Change;
 use super::caller::Role;
 use super::error::ServiceError;
-use super::tenants::check_scheme;
 use super::{LONG_PATIENCE, TenantService};
 use crate::alerts::mail::mailbox;
 use crate::alerts::outbox::Pending;
@@ -348,10 +348,15 @@ impl TenantService {
             let is_moved = before.webhook.is_some() && before.webhook != after.webhook;
             let (before, after) = (before.masked(), after.masked());
             let change = Change::between(Some(&before), Some(&after))?;
-            Ok(((), match is_moved && before.webhook == after.webhook {
-                true => change.with_detail("the webhook has another address of the same host").into(),
-                false => change.into(),
-            }))
+            Ok((
+                (),
+                match is_moved && before.webhook == after.webhook {
+                    true => change
+                        .with_detail("the webhook has another address of the same host")
+                        .into(),
+                    false => change.into(),
+                },
+            ))
         })
         .await?;
         self.alerts().await
@@ -434,8 +439,14 @@ mod tests {
     #[test]
     fn of_an_address_its_host_is_shown() {
         for (url, shown) in [
-            ("https://hooks.acme.example/T0/s3cret?k=s3cret", "https://hooks.acme.example/…"),
-            ("https://me:s3cret@hooks.acme.example:8443/", "https://hooks.acme.example:8443/…"),
+            (
+                "https://hooks.acme.example/T0/s3cret?k=s3cret",
+                "https://hooks.acme.example/…",
+            ),
+            (
+                "https://me:s3cret@hooks.acme.example:8443/",
+                "https://hooks.acme.example:8443/…",
+            ),
             ("http://127.0.0.1:9/s3cret", "http://127.0.0.1:9/…"),
             ("s3cret", "…"),
         ] {

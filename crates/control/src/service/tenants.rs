@@ -1,12 +1,10 @@
 //! Tenants: listed, added, changed, removed.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use landbridge_model::config::{HubSpotConnection, SalesforceConnection, Tenant};
 use landbridge_model::{StageKind, TenantId};
 use serde::{Deserialize, Serialize};
-use url::Url;
 use utoipa::ToSchema;
 
 use super::audit;
@@ -16,7 +14,6 @@ use super::error::ServiceError;
 use super::page::{Page, PageRequest, paginate};
 use super::{LONG_PATIENCE, Service, TenantService};
 use crate::ask::{Change, PutTenant, RemoveTenant, TenantPart};
-use crate::reach;
 
 /// A tenant, as a caller sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -63,7 +60,11 @@ pub struct PutSalesforce {
     /// The org's My Domain address, such as `https://acme.my.salesforce.com`.
     pub login_url: String,
     /// API calls a day that Landbridge may spend in the org; with `null` all but the reserve.
-    #[serde(default, deserialize_with = "mentioned", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "mentioned",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<u64>)]
     pub daily_calls: Option<Option<u64>>,
     /// Whether changes are heard of by change events, for objects that are selected for change data capture, as in a new
@@ -72,7 +73,11 @@ pub struct PutSalesforce {
     pub change_events: Option<bool>,
     /// Where the org's Pub/Sub API is, such as `https://api.deu.pubsub.salesforce.com:7443`; with `null` where the
     /// installation says. The org's tokens go there: whoever changes it gives credentials as well.
-    #[serde(default, deserialize_with = "mentioned", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "mentioned",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<String>)]
     pub pubsub_url: Option<Option<String>>,
 }
@@ -94,7 +99,11 @@ pub struct PutHubSpot {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
     /// Calls per ten seconds to start from, until HubSpot's headers say otherwise; 0 is no limit.
-    #[serde(default, deserialize_with = "mentioned", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "mentioned",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<u32>)]
     pub calls_per_ten_seconds: Option<Option<u32>>,
 }
@@ -191,7 +200,9 @@ impl Service {
                 let before = sides.map(|(_, hubspot)| hubspot.base_url.as_str());
                 self.reachable("hubspot.base_url", base_url, before)?
             }
-            None => stored.map_or(HUBSPOT, |tenant| &tenant.hubspot.base_url).to_owned(),
+            None => stored
+                .map_or(HUBSPOT, |tenant| &tenant.hubspot.base_url)
+                .to_owned(),
         };
         let pubsub_url = wanted.salesforce.pubsub_url.flatten();
         let pubsub_url = pubsub_url
@@ -203,26 +214,10 @@ impl Service {
         let (salesforce, hubspot) = wanted
             .credentials
             .map_or((None, None), |both| (both.salesforce, both.hubspot));
-        let moved = |before: Option<&str>, now: &str| before.is_some_and(|before| before != now);
-        let moves = [
-            (
-                moved(
-                    stored.map(|tenant| tenant.salesforce.login_url.as_str()),
-                    &login_url,
-                ),
-                salesforce.is_some(),
-            ),
-            (
-                stored
-                    .is_some_and(|tenant| pubsub_url.is_some() && tenant.salesforce.pubsub_url != pubsub_url),
-                salesforce.is_some(),
-            ),
-            (
-                moved(stored.map(|tenant| tenant.hubspot.base_url.as_str()), &base_url),
-                hubspot.is_some(),
-            ),
-        ];
-        if moves.iter().any(|(moved, given)| *moved && !given) {
+        let given = (salesforce.is_some(), hubspot.is_some());
+        if stored
+            .is_some_and(|stored| moves_bare(stored, (&login_url, pubsub_url.as_deref(), &base_url), given))
+        {
             return Err(ServiceError::invalid(
                 "the address of a side changes: give that side's credentials as well, in `credentials`",
             ));
@@ -278,6 +273,18 @@ impl TenantService {
     }
 }
 
+/// Whether a side moves to another address without credentials for it. The addresses are My Domain, the Pub/Sub API and
+/// HubSpot; `given` says of which side credentials come along.
+fn moves_bare(
+    stored: &Tenant,
+    (login_url, pubsub_url, base_url): (&str, Option<&str>, &str),
+    (salesforce, hubspot): (bool, bool),
+) -> bool {
+    let listens_elsewhere = pubsub_url.is_some() && pubsub_url != stored.salesforce.pubsub_url.as_deref();
+    let moves = login_url != stored.salesforce.login_url || listens_elsewhere;
+    (moves && !salesforce) || (base_url != stored.hubspot.base_url && !hubspot)
+}
+
 /// What somebody who wants a tenant so said nothing of.
 fn unmentioned(wanted: &PutTenantBody) -> Vec<TenantPart> {
     let (salesforce, hubspot) = (&wanted.salesforce, &wanted.hubspot);
@@ -285,7 +292,10 @@ fn unmentioned(wanted: &PutTenantBody) -> Vec<TenantPart> {
         (TenantPart::DailyCalls, salesforce.daily_calls.is_none()),
         (TenantPart::ChangeEvents, salesforce.change_events.is_none()),
         (TenantPart::PubsubUrl, salesforce.pubsub_url.is_none()),
-        (TenantPart::CallsPerTenSeconds, hubspot.calls_per_ten_seconds.is_none()),
+        (
+            TenantPart::CallsPerTenSeconds,
+            hubspot.calls_per_ten_seconds.is_none(),
+        ),
     ]
     .into_iter()
     .filter_map(|(part, is_unmentioned)| is_unmentioned.then_some(part))
@@ -303,93 +313,6 @@ fn is_as_put(put: &PutTenant, seen: &Tenant) -> bool {
     let (ours, theirs) = (&put.tenant.hubspot, &seen.hubspot);
     salesforce
         && ours.base_url == theirs.base_url
-        && (kept(TenantPart::CallsPerTenSeconds) || ours.calls_per_ten_seconds == theirs.calls_per_ten_seconds)
-}
-
-/// An address without a path, to which credentials can be sent without being seen on the way.
-pub fn check_address(text: &str) -> Result<String, String> {
-    let url = Url::parse(text)
-        .map_err(|error| format!("{error}; write an address such as https://acme.my.salesforce.com"))?;
-    check_scheme(&url)?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("an address holds no credentials; leave them out".to_owned());
-    }
-    if url.path() != "/" || url.query().is_some() {
-        return Err("only scheme, host and port are wanted; leave the rest out".to_owned());
-    }
-    Ok(text.trim_end_matches('/').to_owned())
-}
-
-/// Whether nothing travels there in the clear, but to this machine.
-pub(super) fn check_scheme(url: &Url) -> Result<(), String> {
-    let host = url
-        .host_str()
-        .ok_or("it names no host; write an address such as https://api.hubapi.com")?;
-    let is_here = host == "localhost"
-        || host
-            .trim_matches(['[', ']'])
-            .parse()
-            .is_ok_and(|ip: IpAddr| ip.is_loopback());
-    match url.scheme() {
-        "https" => Ok(()),
-        "http" if is_here => Ok(()),
-        "http" => Err("credentials would travel in the clear; write https".to_owned()),
-        other => Err(format!(
-            "{other} is not a scheme that is spoken here; write https"
-        )),
-    }
-}
-
-impl Service {
-    /// An address that a tenant's admin may name. One that is there already was let in by whoever might: it stays.
-    pub(super) fn reachable(
-        &self,
-        key: &str,
-        text: &str,
-        before: Option<&str>,
-    ) -> Result<String, ServiceError> {
-        let address = self.named_address(text, before);
-        address.map_err(|problem| ServiceError::invalid(format!("{key}: {problem}")))
-    }
-
-    fn named_address(&self, text: &str, before: Option<&str>) -> Result<String, String> {
-        let address = check_address(text)?;
-        if before == Some(address.as_str()) {
-            return Ok(address);
-        }
-        let url = Url::parse(&address).map_err(|error| error.to_string())?;
-        let allowed = self.settings().allow_private_addresses;
-        reach::check(&url, allowed).map_err(|error| error.to_string())?;
-        Ok(address)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_taken_or_refused_with_a_remedy() {
-        for (text, taken) in [
-            (
-                "https://acme.my.salesforce.com/",
-                "https://acme.my.salesforce.com",
-            ),
-            ("http://127.0.0.1:8081", "http://127.0.0.1:8081"),
-            ("http://localhost:8081", "http://localhost:8081"),
-        ] {
-            assert_eq!(check_address(text).as_deref(), Ok(taken));
-        }
-        for (text, part) in [
-            ("acme.my.salesforce.com", "write an address"),
-            ("http://api.hubapi.com", "write https"),
-            ("ftp://api.hubapi.com", "write https"),
-            ("https://me:secret@api.hubapi.com", "leave them out"),
-            ("https://api.hubapi.com/crm", "leave the rest out"),
-        ] {
-            let problem = check_address(text).unwrap_err();
-            assert!(problem.contains(part), "{text}: {problem}");
-            assert!(!problem.contains("secret"), "{problem}");
-        }
-    }
+        && (kept(TenantPart::CallsPerTenSeconds)
+            || ours.calls_per_ten_seconds == theirs.calls_per_ten_seconds)
 }

@@ -362,7 +362,10 @@ async fn settings_are_checked_kept_and_never_shown() {
     for role in [Role::Viewer, Role::Editor, Role::Operator] {
         let proof = api.in_acme(role).await;
         let seen = api.get(ALERTS, &proof).await.expect(200);
-        assert_eq!(seen.json()["settings"]["webhook"]["url"], "https://hooks.acme.example/…");
+        assert_eq!(
+            seen.json()["settings"]["webhook"]["url"],
+            "https://hooks.acme.example/…"
+        );
         assert!(!seen.text.contains("who-knows"), "{}", seen.text);
     }
 
@@ -381,7 +384,10 @@ async fn settings_are_checked_kept_and_never_shown() {
         .await
         .expect(200)
         .text;
-    assert!(log.contains("alerts.changed") && log.contains("hooks.acme.example"), "{log}");
+    assert!(
+        log.contains("alerts.changed") && log.contains("hooks.acme.example"),
+        "{log}"
+    );
     for secret in [SECRET, "hush", "who-knows"] {
         assert!(!log.contains(secret));
     }

@@ -376,7 +376,10 @@ async fn a_sync_is_paused_resumed_copied_and_deleted() {
         .expect(422)
         .says(&["The sync vehicles carries Vehicle__c to vehicles already"]);
     // A draft that cannot be read at the moment is a draft.
-    let (definitions, key) = (api.rig.hub.bus().kv(Bucket::Config), Key::new(["draft", "acme", "vans"]));
+    let (definitions, key) = (
+        api.rig.hub.bus().kv(Bucket::Config),
+        Key::new(["draft", "acme", "vans"]),
+    );
     definitions.put(&key, "of a later version").await.unwrap();
     let vans = [("name", "vans"), ("object", "Vehicle__c"), ("objectType", "vans")];
     ann.post(&part("duplicate"), &vans)

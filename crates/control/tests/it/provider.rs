@@ -261,11 +261,18 @@ async fn groups_at_the_provider_are_roles_here() {
             .expect(200)
             .json();
         let who = current["who"].as_str().unwrap();
-        assert!(who.starts_with("oidc:") && who.ends_with(" ann@acme.example"), "{who}");
+        assert!(
+            who.starts_with("oidc:") && who.ends_with(" ann@acme.example"),
+            "{who}"
+        );
         assert_eq!(current["grants"][0]["role"], json!(role));
         assert!(current["csrf_token"].is_string());
     }
-    let begun = api.service.audit_log(&Caller::local("test"), &PageRequest::default()).await.unwrap();
+    let begun = api
+        .service
+        .audit_log(&Caller::local("test"), &PageRequest::default())
+        .await
+        .unwrap();
     let begun = &begun.items[0];
     assert_eq!(begun.action, "session.begun");
     assert!(begun.who.ends_with(" ann@acme.example"), "{}", begun.who);
@@ -365,7 +372,9 @@ async fn a_token_outlives_no_right_of_its_owner() {
     let (path, cookie) = to_provider(&api, "/").await;
     back(&api, &path, &cookie).await.expect(403);
     assert_eq!(role(Some(settings)).await, None);
-    api.get("/api/v1/tenants/acme", &Proof::Token(token)).await.expect(401);
+    api.get("/api/v1/tenants/acme", &Proof::Token(token))
+        .await
+        .expect(401);
     api.get("/api/v1/sessions/current", &ann).await.expect(401);
 }
 
@@ -387,18 +396,31 @@ async fn people_of_one_name_are_not_one_person() {
         let other = signed_in(&api, &provider, another(name)).await;
         let seen = api.get("/api/v1/tokens", &other).await.expect(200).json();
         assert_eq!(seen, json!([]), "{name}");
-        api.delete(&format!("/api/v1/tokens/{id}"), &other).await.expect(404);
+        api.delete(&format!("/api/v1/tokens/{id}"), &other)
+            .await
+            .expect(404);
     }
     // A token of somebody with such a name is bound by their groups, and not by the user's grants.
     let mallory = signed_in(&api, &provider, another("x of user:ann")).await;
-    let made = api.post("/api/v1/tokens", &mallory, &token_of_editor(1)).await.expect(201).json();
+    let made = api
+        .post("/api/v1/tokens", &mallory, &token_of_editor(1))
+        .await
+        .expect(201)
+        .json();
     let owner = made["owner"].as_str().unwrap();
-    assert!(owner.starts_with("oidc:") && owner.ends_with(" x of user:ann"), "{owner}");
+    assert!(
+        owner.starts_with("oidc:") && owner.ends_with(" x of user:ann"),
+        "{owner}"
+    );
     let token = Proof::Token(made["token"].as_str().unwrap().to_owned());
     api.get("/api/v1/tenants/acme", &token).await.expect(200);
-    signed_in(&api, &provider, Told { groups: vec!["admins".to_owned()], ..another("y") }).await;
-    let seen = api.get("/api/v1/sessions/current", &token).await.expect(200).json();
-    assert_eq!(seen["grants"][0]["role"], json!("editor"));
+    provider.tell(Told {
+        groups: vec!["others".to_owned()],
+        ..another("x of user:ann")
+    });
+    let (path, cookie) = to_provider(&api, "/").await;
+    back(&api, &path, &cookie).await.expect(403);
+    api.get("/api/v1/tenants/acme", &token).await.expect(401);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -511,7 +533,8 @@ async fn beginnings_are_limited_and_cost_the_provider_little() {
             break answer;
         }
         begun += 1;
-        assert!(begun <= 31, "{begun} beginnings from one address");
+        // After those that are free each costs a pause that doubles.
+        assert!(begun <= 40, "{begun} beginnings from one address");
     };
     assert!(refused.expect(429).headers.contains_key("retry-after"));
 }

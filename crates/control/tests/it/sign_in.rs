@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use landbridge_control::Settings;
-use landbridge_control::service::{
-    Caller, CreateToken, Grant, PutUser, Role, ServiceError, UserName,
-};
+use landbridge_control::service::{Caller, CreateToken, Grant, PutUser, Role, ServiceError, UserName};
 use serde_json::json;
 
 use crate::api::{Answer, Api, Proof};

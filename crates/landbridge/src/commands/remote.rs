@@ -6,9 +6,9 @@ use landbridge_bus::seal::PublicKey;
 use landbridge_control::ask::{
     AdoptOrg, Applied, AppliedSync, ApplySyncs, AskTenant, CancelDryRun, CancelImport, Disconnect, Done,
     DryRunPage, DryRunPart, DryRunRecords, DryRunState, EditSyncs, ListHeld, ListLeft, ListSchemaEvents,
-    PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair, ResumeImport, RetryFailures, SetSyncs, TenantPart,
-    StartDryRun, StartImports, StartVerify, StartedImport, StartedImports, TestConnections, UndoImport,
-    VerifyState, Writing, WrittenRecords,
+    PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair, ResumeImport, RetryFailures, SetSyncs,
+    StartDryRun, StartImports, StartVerify, StartedImport, StartedImports, TenantPart, TestConnections,
+    UndoImport, VerifyState, Writing, WrittenRecords,
 };
 use landbridge_control::http::{PredictedRecords, ProblemDocument};
 use landbridge_control::service::{Keys, page_cursor};

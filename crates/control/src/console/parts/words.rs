@@ -145,7 +145,11 @@ mod tests {
             ("user:ann".to_owned(), "ann", "signed in here"),
             ("token:k3f9 of user:ann".to_owned(), "ann", "API token k3f9"),
             ("cli:root".to_owned(), "root", "command line"),
-            ("oidc:ann@acme.example".to_owned(), "ann@acme.example", "signed in by the provider"),
+            (
+                "oidc:ann@acme.example".to_owned(),
+                "ann@acme.example",
+                "signed in by the provider",
+            ),
             (
                 format!("oidc:{id} x of user:ann"),
                 "x of user:ann",

@@ -84,8 +84,9 @@ fn default_groups_claim() -> String {
 impl OidcSettings {
     /// What a person is called; by the subject where the claims give no name that can be trusted to be theirs.
     pub(super) fn name(&self, claims: &Map<String, Value>, subject: &str) -> String {
-        let is_unverified =
-            |value: &Value| value == &Value::Bool(false) || value.as_str().is_some_and(|text| text == "false");
+        let is_unverified = |value: &Value| {
+            value == &Value::Bool(false) || value.as_str().is_some_and(|text| text == "false")
+        };
         let is_theirs =
             self.name_claim != "email" || !claims.get("email_verified").is_some_and(is_unverified);
         let name = claim(claims, &self.name_claim).and_then(Value::as_str);
@@ -174,9 +175,21 @@ mod tests {
                 r#"{"email": "ann@acme.example", "email_verified": true}"#,
                 "ann@acme.example",
             ),
-            ("email", r#"{"email": "ann@acme.example", "email_verified": false}"#, "4711"),
-            ("email", r#"{"email": "ann@acme.example", "email_verified": "false"}"#, "4711"),
-            ("name", r#"{"name": "Ann\nOther", "email_verified": false}"#, "AnnOther"),
+            (
+                "email",
+                r#"{"email": "ann@acme.example", "email_verified": false}"#,
+                "4711",
+            ),
+            (
+                "email",
+                r#"{"email": "ann@acme.example", "email_verified": "false"}"#,
+                "4711",
+            ),
+            (
+                "name",
+                r#"{"name": "Ann\nOther", "email_verified": false}"#,
+                "AnnOther",
+            ),
             ("email", "{}", "4711"),
         ] {
             let settings = OidcSettings {

@@ -76,10 +76,7 @@ impl Service {
     ) -> Result<(), ServiceError> {
         let kept = settings.token_max.saturating_add(settings.session_max);
         let value = serde_json::to_vec(person)?;
-        self.inner
-            .access
-            .put_for(&person.id().key(), value, kept)
-            .await?;
+        self.inner.access.put_for(&person.id().key(), value, kept).await?;
         Ok(())
     }
 

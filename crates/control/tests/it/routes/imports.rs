@@ -48,7 +48,11 @@ async fn imports_are_counted_started_once_and_canceled() {
     assert_eq!(again.header("idempotency-replayed"), "true");
     // The answer is lost with the control that did it: the import is found all the same.
     let access = api.rig.hub.bus().kv(Bucket::Access);
-    for answer in access.list(&KeyFilter::Under(Key::new(["answer"]))).await.unwrap() {
+    for answer in access
+        .list(&KeyFilter::Under(Key::new(["answer"])))
+        .await
+        .unwrap()
+    {
         access.delete(&answer.key).await.unwrap();
     }
     let found = start("k1", &body).await.expect(201);
@@ -182,7 +186,8 @@ async fn what_happens_is_told_until_the_session_is_over() {
 async fn a_repetition_is_answered_by_todays_rights() {
     let api = Api::new().await;
     let acme = |role| vec![Grant::of(role, tenant())];
-    api.add_user("ann", "correct horse battery", acme(Role::Operator)).await;
+    api.add_user("ann", "correct horse battery", acme(Role::Operator))
+        .await;
     let ann = api.token_of("ann", acme(Role::Operator)).await;
     let path = format!("{ACME}/imports");
     let start = async |proof: &Proof| {
@@ -196,7 +201,10 @@ async fn a_repetition_is_answered_by_todays_rights() {
     let regrant = async |grants| {
         let (name, password) = (UserName::new("ann").unwrap(), None);
         let wanted = PutUser { grants, password };
-        api.service.put_user(&Caller::local("test"), &name, wanted).await.unwrap();
+        api.service
+            .put_user(&Caller::local("test"), &name, wanted)
+            .await
+            .unwrap();
     };
     regrant(acme(Role::Viewer)).await;
     let refused = start(&ann).await.expect(403);

@@ -42,9 +42,13 @@ async fn tenants_are_added_changed_and_removed() {
     let without = api.put(path, &admin, &polled).await.expect(200).json();
     assert_eq!(without["salesforce"]["change_events"], false);
     // What is not mentioned stays: an operator allocated it.
-    api.put(&format!("{path}/allocation"), &admin, &json!({"daily_calls": 500}))
-        .await
-        .expect(200);
+    api.put(
+        &format!("{path}/allocation"),
+        &admin,
+        &json!({"daily_calls": 500}),
+    )
+    .await
+    .expect(200);
     let bare = json!({"salesforce": {"login_url": "https://new.my.salesforce.com"}, "hubspot": {}});
     let kept = api.put(path, &admin, &bare).await.expect(200).json();
     assert_eq!(kept["salesforce"]["daily_calls"], 500);
@@ -89,7 +93,12 @@ async fn tenants_are_added_changed_and_removed() {
         .collect();
     assert_eq!(
         actions,
-        ["tenant.removed", "tenant.changed", "tenant.changed", "tenant.added"],
+        [
+            "tenant.removed",
+            "tenant.changed",
+            "tenant.changed",
+            "tenant.added"
+        ],
         "what changes nothing is not a change"
     );
 }
@@ -297,9 +306,21 @@ async fn an_address_of_our_own_network_is_not_taken() {
     };
     let (here, portal) = ("http://127.0.0.1:1", "http://127.0.0.1:2");
     for (salesforce, hubspot, field) in [
-        (json!({"login_url": "https://169.254.169.254"}), json!({}), "login_url"),
-        (json!({"login_url": here}), json!({"base_url": "http://localhost:4222"}), "base_url"),
-        (json!({"login_url": here, "pubsub_url": "https://[::1]:7443"}), json!({}), "pubsub_url"),
+        (
+            json!({"login_url": "https://169.254.169.254"}),
+            json!({}),
+            "login_url",
+        ),
+        (
+            json!({"login_url": here}),
+            json!({"base_url": "http://localhost:4222"}),
+            "base_url",
+        ),
+        (
+            json!({"login_url": here, "pubsub_url": "https://[::1]:7443"}),
+            json!({}),
+            "pubsub_url",
+        ),
     ] {
         let refused = put(salesforce, hubspot).await.expect(422);
         assert!(
@@ -313,7 +334,13 @@ async fn an_address_of_our_own_network_is_not_taken() {
     api.put(ACME, &admin, &kept).await.expect(200);
     let hook = json!({"webhook": {"url": "http://127.0.0.1:9/hook", "secret": "a secret of some length"}});
     let refused = api
-        .send(Method::PUT, &format!("{ACME}/alerts"), &admin, &[("if-match", "\"0\"")], Some(&hook))
+        .send(
+            Method::PUT,
+            &format!("{ACME}/alerts"),
+            &admin,
+            &[("if-match", "\"0\"")],
+            Some(&hook),
+        )
         .await;
     assert_eq!(refused.expect(422).json()["problems"][0]["place"], "webhook.url");
 }
