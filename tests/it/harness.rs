@@ -371,6 +371,8 @@ impl Installation {
             ("LANDBRIDGE_BUS__LEASE_TTL", "6s"),
             ("LANDBRIDGE_PROCESS__CALL_TIMEOUT", "3s"),
             ("LANDBRIDGE_CONTROL__ALERT_TIMEOUT", "3s"),
+            // The sandbox and the receivers of webhooks are on this machine.
+            ("LANDBRIDGE_CONTROL__ALLOW_PRIVATE_ADDRESSES", "true"),
             ("LANDBRIDGE_EXTRACTOR__POLL_INTERVAL", "500ms"),
             ("LANDBRIDGE_EXTRACTOR__LAG", "1s"),
             (

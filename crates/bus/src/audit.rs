@@ -1,4 +1,5 @@
-//! The audit log: who changed what, appended and never rewritten. It has no shard, since it outlives its tenants.
+//! The audit log: who changed what, appended and never rewritten, nor taken out. It has no shard, since it outlives its
+//! tenants.
 
 use std::time::Duration;
 
@@ -41,6 +42,9 @@ pub(crate) fn config(settings: &BusConfig, max_consumers: i32) -> Config {
         max_age: settings.audit_max_age,
         max_consumers,
         allow_direct: true,
+        // Not even who holds the bus takes an entry out: entries go by age alone.
+        deny_delete: true,
+        deny_purge: true,
         duplicate_window: settings.duplicate_window,
         ..Config::default()
     }

@@ -226,7 +226,7 @@ impl Bus {
                         .await?
                         .config
                 }
-                (None, Some(found)) => found,
+                (None, Some(found)) => self.protected(found, &wanted).await,
                 (None, None) => unreachable!("a stream that is missing is created"),
             };
             mismatches.extend(streams::mismatches(&found, &wanted));
@@ -235,6 +235,27 @@ impl Bus {
             Ok(())
         } else {
             Err(OpenError::Mismatch(mismatches))
+        }
+    }
+
+    /// A stream of an earlier version, with what protects it now: that alone is changed without being asked for, for it
+    /// keeps nobody from working with the stream, and the server takes it back for nobody.
+    async fn protected(&self, found: Config, wanted: &Config) -> Config {
+        let next = Config {
+            deny_delete: found.deny_delete || wanted.deny_delete,
+            deny_purge: found.deny_purge || wanted.deny_purge,
+            ..found.clone()
+        };
+        if (next.deny_delete, next.deny_purge) == (found.deny_delete, found.deny_purge) {
+            return found;
+        }
+        let call = format!("STREAM.UPDATE.{}", next.name);
+        match self.api().call::<serde_json::Value>(call, &next).await {
+            Ok(_) => next,
+            Err(error) => {
+                warn!(stream = found.name, %error, "messages can still be deleted from the stream; it is used as it is");
+                found
+            }
         }
     }
 

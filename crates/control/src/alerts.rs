@@ -52,6 +52,8 @@ pub(crate) struct AlertPace {
     pub(crate) console: Option<String>,
     /// A file with certificates that are trusted besides the system's own.
     pub(crate) ca: Option<PathBuf>,
+    /// Whether webhooks may be on this machine or in its networks.
+    pub(crate) allow_private: bool,
 }
 
 impl ControlShard {
@@ -250,7 +252,12 @@ impl ControlShard {
                 let secret = self.open_secret(&webhook.secret)?;
                 let body = webhook::body(tenant, told, link.as_deref(), is_test);
                 let signature = webhook::signature(&secret, &body, self.context.hub.now_ms());
-                webhook::post(&webhook.url, &told.id, body, signature, patience, &roots).await
+                let way = webhook::Way {
+                    patience,
+                    roots: &roots,
+                    allow_private: self.alert_pace.allow_private,
+                };
+                webhook::post(&webhook.url, &told.id, body, signature, way).await
             }
             (Channel::Mail, _, Some(mail)) => {
                 let password = mail.password.as_ref().map(|sealed| self.open_secret(sealed));

@@ -62,8 +62,48 @@ pub struct PutTenant {
     pub salesforce: Option<Sealed>,
     /// Credentials sealed to the loader's key; those that are there stay when left out.
     pub hubspot: Option<Sealed>,
+    /// What stays as it is stored, whatever `tenant` says: its asker did not mention it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keep: Vec<TenantPart>,
 }
 question!(PutTenant, "put-tenant", Change);
+
+/// A part of a tenant that can stay while others change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TenantPart {
+    /// Calls a day to Salesforce.
+    DailyCalls,
+    /// Whether change events are heard.
+    ChangeEvents,
+    /// Where the Pub/Sub API is.
+    PubsubUrl,
+    /// Calls to HubSpot to start from.
+    CallsPerTenSeconds,
+    /// HubSpot's paths to call.
+    ApiVersion,
+}
+
+/// Change one thing of a tenant that is there: the rest stays as it is stored at that moment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeTenant {
+    /// How many calls a day may be made to Salesforce.
+    Allocate {
+        /// `None` leaves only the reserve alone.
+        daily_calls: Option<u64>,
+    },
+    /// One side's credentials.
+    Credentials {
+        /// Which side.
+        side: ConnectionSide,
+        /// Sealed to the key of the worker that uses them.
+        sealed: Sealed,
+        /// The address that they were given for: they are sent to no other.
+        address: String,
+    },
+}
+question!(ChangeTenant, "change-tenant", Done);
 
 /// What a declarative step came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -257,6 +297,10 @@ pub struct StartImports {
     /// Who starts it.
     #[serde(default)]
     pub started_by: String,
+    /// What the ids are derived from: asked with it again, what was started is found and not started again. Of one
+    /// asker and one request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<String>,
 }
 question!(StartImports, "start-imports", StartedImports);
 

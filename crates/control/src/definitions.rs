@@ -23,7 +23,7 @@ use crate::ask::{
 use crate::shard::{ControlShard, unavailable};
 pub(crate) use resolve::Preview;
 use resolve::Resolver;
-pub(crate) use tenants::{put_tenant, remove_tenant, test_connections};
+pub(crate) use tenants::{change_tenant, put_tenant, remove_tenant, test_connections};
 
 /// Counting large objects takes Salesforce a while.
 const COUNT: Duration = Duration::from_secs(120);

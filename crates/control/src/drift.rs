@@ -43,6 +43,7 @@ impl ControlShard {
                 writing: Writing::Everything,
                 keep_before: false,
                 started_by: format!("{WHO}: version {} of the schema", ask.version),
+                once: None,
             };
             let started = self.start_imports(tenant, wanted).await?;
             (

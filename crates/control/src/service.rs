@@ -9,6 +9,7 @@
 //! [`Service`] is cheap to clone. What belongs to a tenant hangs on [`TenantService`], which [`Service::tenant`] gives
 //! only to whom may see the tenant.
 
+mod addresses;
 mod alerts;
 mod attempts;
 mod audit;
@@ -53,6 +54,7 @@ use landbridge_stage::{ConfigView, Hub};
 
 use crate::Settings;
 
+pub use addresses::check_address;
 pub use alerts::{
     AlertBounds, AlertKind, AlertSettings, AlertsView, Channel, MailSecurity, MailView, PutAlerts, PutMail,
     PutWebhook, Standing as StandingAlert, UnsentAlert, WebhookView,
@@ -78,7 +80,7 @@ pub use sessions::{SessionKind, SessionView, SignedIn};
 pub use sides::{SideSeen, SidesSeen};
 pub use standings::{Standing, SyncCounts};
 pub use syncs::{SyncView, definition_tag};
-pub use tenants::{PutBoth, PutHubSpot, PutSalesforce, PutTenantBody, TenantView, check_address};
+pub use tenants::{PutBoth, PutHubSpot, PutSalesforce, PutTenantBody, TenantView};
 pub use tokens::{CreateToken, CreatedToken, TokenView};
 pub use users::{PutUser, UserName, UserView};
 
@@ -102,6 +104,7 @@ struct Inner {
     access: Kv,
     definitions: Kv,
     hashing: password::Hashing,
+    provider: provider::KnownProvider,
     sides: sides::Sides,
     standings: standings::Standings,
 }
@@ -121,6 +124,7 @@ impl Service {
                 access,
                 definitions,
                 hashing: password::Hashing::new(),
+                provider: provider::KnownProvider::default(),
                 sides: sides::Sides::default(),
                 standings: standings::Standings::new(),
             }),

@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::alerts::AlertPace;
 use crate::ask::{
-    AdoptOrg, ApplySyncs, AskHistory, AskRevisionUndo, AskTenant, CancelDryRun, CancelImport, CountMatching,
-    Disconnect, DismissFailure, DryRunPage, DryRunState, EditSyncs, FindByHubSpotId, ListDryRuns, ListHeld,
-    ListLeft, ListParked, ListSchemaEvents, PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair,
-    ResumeImport, RetryFailures, SetSyncs, StartDryRun, StartImports, StartVerify, TestAlerts,
-    TestConnections, UndoImport, UndoRevision, VerifyState,
+    AdoptOrg, ApplySyncs, AskHistory, AskRevisionUndo, AskTenant, CancelDryRun, CancelImport, ChangeTenant,
+    CountMatching, Disconnect, DismissFailure, DryRunPage, DryRunState, EditSyncs, FindByHubSpotId,
+    ListDryRuns, ListHeld, ListLeft, ListParked, ListSchemaEvents, PauseImport, PutTenant, RemoveSyncs,
+    RemoveTenant, Repair, ResumeImport, RetryFailures, SetSyncs, StartDryRun, StartImports, StartVerify,
+    TestAlerts, TestConnections, UndoImport, UndoRevision, VerifyState,
 };
 use crate::service::{OidcSettings, ServiceError};
 use crate::shard::{ControlShard, unavailable};
@@ -51,6 +51,9 @@ pub struct Settings {
     /// The address under which browsers reach it, such as `https://landbridge.acme.example`. With `https` the session's
     /// cookie is sent over TLS only.
     pub public_url: Option<String>,
+    /// Whether tenants' admins may name addresses of this machine and its networks, as a rehearsal needs: for either side, and
+    /// for webhooks.
+    pub allow_private_addresses: bool,
     /// Whether a proxy stands in front that names the client's address last in `X-Forwarded-For`.
     pub behind_proxy: bool,
     /// How long a session lasts that is not used.
@@ -102,6 +105,7 @@ impl Default for Settings {
             alert_timeout: Duration::from_secs(10),
             alert_ca: None,
             public_url: None,
+            allow_private_addresses: false,
             behind_proxy: false,
             session_idle: Duration::from_secs(8 * 3_600),
             session_max: Duration::from_secs(7 * 24 * 3_600),
@@ -143,6 +147,7 @@ impl Worker for Control {
             timeout: self.settings.alert_timeout,
             console: self.settings.public_address().ok(),
             ca: self.settings.alert_ca.clone(),
+            allow_private: self.settings.allow_private_addresses,
         };
         ControlShard::open(context, self.settings.object_type_patience, alert_pace).map(Arc::new)
     }
@@ -187,6 +192,9 @@ impl Worker for Control {
         match ask.service.as_str() {
             PutTenant::SERVICE => {
                 answer_with(&definitions::put_tenant(context, tenant, parse_ask(&ask)?).await?)
+            }
+            ChangeTenant::SERVICE => {
+                answer_with(&definitions::change_tenant(context, tenant, parse_ask(&ask)?).await?)
             }
             RemoveTenant::SERVICE => answer_with(&definitions::remove_tenant(&shard, tenant).await?),
             TestConnections::SERVICE => answer_with(&definitions::test_connections(context, tenant).await?),

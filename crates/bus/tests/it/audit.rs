@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use landbridge_bus::{AuditLog, Bucket, BusConfig, Key, KeyFilter, KvError, KvEvent};
+use landbridge_bus::{
+    AuditLog, Bucket, BusConfig, Key, KeyFilter, KvError, KvEvent, LocalServer, LocalServerOptions,
+};
 
 use crate::{Bench, soon, tenant};
 
@@ -52,6 +54,56 @@ async fn entries_are_read_newest_first_page_by_page() {
         (all[0].tenant.clone(), all[1].tenant.clone()),
         (None, Some(tenant("globex")))
     );
+}
+
+/// Asks the server to take entries out, as whoever holds the bus could; gives what it answers.
+async fn take_out(bench: &Bench, call: &str, body: &str) -> serde_json::Value {
+    let client = async_nats::connect(&bench.url).await.unwrap();
+    let subject = format!("$JS.API.STREAM.{call}.LB_AUDIT");
+    let answer = soon(client.request(subject, body.to_owned().into()))
+        .await
+        .unwrap();
+    serde_json::from_slice(&answer.payload).unwrap()
+}
+
+#[tokio::test]
+async fn no_entry_is_taken_out() {
+    let bench = Bench::new(BusConfig::default()).await;
+    let log = AuditLog::new(&bench.bus);
+    let sequence = log.append(None, "what was done").await.unwrap();
+    let one = format!("{{\"seq\": {sequence}}}");
+    for (call, body) in [("PURGE", "{}"), ("MSG.DELETE", one.as_str())] {
+        let answer = take_out(&bench, call, body).await;
+        assert!(answer["error"].is_object(), "{call}: {answer}");
+    }
+    assert_eq!(log.newest(None, None, 10).await.unwrap().records.len(), 1);
+}
+
+/// A log that an earlier version made is protected when it is next opened, and keeps its entries.
+#[tokio::test]
+async fn a_log_of_before_is_protected_too() {
+    let server = LocalServer::start(LocalServerOptions::default()).await.unwrap();
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let before = serde_json::json!({
+        "name": "LB_AUDIT", "subjects": ["lb.audit.*"], "storage": "file", "retention": "limits", "discard": "old",
+        "num_replicas": 1, "max_msgs_per_subject": -1, "max_msgs": -1, "max_bytes": -1, "max_msg_size": -1,
+        "max_age": 31_557_600_000_000_000_u64, "max_consumers": 4_096, "allow_direct": true,
+        "duplicate_window": 120_000_000_000_u64,
+    });
+    let subject = "$JS.API.STREAM.CREATE.LB_AUDIT";
+    let made = soon(client.request(subject, before.to_string().into()))
+        .await
+        .unwrap();
+    let made: serde_json::Value = serde_json::from_slice(&made.payload).unwrap();
+    assert!(made["error"].is_null(), "{made}");
+    soon(client.request("lb.audit.=", "of before".into()))
+        .await
+        .unwrap();
+    let bench = Bench::on(server, BusConfig::default()).await;
+    let answer = take_out(&bench, "PURGE", "{}").await;
+    assert!(answer["error"].is_object(), "{answer}");
+    let kept = AuditLog::new(&bench.bus).newest(None, None, 10).await.unwrap();
+    assert_eq!(kept.records[0].payload, "of before");
 }
 
 #[tokio::test]

@@ -55,11 +55,17 @@ impl MailSecurity {
 }
 
 /// A webhook, as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredWebhook {
     pub(crate) url: String,
     /// What messages are signed with, sealed to control's key: it changes together with its address.
     pub(crate) secret: Sealed,
+}
+
+impl std::fmt::Debug for StoredWebhook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StoredWebhook([redacted])")
+    }
 }
 
 /// A mail server, as it is stored.

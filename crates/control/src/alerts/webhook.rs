@@ -7,9 +7,11 @@ use landbridge_model::TenantId;
 use rustls_pki_types::CertificateDer;
 use serde::Serialize;
 use sha2::Sha256;
+use url::Url;
 
 use super::judge::{AlertKind, Told};
 use super::trust::distrust;
+use crate::reach::{self, NotPublic};
 
 /// The header with the signature: `t=<milliseconds since 1970>,v1=<hex>`, where the hex is the HMAC-SHA256 of the time, a
 /// dot and the body.
@@ -56,23 +58,40 @@ pub(super) fn signature(secret: &[u8], body: &str, now_ms: i64) -> String {
     format!("t={now_ms},v1={}", hex::encode(mac.finalize().into_bytes()))
 }
 
+/// How it is posted.
+pub(super) struct Way<'a> {
+    /// How long it may take.
+    pub(super) patience: Duration,
+    /// Certificates that are trusted besides the system's own.
+    pub(super) roots: &'a [CertificateDer<'static>],
+    /// Whether the receiver may be on this machine or in its networks.
+    pub(super) allow_private: bool,
+}
+
 /// Posts it. What the receiver answers is nobody's business but for its status.
 pub(super) async fn post(
     url: &str,
     id: &str,
     body: String,
     signature: String,
-    patience: Duration,
-    roots: &[CertificateDer<'static>],
+    way: Way<'_>,
 ) -> Result<(), String> {
-    let roots = roots.iter().map(|root| reqwest::Certificate::from_der(root));
+    let parsed = Url::parse(url).map_err(|_| "the receiver's address cannot be read".to_owned())?;
+    let refused = |why: &NotPublic| format!("nothing was sent to the receiver: {why}");
+    reach::check(&parsed, way.allow_private).map_err(|why| refused(&why))?;
+    let roots = way.roots.iter().map(|root| reqwest::Certificate::from_der(root));
     let roots: Result<Vec<_>, _> = roots.collect();
     let roots =
         roots.map_err(|error| format!("a certificate of control.alert_ca cannot be used: {error}"))?;
     let client = reqwest::Client::builder()
         .tls_certs_merge(roots)
-        .timeout(patience)
-        .redirect(reqwest::redirect::Policy::none())
+        .timeout(way.patience)
+        .redirect(reqwest::redirect::Policy::none());
+    let client = match way.allow_private {
+        true => client,
+        false => reach::public_only(client),
+    };
+    let client = client
         .build()
         .map_err(|error| format!("no HTTP client: {error}"))?;
     let request = client
@@ -83,6 +102,9 @@ pub(super) async fn post(
         .body(body);
     let response = request.send().await.map_err(|error| {
         let error = error.without_url();
+        if let Some(why) = reach::refusal(&error) {
+            return refused(why);
+        }
         match distrust(&error) {
             Some(why) => format!("nothing was sent to the receiver: {why}"),
             None => format!("the receiver cannot be reached: {error}"),

@@ -27,6 +27,8 @@ pub struct People {
     pub new_token: Option<NewToken>,
     /// The form of a new token as it was entered.
     pub token_form: TokenForm,
+    /// For how many days a token of the visitor's is good at most.
+    pub token_days: u32,
     /// The form of a new user as it was entered.
     pub user_form: UserForm,
     /// What was wrong with the last form. Places are the names of its fields.
@@ -351,6 +353,7 @@ fn tokens(shell: &Shell, view: &People) -> Markup {
 fn new_token(shell: &Shell, view: &People) -> Markup {
     let form = &view.token_form;
     let (name, expires) = (wrong(view, "token.name"), wrong(view, "token.expires"));
+    let ends = format!("At most {} days ahead.", view.token_days);
     html! {
         section.card {
             h2 { "Make a token" }
@@ -359,7 +362,7 @@ fn new_token(shell: &Shell, view: &People) -> Markup {
                     (text_input(Control { name: "token.name", label: "Name", hint: "What it is for.", value: &form.name, required: true, problems: &name, ..Control::default() }, "text", "off"))
                     (select(Control { name: "token.role", label: "May", hint: "The least that it needs.", value: or_viewer(&form.role), ..Control::default() }, &roles()))
                     (select(Control { name: "token.tenant", label: "Of", hint: "One tenant, or all.", value: &form.tenant, ..Control::default() }, &tenants(view)))
-                    (date_input(Control { name: "token.expires", label: "Ends on", hint: "At most a year ahead.", value: &form.expires, required: true, problems: &expires, ..Control::default() }))
+                    (date_input(Control { name: "token.expires", label: "Ends on", hint: &ends, value: &form.expires, required: true, problems: &expires, ..Control::default() }))
                 }
                 div.actions { (submit("Make token", "", "primary")) span.quiet { "It is shown once: have a place ready to store it." } }
             }))

@@ -13,6 +13,7 @@ use super::visit::{self, Answer, THEME, Visit};
 use crate::console::sign_in::{SignIn, page};
 use crate::console::{fields, paths};
 use crate::http::{address_of, cookie};
+use crate::return_path;
 use crate::service::{Service, ServiceError};
 
 /// How long a browser keeps the colours, in seconds: a year.
@@ -123,7 +124,7 @@ async fn theme(body: Bytes) -> Response {
 
 /// A path of this console, whatever a link said: nobody is led elsewhere.
 fn ours(then: Option<&str>) -> &str {
-    then.filter(|then| then.starts_with('/') && !then.starts_with("//") && !then.contains('\\'))
+    then.filter(|then| return_path::is_ours(then))
         .unwrap_or(paths::TENANTS)
 }
 
@@ -137,6 +138,7 @@ mod tests {
             (Some("/tenants/acme?x=1"), "/tenants/acme?x=1"),
             (Some("//evil.example"), "/"),
             (Some("/\\evil.example"), "/"),
+            (Some("/\t/evil.example"), "/"),
             (Some("https://evil.example"), "/"),
             (None, "/"),
         ] {

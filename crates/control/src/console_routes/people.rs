@@ -56,9 +56,15 @@ async fn people(visit: &Visit) -> Result<People, Refusal> {
         own_password: caller.who.strip_prefix("user:").map(str::to_owned),
         new_token: None,
         token_form: TokenForm::default(),
+        token_days: token_days(visit),
         user_form: UserForm::default(),
         problems: Vec::new(),
     })
+}
+
+fn token_days(visit: &Visit) -> u32 {
+    let longest = visit.service.longest_token(&visit.session.caller);
+    u32::try_from(longest.as_secs() / (24 * 3_600)).unwrap_or(u32::MAX)
 }
 
 fn user(view: &UserView, visitor: &str) -> Option<User> {
@@ -312,9 +318,10 @@ async fn change_own_password(visit: Visit, extensions: Extensions, headers: Head
     }
 }
 
-/// For how many days a token is good that shall end on a day.
-fn days_until(now: Timestamp, day: &str) -> Result<u32, Problem> {
-    let problem = |what: &str| Problem::new("token.expires", what, "choose one within the next year");
+/// For how many days a token is good that shall end on a day, `longest` at most.
+fn days_until(now: Timestamp, day: &str, longest: u32) -> Result<u32, Problem> {
+    let cure = format!("choose one within the next {longest} days");
+    let problem = |what: &str| Problem::new("token.expires", what, &cure);
     let day: Date = day.parse().map_err(|_| problem("that is no day"))?;
     let today = TimeZone::UTC.to_datetime(now).date();
     let days = today
@@ -322,7 +329,7 @@ fn days_until(now: Timestamp, day: &str) -> Result<u32, Problem> {
         .map_err(|_| problem("that is no day"))?
         .get_days();
     match u32::try_from(days) {
-        Ok(days @ 1..=366) => Ok(days),
+        Ok(days) if (1..=longest).contains(&days) => Ok(days),
         Ok(0) | Err(_) => Err(problem("the day is not in the future")),
         Ok(_) => Err(problem("the day is too far away")),
     }
@@ -337,7 +344,7 @@ async fn make_token(visit: Visit, form: Form) -> Answer {
         tenant: text("token.tenant"),
         expires: text("token.expires"),
     };
-    let made = match days_until(visit.now(), &entered.expires) {
+    let made = match days_until(visit.now(), &entered.expires, token_days(&visit)) {
         Ok(days) => {
             let grant = grant_of(form.text("token.role"), form.text("token.tenant"));
             match grant {
@@ -417,8 +424,10 @@ mod tests {
             ("soon", None),
             ("", None),
         ] {
-            assert_eq!(days_until(now, day).ok(), days, "{day:?}");
+            assert_eq!(days_until(now, day, 366).ok(), days, "{day:?}");
         }
+        assert!(days_until(now, "2026-04-11", 30).is_ok());
+        assert!(days_until(now, "2026-04-12", 30).is_err());
     }
 
     #[test]

@@ -237,11 +237,11 @@ fn checked(view: &NewTenant) -> Result<(TenantId, PutTenantBody), Vec<Problem>> 
                 salesforce: PutSalesforce {
                     login_url: view.salesforce.clone(),
                     daily_calls: None,
-                    change_events: true,
+                    change_events: None,
                     pubsub_url: None,
                 },
                 hubspot: PutHubSpot {
-                    base_url: view.hubspot.clone(),
+                    base_url: Some(view.hubspot.clone()),
                     calls_per_ten_seconds: None,
                     api_version: None,
                 },

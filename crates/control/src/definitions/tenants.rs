@@ -1,5 +1,7 @@
 //! Tenants: added, removed, and their connections tried.
 
+mod changes;
+
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -14,6 +16,9 @@ use super::tenant;
 use crate::alerts::settings::AlertStore;
 use crate::ask::{Change, ConnectionsTest, Done, PutTenant};
 use crate::shard::{ControlShard, unavailable};
+use changes::{merged, unmoved};
+
+pub(crate) use changes::change_tenant;
 
 /// Signing in and reading limits takes a few calls.
 const SIGN_IN: Duration = Duration::from_secs(60);
@@ -30,6 +35,11 @@ pub(crate) async fn put_tenant(
             "the tenant's name is not the one that is asked for",
         ));
     }
+    // What is refused changes no secret.
+    let stored = context
+        .config
+        .change_tenant(tenant_id, |stored| unmoved(stored.as_ref(), &ask).map(|()| None));
+    stored.await.map_err(unavailable)??;
     let bus = context.hub.bus();
     for (side, sealed) in [(Side::Salesforce, &ask.salesforce), (Side::HubSpot, &ask.hubspot)] {
         if let Some(sealed) = sealed {
@@ -42,37 +52,23 @@ pub(crate) async fn put_tenant(
     let written = context
         .config
         .change_tenant(tenant_id, |stored| {
-            let wanted = merged(stored.as_ref(), ask.tenant.clone());
+            unmoved(stored.as_ref(), &ask)?;
+            let wanted = merged(stored.as_ref(), ask.tenant.clone(), &ask.keep);
             change = match &stored {
                 None => Change::Created,
                 Some(stored) if *stored == wanted => Change::Unchanged,
                 Some(_) => Change::Changed,
             };
-            Ok::<_, Infallible>((change != Change::Unchanged).then_some(wanted))
+            Ok((change != Change::Unchanged).then_some(wanted))
         })
         .await;
-    written
-        .map_err(unavailable)?
-        .unwrap_or_else(|never| match never {});
+    written.map_err(unavailable)??;
     let has_new_secret = ask.salesforce.is_some() || ask.hubspot.is_some();
     Ok(if change == Change::Unchanged && has_new_secret {
         Change::Changed
     } else {
         change
     })
-}
-
-/// What was pinned at the first sign-in stays as long as the address does.
-fn merged(stored: Option<&Tenant>, mut wanted: Tenant) -> Tenant {
-    let Some(stored) = stored else { return wanted };
-    if wanted.salesforce.login_url == stored.salesforce.login_url && wanted.salesforce.org_id.is_none() {
-        wanted.salesforce.org_id.clone_from(&stored.salesforce.org_id);
-        wanted.salesforce.adopted_ms = stored.salesforce.adopted_ms;
-    }
-    if wanted.hubspot.base_url == stored.hubspot.base_url && wanted.hubspot.portal_id.is_none() {
-        wanted.hubspot.portal_id = stored.hubspot.portal_id;
-    }
-    wanted
 }
 
 /// Removes a tenant with all that is kept for it.
@@ -242,15 +238,6 @@ mod tests {
             },
             suspended: None,
         }
-    }
-
-    #[test]
-    fn pins_stay_while_the_address_stays() {
-        let stored = acme(Some(7));
-        assert_eq!(merged(Some(&stored), acme(None)).hubspot.portal_id, Some(7));
-        let mut moved = acme(None);
-        moved.hubspot.base_url = "http://127.0.0.1:1".into();
-        assert_eq!(merged(Some(&stored), moved).hubspot.portal_id, None);
     }
 
     #[test]

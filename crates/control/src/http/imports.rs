@@ -12,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::extract::{Asked, Body, InTenant, Named, PageQuery};
+use super::idempotency::Once;
 use super::problem::Problem;
 use crate::ask::{StartedImport, Writing};
 use crate::service::{ImportCounts, Page, Service, ServiceError};
@@ -82,14 +83,14 @@ async fn count_imports(
 
 /// Start an import of each sync, parents first; none when any has a problem.
 #[utoipa::path(post, path = "/api/v1/tenants/{tenant}/imports", tag = "imports", request_body = ImportRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes it harmless to send the request again.")),
     responses((status = 201, body = Vec<StartedImport>)))]
 async fn start_imports(
     InTenant(tenant): InTenant,
+    Once(once): Once,
     Body(request): Body<ImportRequest>,
 ) -> Result<(StatusCode, Json<Vec<StartedImport>>), Problem> {
     let started = tenant
-        .start_imports(&request.syncs, request.writing()?, request.keep_before)
+        .start_imports_once(&request.syncs, request.writing()?, request.keep_before, once)
         .await?;
     Ok((StatusCode::CREATED, Json(started)))
 }

@@ -11,12 +11,13 @@ use utoipa::openapi::{
     Required, ResponseBuilder,
 };
 
+use super::idempotency::{HEADER, SECRET};
 use super::problem::ProblemDocument;
 
 /// What the API is, for whom reads the document.
 const ABOUT: &str = "Everything that the console and the command line do. Names are in snake_case, but for definitions, \
 which are as their files are. Times are milliseconds since 1970. Lists come in pages: pass `next` as `cursor` to go on. \
-A POST with an `Idempotency-Key` can be sent again and is done once. Errors are problem documents (RFC 9457); programs \
+A POST with an `Idempotency-Key` can be sent again and is done once; what was refused is tried anew. Errors are problem documents (RFC 9457); programs \
 look at their `type`. A tenant that you may not see is not there.";
 
 /// What the routes are added to.
@@ -54,11 +55,29 @@ pub(super) fn base() -> OpenApi {
 /// Adds what every route has: the parameters that its path names, and the problems that it answers with.
 pub(super) fn complete(document: &mut OpenApi) {
     for (path, item) in &mut document.paths.paths {
+        if let Some(post) = item.post.as_mut().filter(|_| !SECRET.contains(&path.as_str())) {
+            add_idempotency_key(post);
+        }
         for operation in operations(item) {
             name_parameters(path, operation);
             add_problems(operation);
         }
     }
+}
+
+fn add_idempotency_key(operation: &mut Operation) {
+    let parameters = operation.parameters.get_or_insert_default();
+    let key = ParameterBuilder::new()
+        .name(HEADER)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "Makes it harmless to send the request again: for a day the repetition gets the answer of the one that was \
+             done. Of your own choice, for each request another one, 1 to 128 visible characters.",
+        ))
+        .schema(Some(String::schema()))
+        .build();
+    parameters.push(key.into());
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

@@ -1,7 +1,7 @@
 //! Signing in by an OpenID Connect provider, as a browser does it.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::cookie;
-use super::extract::Asked;
+use super::extract::{Asked, address_of};
 use super::problem::Problem;
 use crate::service::{Service, ServiceError};
 
@@ -31,10 +31,13 @@ struct BeginQuery {
     responses((status = 303, description = "To the provider.")))]
 async fn begin_sign_in(
     State(service): State<Service>,
+    extensions: Extensions,
+    headers: HeaderMap,
     Asked(query): Asked<BeginQuery>,
 ) -> Result<Response, Problem> {
+    let address = address_of(&extensions, &headers, service.settings());
     let road = service
-        .begin_sign_in(query.return_to.as_deref().unwrap_or("/"))
+        .begin_sign_in(query.return_to.as_deref().unwrap_or("/"), &address)
         .await?;
     let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, road.address)]).into_response();
     let kept = cookie::set_state(&road.state, service.settings());
@@ -58,6 +61,7 @@ struct EndQuery {
     responses((status = 303, description = "To where the sign-in was begun.", headers(("Set-Cookie" = String)))))]
 async fn end_sign_in(
     State(service): State<Service>,
+    extensions: Extensions,
     headers: HeaderMap,
     Asked(query): Asked<EndQuery>,
 ) -> Result<Response, Problem> {
@@ -67,7 +71,9 @@ async fn end_sign_in(
         return Err(ServiceError::Unauthenticated(format!("the provider signs you in not: {why}")).into());
     };
     let kept = cookie::state_of(&headers, settings);
-    let (signed_in, return_to) = service.end_sign_in(kept.as_deref(), &state, code).await?;
+    let address = address_of(&extensions, &headers, settings);
+    let ended = service.end_sign_in(kept.as_deref(), &state, code, &address);
+    let (signed_in, return_to) = ended.await?;
     let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, return_to)]).into_response();
     for value in [
         cookie::set(&signed_in.session, settings),

@@ -306,6 +306,7 @@ impl ControlShard {
             writing: Writing::Everything,
             keep_before: false,
             started_by: by.to_owned(),
+            once: None,
         };
         let mut tries = 1;
         loop {

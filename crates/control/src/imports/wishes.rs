@@ -4,6 +4,7 @@ use landbridge_bus::Bucket;
 use landbridge_model::config::{Import, ImportWish};
 use landbridge_model::{ImportId, MappedPart, RunId, SyncName, TenantId};
 use landbridge_wire::{AskError, AskErrorCode, RunPhase};
+use sha2::{Digest as _, Sha256};
 
 use crate::ask::{
     CancelImport, Done, PauseImport, ResumeImport, StartImports, StartedImport, StartedImports, Writing,
@@ -69,6 +70,15 @@ impl ControlShard {
         tenant: &TenantId,
         ask: StartImports,
     ) -> Result<StartedImports, AskError> {
+        let (begun, left) = self.begun_before(tenant, &ask)?;
+        if left.is_empty() && !begun.is_empty() {
+            return Ok(StartedImports {
+                imports: begun,
+                problems: Vec::new(),
+            });
+        }
+        let order = ask.syncs;
+        let ask = StartImports { syncs: left, ..ask };
         crate::removals::refuse_removed(&self.context, tenant, &ask.syncs).await?;
         crate::undo::refuse_undoing(&self.context, tenant, &ask.syncs).await?;
         let resolved = definitions::resolve_stored(self, tenant, &ask.syncs).await?;
@@ -87,9 +97,12 @@ impl ControlShard {
                 .map_err(unavailable)?;
             parts.push((overwrite || undone, only));
         }
-        let mut imports = Vec::new();
+        let mut imports = begun;
         for (sync, (overwrite, only)) in resolved.into_iter().zip(parts) {
-            let id = self.new_import_id()?;
+            let id = match &ask.once {
+                Some(once) => id_of_once(once, &sync.name, &ask)?,
+                None => self.new_import_id()?,
+            };
             let import = Import {
                 id: id.clone(),
                 tenant: tenant.clone(),
@@ -107,10 +120,32 @@ impl ControlShard {
             self.put_import(&import).await?;
             imports.push(StartedImport { sync: sync.name, id });
         }
+        imports.sort_by_key(|import| order.iter().position(|sync| *sync == import.sync));
         Ok(StartedImports {
             imports,
             problems: Vec::new(),
         })
+    }
+
+    /// What an earlier asking of the same request started already, and the syncs that are left.
+    fn begun_before(
+        &self,
+        tenant: &TenantId,
+        ask: &StartImports,
+    ) -> Result<(Vec<StartedImport>, Vec<SyncName>), AskError> {
+        let (mut begun, mut left) = (Vec::new(), Vec::new());
+        for sync in &ask.syncs {
+            let id = ask.once.as_ref().map(|once| id_of_once(once, sync, ask));
+            let id = id.transpose()?;
+            match id.filter(|id| self.context.config.import(tenant, id).is_some()) {
+                Some(id) => begun.push(StartedImport {
+                    sync: sync.clone(),
+                    id,
+                }),
+                None => left.push(sync.clone()),
+            }
+        }
+        Ok((begun, left))
     }
 
     /// Whether an import of a sync writes over what is there, and the part that it writes.
@@ -151,8 +186,9 @@ impl ControlShard {
 
     async fn put_import(&self, import: &Import) -> Result<(), AskError> {
         let config = &self.context.config;
-        let stored = config.change_import(&import.tenant, &import.id, |_| {
-            Ok::<_, std::convert::Infallible>(Some(import.clone()))
+        // One that is there is the same request's: it stays as it is.
+        let stored = config.change_import(&import.tenant, &import.id, |stored| {
+            Ok::<_, std::convert::Infallible>(stored.is_none().then(|| import.clone()))
         });
         let stored = stored.await.map_err(unavailable)?;
         stored.map(|_| ()).map_err(|never| match never {})
@@ -268,6 +304,15 @@ fn import_id(now: jiff::Timestamp, random: u32) -> String {
     let letter = |place: u32| char::from(ALPHABET[(random >> (5 * place)) as usize % ALPHABET.len()]);
     let tail: String = (0..4).map(letter).collect();
     format!("imp-{}-{tail}", now.strftime("%Y%m%d-%H%M%S"))
+}
+
+/// The id that a request's import of a sync has each time that the request is made: `imp-<sixteen letters or digits>`.
+fn id_of_once(once: &str, sync: &SyncName, ask: &StartImports) -> Result<ImportId, AskError> {
+    let what = serde_json::to_vec(&(once, sync, ask.writing, ask.keep_before));
+    let what = what.map_err(|error| AskError::new(AskErrorCode::Internal, error.to_string()))?;
+    let hash = hex::encode(Sha256::digest(what));
+    let id = ImportId::new(&format!("imp-{}", &hash[..16]));
+    id.map_err(|error| AskError::new(AskErrorCode::Internal, error.to_string()))
 }
 
 #[cfg(test)]

@@ -7,15 +7,16 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use utoipa::ToSchema;
 
+use super::addresses::check_scheme;
 use super::audit::Change;
 use super::caller::Role;
 use super::error::ServiceError;
-use super::tenants::check_scheme;
 use super::{LONG_PATIENCE, TenantService};
 use crate::alerts::mail::mailbox;
 use crate::alerts::outbox::Pending;
 use crate::alerts::settings::{AlertStore, StoredAlerts, StoredMail, StoredWebhook};
 use crate::ask::{TestAlerts, TriedChannel};
+use crate::reach;
 
 pub use crate::alerts::judge::{AlertBounds, AlertKind, Standing};
 pub use crate::alerts::settings::{Channel, MailSecurity};
@@ -41,8 +42,17 @@ pub struct AlertSettings {
 /// A webhook, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WebhookView {
-    /// Where messages are posted to.
+    /// Where messages are posted to; only scheme and host for those who may not change it. Whoever knows the address of
+    /// many a service's webhook can post there.
     pub url: String,
+}
+
+/// What may be shown of an address whose path is a secret.
+fn host_of(url: &str) -> String {
+    match Url::parse(url) {
+        Ok(url) => format!("{}/…", url.origin().ascii_serialization()),
+        Err(_) => "…".to_owned(),
+    }
 }
 
 /// A mail server, without its password.
@@ -108,7 +118,7 @@ pub struct PutAlerts {
 }
 
 /// A webhook.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PutWebhook {
     /// Where messages are posted to: https, unless it is on this machine.
@@ -117,6 +127,14 @@ pub struct PutWebhook {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub secret: Option<Secret>,
+}
+
+impl std::fmt::Debug for PutWebhook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PutWebhook")
+            .field("url", &host_of(&self.url))
+            .finish_non_exhaustive()
+    }
 }
 
 /// A mail server.
@@ -164,12 +182,22 @@ impl From<&StoredAlerts> for AlertSettings {
     }
 }
 
+impl AlertSettings {
+    /// The same, for those who may not change them, and for the audit log.
+    fn masked(mut self) -> Self {
+        if let Some(webhook) = &mut self.webhook {
+            webhook.url = host_of(&webhook.url);
+        }
+        self
+    }
+}
+
 impl PutAlerts {
     /// Everything that is wrong with it, beside what is stored.
-    fn problems(&self, stored: &StoredAlerts) -> Vec<Problem> {
+    fn problems(&self, stored: &StoredAlerts, allow_private: bool) -> Vec<Problem> {
         let mut problems = Vec::new();
         if let Some(webhook) = &self.webhook {
-            webhook.problems(stored.webhook.is_some(), &mut problems);
+            webhook.problems(stored.webhook.is_some(), allow_private, &mut problems);
         }
         if let Some(mail) = &self.mail {
             mail.problems(stored.mail.as_ref(), &mut problems);
@@ -186,9 +214,13 @@ impl PutAlerts {
 }
 
 impl PutWebhook {
-    fn problems(&self, is_stored: bool, problems: &mut Vec<Problem>) {
+    fn problems(&self, is_stored: bool, allow_private: bool, problems: &mut Vec<Problem>) {
         let url = Url::parse(&self.url).map_err(|error| error.to_string());
-        if let Err(what) = url.and_then(|url| check_scheme(&url)) {
+        let checked = url.and_then(|url| {
+            check_scheme(&url)?;
+            reach::check(&url, allow_private).map_err(|error| error.to_string())
+        });
+        if let Err(what) = checked {
             let cure = "write an address such as https://hooks.acme.example/landbridge";
             problems.push(Problem::new("webhook.url", what, cure));
         }
@@ -271,8 +303,13 @@ impl TenantService {
         let settings = store.settings(self.id()).await?;
         let state = store.state(self.id()).await?.value;
         let tried = state.outbox.into_iter().filter(|pending| pending.attempts > 0);
+        let shown = AlertSettings::from(&settings.value);
+        let shown = match self.require(Role::Admin) {
+            Ok(()) => shown,
+            Err(_) => shown.masked(),
+        };
         Ok(AlertsView {
-            settings: (&settings.value).into(),
+            settings: shown,
             tag: settings.revision.to_string(),
             standing: state.standing,
             unsent: tried.map(unsent).collect(),
@@ -293,7 +330,8 @@ impl TenantService {
         if seen != stored.revision.to_string() {
             return Err(stale());
         }
-        let problems = wanted.problems(&stored.value);
+        let allow_private = self.service.settings().allow_private_addresses;
+        let problems = wanted.problems(&stored.value, allow_private);
         if !problems.is_empty() {
             return Err(ServiceError::Invalid {
                 message: "the alerts cannot be sent like this".to_owned(),
@@ -307,7 +345,18 @@ impl TenantService {
                 written => written?,
             };
             let (before, after) = (AlertSettings::from(&stored.value), AlertSettings::from(&settings));
-            Ok(((), Change::between(Some(&before), Some(&after))?.into()))
+            let is_moved = before.webhook.is_some() && before.webhook != after.webhook;
+            let (before, after) = (before.masked(), after.masked());
+            let change = Change::between(Some(&before), Some(&after))?;
+            Ok((
+                (),
+                match is_moved && before.webhook == after.webhook {
+                    true => change
+                        .with_detail("the webhook has another address of the same host")
+                        .into(),
+                    false => change.into(),
+                },
+            ))
         })
         .await?;
         self.alerts().await
@@ -380,5 +429,33 @@ impl TenantService {
             Ok((tried, Change::done().into()))
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_address_its_host_is_shown() {
+        for (url, shown) in [
+            (
+                "https://hooks.acme.example/T0/s3cret?k=s3cret",
+                "https://hooks.acme.example/…",
+            ),
+            (
+                "https://me:s3cret@hooks.acme.example:8443/",
+                "https://hooks.acme.example:8443/…",
+            ),
+            ("http://127.0.0.1:9/s3cret", "http://127.0.0.1:9/…"),
+            ("s3cret", "…"),
+        ] {
+            assert_eq!(host_of(url), shown);
+            let put = PutWebhook {
+                url: url.to_owned(),
+                secret: None,
+            };
+            assert!(!format!("{put:?}").contains("s3cret"), "{put:?}");
+        }
     }
 }

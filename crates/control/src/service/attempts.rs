@@ -28,6 +28,8 @@ pub(super) enum Counted<'a> {
     User(&'a str),
     /// Attempts from an address.
     Address(&'a str),
+    /// Sign-ins by the provider that were begun from an address and not ended: each leaves something behind here.
+    Begun(&'a str),
 }
 
 impl Counted<'_> {
@@ -35,13 +37,14 @@ impl Counted<'_> {
         match self {
             Self::User(name) => Key::new(["attempts", "user", name]),
             Self::Address(address) => Key::new(["attempts", "address", address]),
+            Self::Begun(address) => Key::new(["attempts", "begun", address]),
         }
     }
 
     fn free(self) -> u32 {
         match self {
             Self::User(_) => FREE_FOR_USER,
-            Self::Address(_) => FREE_FOR_ADDRESS,
+            Self::Address(_) | Self::Begun(_) => FREE_FOR_ADDRESS,
         }
     }
 }
@@ -109,9 +112,13 @@ impl Service {
     /// After a success: the user's failures are forgotten, and this attempt of the address does not count. Others it
     /// made do: they may have been for other users.
     pub(super) async fn forgive_attempts(&self, user: &str, address: &str) -> Result<(), ServiceError> {
-        let access = &self.inner.access;
-        access.delete(&Counted::User(user).key()).await?;
-        let key = Counted::Address(address).key();
+        self.inner.access.delete(&Counted::User(user).key()).await?;
+        self.forgive_attempt(Counted::Address(address)).await
+    }
+
+    /// This attempt does not count.
+    pub(super) async fn forgive_attempt(&self, counted: Counted<'_>) -> Result<(), ServiceError> {
+        let (access, key) = (&self.inner.access, counted.key());
         let Some((attempts, revision)) = access.get_json::<Attempts>(&key).await? else {
             return Ok(());
         };

@@ -97,8 +97,15 @@ impl Grant {
 /// Who is calling, and what they may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// As the audit log names them: `user:ann`, `token:k3f9 of user:ann`, `cli:root`.
+    /// As the audit log names them: `user:ann`, `oidc:3b5f… ann@acme.example`, `token:k3f9 of user:ann`, `cli:root`.
+    /// For people to read: what decides is never read out of it, for a provider's people choose their names.
     pub who: String,
+    /// Whose the tokens are that they make; a token's are its owner's.
+    owner: String,
+    /// What the owner is called beside that.
+    owner_name: Option<String>,
+    /// The token that they came with.
+    token: Option<String>,
     grants: Vec<Grant>,
     /// For a token: what its owner may do. The token may do no more.
     bound: Option<Vec<Grant>>,
@@ -107,8 +114,31 @@ pub struct Caller {
 impl Caller {
     /// With these grants.
     pub fn new(who: impl Into<String>, grants: Vec<Grant>) -> Self {
+        let who = who.into();
         Self {
-            who: who.into(),
+            owner: who.clone(),
+            owner_name: None,
+            who,
+            token: None,
+            grants,
+            bound: None,
+        }
+    }
+
+    /// The same person, shown with a name beside what they are known by.
+    pub(super) fn called(mut self, name: &str) -> Self {
+        self.who = shown(&self.owner, Some(name));
+        self.owner_name = Some(name.to_owned());
+        self
+    }
+
+    /// The bearer of somebody's token.
+    pub(super) fn of_token(id: &str, owner: &str, name: Option<&str>, grants: Vec<Grant>) -> Self {
+        Self {
+            who: format!("token:{id} of {}", shown(owner, name)),
+            owner: owner.to_owned(),
+            owner_name: name.map(str::to_owned),
+            token: Some(id.to_owned()),
             grants,
             bound: None,
         }
@@ -159,20 +189,38 @@ impl Caller {
 
     /// Whether they came with a token.
     pub(super) fn is_token(&self) -> bool {
-        self.who.starts_with("token:")
+        self.token.is_some()
     }
 
     /// Whose the tokens are that they make: a token's are its owner's.
-    pub(super) fn owner(&self) -> String {
-        match self.who.split_once(" of ") {
-            Some((_, owner)) => owner.to_owned(),
-            None => self.who.clone(),
+    pub(super) fn owner(&self) -> &str {
+        &self.owner
+    }
+
+    /// What the owner is called beside that.
+    pub(super) fn owner_name(&self) -> Option<&str> {
+        self.owner_name.as_deref()
+    }
+
+    /// What tells them from everybody else: the token, or the person.
+    pub(crate) fn identity(&self) -> String {
+        match &self.token {
+            Some(token) => format!("token:{token}"),
+            None => self.owner.clone(),
         }
     }
 
     /// What was granted to them.
     pub fn grants(&self) -> &[Grant] {
         &self.grants
+    }
+}
+
+/// What somebody is known by, with their name beside it.
+pub(super) fn shown(owner: &str, name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("{owner} {name}"),
+        None => owner.to_owned(),
     }
 }
 
@@ -224,6 +272,18 @@ mod tests {
             Some(Role::Operator)
         );
         assert_eq!(token(Vec::new()).role_in(&acme), None);
+    }
+
+    #[test]
+    fn a_name_makes_nobody_somebody_else() {
+        let grants = vec![Grant::everywhere(Role::Viewer)];
+        let mallory = Caller::new("oidc:17", grants.clone()).called("x of user:ann");
+        assert_eq!(mallory.who, "oidc:17 x of user:ann");
+        assert_eq!((mallory.owner(), mallory.is_token()), ("oidc:17", false));
+        let token = Caller::of_token("k3f9", mallory.owner(), Some("x of user:ann"), grants);
+        assert_eq!(token.who, "token:k3f9 of oidc:17 x of user:ann");
+        assert_eq!((token.owner(), token.is_token()), ("oidc:17", true));
+        assert_eq!(token.identity(), "token:k3f9");
     }
 
     #[test]

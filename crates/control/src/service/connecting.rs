@@ -18,7 +18,7 @@ use url::Url;
 use super::caller::{Caller, Role};
 use super::connections::{PutCredentials, PutSide, no_key};
 use super::error::ServiceError;
-use super::{Service, TenantService, check_address, secret};
+use super::{Service, TenantService, secret};
 
 /// How long somebody may take at the other side.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -72,7 +72,11 @@ impl TenantService {
         app: OAuthApp,
     ) -> Result<Url, ServiceError> {
         self.require(Role::Admin)?;
-        let address = check_address(address).map_err(|problem| ServiceError::invalid(problem.to_string()))?;
+        let before = match side {
+            PutSide::Salesforce => &self.tenant.salesforce.login_url,
+            PutSide::HubSpot => &self.tenant.hubspot.base_url,
+        };
+        let address = self.service.reachable("address", address, Some(before))?;
         let redirect_uri = self.service.oauth_callback().ok_or_else(|| {
             ServiceError::invalid("control.public_url is not set: nobody could be sent back here")
         })?;
@@ -85,7 +89,7 @@ impl TenantService {
         let begun = Begun {
             tenant: self.id().clone(),
             side: side.side().as_str().to_owned(),
-            who: self.caller.who.clone(),
+            who: self.caller.identity(),
             address,
             app: SealedApp {
                 to: sealed.to,
@@ -126,7 +130,7 @@ impl Service {
         let place = place(state);
         let found = self.inner.access.get_json::<Begun>(&place).await?;
         let (begun, _) = found
-            .filter(|(begun, _)| begun.who == caller.who)
+            .filter(|(begun, _)| begun.who == caller.identity())
             .ok_or_else(refused)?;
         self.tenant(caller, &begun.tenant)?.require(Role::Admin)?;
         self.inner.access.delete(&place).await?;

@@ -16,7 +16,7 @@ use super::audit::Change;
 use super::caller::Role;
 use super::error::ServiceError;
 use super::{LONG_PATIENCE, Service, TenantService};
-use crate::ask::{ConnectionsTest, PutTenant, TestConnections};
+use crate::ask::{ChangeTenant, ConnectionSide, ConnectionsTest, TestConnections};
 
 /// Both connections, without anything secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -168,17 +168,18 @@ impl TenantService {
     ) -> Result<(), ServiceError> {
         self.require(Role::Admin)?;
         let sealed = self.service.seal(side, Some(credentials)).await?;
-        let (salesforce, hubspot) = match side {
-            PutSide::Salesforce => (sealed, None),
-            PutSide::HubSpot => (None, sealed),
+        let sealed = sealed.ok_or_else(|| ServiceError::Internal("nothing was sealed".to_owned()))?;
+        let (side_of, address) = match side {
+            PutSide::Salesforce => (ConnectionSide::Salesforce, &self.tenant.salesforce.login_url),
+            PutSide::HubSpot => (ConnectionSide::HubSpot, &self.tenant.hubspot.base_url),
         };
-        let put = PutTenant {
-            tenant: (*self.tenant).clone(),
-            salesforce,
-            hubspot,
+        let change = ChangeTenant::Credentials {
+            side: side_of,
+            sealed,
+            address: address.clone(),
         };
         self.audited("credentials.replaced", side.side().as_str(), async {
-            self.ask_control(&put).await?;
+            self.ask_control(&change).await?;
             self.service.inner.sides.forget(self.id());
             Ok(((), Change::done().into()))
         })

@@ -153,12 +153,24 @@ impl TenantService {
         writing: Writing,
         keep_before: bool,
     ) -> Result<Vec<StartedImport>, ServiceError> {
+        self.start_imports_once(names, writing, keep_before, None).await
+    }
+
+    /// The same; asked again with the same `once`, the imports are those that were started then.
+    pub async fn start_imports_once(
+        &self,
+        names: &[SyncName],
+        writing: Writing,
+        keep_before: bool,
+        once: Option<String>,
+    ) -> Result<Vec<StartedImport>, ServiceError> {
         self.require(Role::Operator)?;
         let question = StartImports {
             syncs: self.in_order(names)?,
             writing,
             keep_before,
             started_by: self.caller.who.clone(),
+            once,
         };
         let asked: Vec<&str> = names.iter().map(SyncName::as_str).collect();
         self.audited("import.started", &asked.join(", "), async {

@@ -4,14 +4,16 @@
 //! control may end it. The state is also in a cookie: an answer that another browser began is refused.
 
 mod claims;
+mod metadata;
+mod people;
 
 use std::time::Duration;
 
 use landbridge_bus::Key;
 use openidconnect::core::{
     CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreErrorResponseType, CoreGenderClaim,
-    CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreProviderMetadata,
-    CoreRevocableToken, CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
+    CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreRevocableToken,
+    CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
 };
 use openidconnect::{
     AdditionalClaims, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EmptyExtraTokenFields,
@@ -22,13 +24,18 @@ use openidconnect::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::caller::Caller;
+use super::attempts::Counted;
+use super::audit::Change;
 use super::error::ServiceError;
 use super::sessions::{Owner, SignedIn};
 use super::{Service, secret};
-use claims::claim;
+use crate::return_path;
+use metadata::Age;
+use people::Person;
 
 pub use claims::{GroupRole, OidcSettings};
+pub(super) use metadata::KnownProvider;
+pub(super) use people::PersonId;
 
 /// How long somebody may take at the provider.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -102,7 +109,11 @@ impl Service {
         self.settings().oidc.as_ref().ok_or_else(none)
     }
 
-    async fn oidc_client(&self) -> Result<(OidcClient, Vec<CoreJwsSigningAlgorithm>), ServiceError> {
+    /// What speaks to the provider, by what it says of itself: as of some minutes ago, or now.
+    async fn oidc_client(
+        &self,
+        age: Age,
+    ) -> Result<(OidcClient, Vec<CoreJwsSigningAlgorithm>), ServiceError> {
         let settings = self.provider()?;
         let wrong = |what: &str, error: String| {
             ServiceError::Internal(format!("control.oidc.{what} cannot be used: {error}"))
@@ -111,9 +122,7 @@ impl Service {
             IssuerUrl::new(settings.issuer.clone()).map_err(|error| wrong("issuer", error.to_string()))?;
         let back = format!("{}{CALLBACK}", self.settings().public_address()?);
         let back = RedirectUrl::new(back).map_err(|error| wrong("public_url", error.to_string()))?;
-        let metadata = CoreProviderMetadata::discover_async(issuer, &call)
-            .await
-            .map_err(unreachable)?;
+        let metadata = self.inner.provider.metadata(issuer, age).await?;
         // A token signed with the client's own secret, or not at all, proves less than one signed by the provider.
         let algorithms = metadata
             .id_token_signing_alg_values_supported()
@@ -135,13 +144,14 @@ impl Service {
         Ok((client, algorithms))
     }
 
-    /// Begins to sign in. `return_to` is a path of this server.
-    pub async fn begin_sign_in(&self, return_to: &str) -> Result<SignInRoad, ServiceError> {
-        let is_ours = return_to.starts_with('/') && !return_to.starts_with("//") && !return_to.contains('\\');
-        if !is_ours {
+    /// Begins to sign in. `return_to` is a path of this server; `address` is where they come from, to limit attempts.
+    pub async fn begin_sign_in(&self, return_to: &str, address: &str) -> Result<SignInRoad, ServiceError> {
+        if !return_path::is_ours(return_to) {
             return Err(ServiceError::invalid("return_to must be a path of this server"));
         }
-        let (client, _) = self.oidc_client().await?;
+        self.provider()?;
+        self.count_attempt(Counted::Begun(address)).await?;
+        let (client, _) = self.oidc_client(Age::SomeMinutes).await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let mut request = client
             .authorize_url(
@@ -177,6 +187,7 @@ impl Service {
         cookie: Option<&str>,
         state: &str,
         code: String,
+        address: &str,
     ) -> Result<(SignedIn, String), ServiceError> {
         let refused = || {
             ServiceError::Unauthenticated(
@@ -196,27 +207,27 @@ impl Service {
         self.inner.access.delete(&key).await?;
         let (subject, claims) = self.claims(code, &begun).await?;
         let settings = self.provider()?;
-        let groups = settings.groups(&claims);
-        let grants = settings.grants(&groups);
-        if grants.is_empty() {
-            return Err(ServiceError::Forbidden(
+        let person = Person {
+            issuer: settings.issuer.clone(),
+            name: settings.name(&claims, &subject),
+            groups: settings.groups(&claims),
+            subject,
+        };
+        // Also of whom it gives nothing to do here: their tokens end with this.
+        self.keep_person(&person, settings).await?;
+        let caller = person.caller(settings).ok_or_else(|| {
+            ServiceError::Forbidden(
                 "you are known, but in no group that may do anything here; ask an admin".to_owned(),
-            ));
-        }
-        let name = claim(&claims, &settings.name_claim).and_then(Value::as_str);
-        let name = name.unwrap_or(&subject).to_owned();
-        let caller = Caller::new(format!("oidc:{name}"), grants.clone());
-        let signed_in = self
-            .begin_session(
-                Owner::Provider {
-                    name,
-                    groups: Some(groups),
-                    grants,
-                },
-                caller,
-                settings.session_max,
             )
+        })?;
+        let owner = Owner::Provider {
+            person: Some(person.id()),
+        };
+        let known = format!("as the subject {:?} of {}", person.subject, person.issuer);
+        let signed_in = self
+            .begin_session(owner, caller, settings.session_max, Change::told(known))
             .await?;
+        self.forgive_attempt(Counted::Begun(address)).await?;
         Ok((signed_in, begun.return_to))
     }
 
@@ -226,7 +237,7 @@ impl Service {
         code: String,
         begun: &Begun,
     ) -> Result<(String, Map<String, Value>), ServiceError> {
-        let (client, algorithms) = self.oidc_client().await?;
+        let (client, algorithms) = self.oidc_client(Age::SomeMinutes).await?;
         let refused = |error: String| {
             ServiceError::Unauthenticated(format!("the provider's answer is not good: {error}"))
         };
@@ -241,12 +252,20 @@ impl Service {
         let token = answer
             .id_token()
             .ok_or_else(|| refused("it holds no ID token".to_owned()))?;
+        let nonce = Nonce::new(begun.nonce.clone());
         let verifier = client.id_token_verifier().set_allowed_algs(algorithms);
-        let claims = token
-            .claims(&verifier, &Nonce::new(begun.nonce.clone()))
-            .map_err(|error| refused(error.to_string()))?;
+        let claims = match token.claims(&verifier, &nonce) {
+            Ok(claims) => claims.clone(),
+            // Perhaps by a key that is newer than what we know of the provider.
+            Err(_) => {
+                let (client, algorithms) = self.oidc_client(Age::Now).await?;
+                let verifier = client.id_token_verifier().set_allowed_algs(algorithms);
+                let claims = token.claims(&verifier, &nonce);
+                claims.map_err(|error| refused(error.to_string()))?.clone()
+            }
+        };
         let subject = claims.subject().to_string();
-        match serde_json::to_value(claims)? {
+        match serde_json::to_value(&claims)? {
             Value::Object(claims) => Ok((subject, claims)),
             _ => Err(refused("its claims are no object".to_owned())),
         }
@@ -255,10 +274,6 @@ impl Service {
 
 fn key(state: &str) -> Key {
     Key::new(["oidc", &secret::hash(state)])
-}
-
-fn unreachable<E: std::error::Error>(error: openidconnect::DiscoveryError<E>) -> ServiceError {
-    ServiceError::Unavailable(format!("the OpenID Connect provider cannot be asked: {error}"))
 }
 
 /// Why a call to the provider came to nothing.

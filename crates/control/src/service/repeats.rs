@@ -41,10 +41,14 @@ struct Stored {
 }
 
 impl Service {
+    /// A name for the caller, route and key of a turn.
+    pub(crate) fn place_of_turn(&self, place: &[String; 3]) -> Result<String, ServiceError> {
+        Ok(secret::hash(&serde_json::to_string(place)?))
+    }
+
     /// Takes a turn for a request, or finds what came of it before.
     pub(crate) async fn take_turn(&self, place: &[String; 3], body: &[u8]) -> Result<Turn, ServiceError> {
-        let place = secret::hash(&serde_json::to_string(place)?);
-        let key = Key::new(["answer", &place]);
+        let key = Key::new(["answer", &self.place_of_turn(place)?]);
         let request = secret::hash_bytes(body);
         let turn = Stored {
             request: request.clone(),

@@ -195,6 +195,53 @@ impl TenantService {
         seen: Option<&str>,
     ) -> Result<Draft, ServiceError> {
         self.require(Role::Editor)?;
+        let (draft, value) = self.draft_of(id, body)?;
+        let (kv, key) = (&self.service.inner.definitions, self.draft_key(id));
+        let revision = match seen {
+            Some(seen) => {
+                let stale =
+                    || ServiceError::Stale("the draft was changed since; look at it again".to_owned());
+                let seen = seen.parse().map_err(|_| stale())?;
+                match kv.update(&key, value, seen).await {
+                    Err(KvError::Conflict) => return Err(stale()),
+                    written => written?,
+                }
+            }
+            None => {
+                if kv.get(&key).await?.is_none() {
+                    self.refuse_many_drafts().await?;
+                }
+                kv.put(&key, value).await?
+            }
+        };
+        Ok(Draft {
+            tag: revision.to_string(),
+            ..draft
+        })
+    }
+
+    /// Stores a draft where there is none; `None` where there is one, whatever it holds.
+    pub(crate) async fn create_draft(
+        &self,
+        id: &DraftId,
+        body: serde_json::Value,
+    ) -> Result<Option<Draft>, ServiceError> {
+        self.require(Role::Editor)?;
+        let (draft, value) = self.draft_of(id, body)?;
+        self.refuse_many_drafts().await?;
+        let kv = &self.service.inner.definitions;
+        match kv.create(&self.draft_key(id), value).await {
+            Ok(revision) => Ok(Some(Draft {
+                tag: revision.to_string(),
+                ..draft
+            })),
+            Err(KvError::Exists) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A draft that is made now, with what is stored of it.
+    fn draft_of(&self, id: &DraftId, body: serde_json::Value) -> Result<(Draft, Vec<u8>), ServiceError> {
         let draft = Draft {
             id: id.0.to_string(),
             by: self.caller.who.clone(),
@@ -208,31 +255,19 @@ impl TenantService {
                 "a draft has {DRAFT_MAX} bytes at most"
             )));
         }
-        let (kv, key) = (&self.service.inner.definitions, self.draft_key(id));
-        let revision = match seen {
-            Some(seen) => {
-                let stale =
-                    || ServiceError::Stale("the draft was changed since; look at it again".to_owned());
-                let seen = seen.parse().map_err(|_| stale())?;
-                match kv.update(&key, value, seen).await {
-                    Err(KvError::Conflict) => return Err(stale()),
-                    written => written?,
-                }
-            }
-            None => {
-                if kv.get(&key).await?.is_none() && self.drafts().await?.len() >= DRAFTS_MAX {
-                    return Err(ServiceError::Conflict(format!(
-                        "{} has {DRAFTS_MAX} drafts: remove some first",
-                        self.id()
-                    )));
-                }
-                kv.put(&key, value).await?
-            }
-        };
-        Ok(Draft {
-            tag: revision.to_string(),
-            ..draft
-        })
+        Ok((draft, value))
+    }
+
+    async fn refuse_many_drafts(&self) -> Result<(), ServiceError> {
+        let under = KeyFilter::Under(Key::new(["draft", self.id().as_str()]));
+        let drafts = self.service.inner.definitions.list(&under).await?;
+        if drafts.len() < DRAFTS_MAX {
+            return Ok(());
+        }
+        Err(ServiceError::Conflict(format!(
+            "{} has {DRAFTS_MAX} drafts: remove some first",
+            self.id()
+        )))
     }
 
     /// Forgets a draft.

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::audit::Change;
 use super::caller::{Caller, Grant};
 use super::error::ServiceError;
+use super::provider::PersonId;
 use super::users::UserName;
 use super::{Service, secret};
 
@@ -31,14 +32,9 @@ pub(super) enum Owner {
     },
     /// Somebody whom an OpenID Connect provider vouched for.
     Provider {
-        /// The provider's name for them.
-        name: String,
-        /// The groups that its claims named; what they may do is looked up at every request. None in a session of an
-        /// earlier version.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        groups: Option<Vec<String>>,
-        /// What they might do when they signed in.
-        grants: Vec<Grant>,
+        /// Who; what they may do is looked up at every request. None in a session of an earlier version, which is over.
+        #[serde(default)]
+        person: Option<PersonId>,
     },
 }
 
@@ -126,14 +122,14 @@ impl Service {
     pub async fn sign_in(&self, name: &str, password: &str, address: &str) -> Result<SignedIn, ServiceError> {
         // A name that cannot be takes the same road as one that is not there.
         let name = UserName::new(name).or_else(|_| UserName::new("-"))?;
-        let user = self.check_password(&name, password, address).await?;
+        let (user, _) = self.check_password(&name, password, address).await?;
         let owner = Owner::Password {
             user: name.clone(),
             generation: user.generation,
         };
         let longest = self.settings().session_max;
-        self.begin_session(owner, Caller::new(name.who(), user.grants), longest)
-            .await
+        let caller = Caller::new(name.who(), user.grants);
+        self.begin_session(owner, caller, longest, Change::done()).await
     }
 
     /// `longest` is how long it may last at most, where that is less than of any session.
@@ -142,6 +138,7 @@ impl Service {
         owner: Owner,
         caller: Caller,
         longest: Duration,
+        change: Change,
     ) -> Result<SignedIn, ServiceError> {
         let session = secret::generate();
         let now_ms = self.now_ms();
@@ -157,7 +154,7 @@ impl Service {
         let life = settings.session_idle.min(longest);
         self.audited(&caller, None, "session.begun", &caller.who, async {
             self.inner.access.create_for(&key(&session), value, life).await?;
-            Ok(((), Change::done().into()))
+            Ok(((), change.into()))
         })
         .await?;
         Ok(SignedIn {
@@ -180,14 +177,9 @@ impl Service {
             return Err(over());
         }
         let caller = match &stored.owner {
-            Owner::Provider { name, groups, grants } => {
-                let grants = match groups {
-                    Some(groups) => self.settings().oidc.as_ref().map(|oidc| oidc.grants(groups)),
-                    None => Some(grants.clone()),
-                };
-                // A provider that is asked no more vouches for nobody, nor is a group left to whom nothing is granted.
-                let grants = grants.filter(|grants| !grants.is_empty()).ok_or_else(over)?;
-                Caller::new(format!("oidc:{name}"), grants)
+            Owner::Provider { person } => {
+                let person = person.as_ref().ok_or_else(over)?;
+                self.person(person).await?.ok_or_else(over)?
             }
             Owner::Password { user, generation } => {
                 let (found, _) = self.stored_user(user).await?.ok_or_else(over)?;

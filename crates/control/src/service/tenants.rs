@@ -1,12 +1,10 @@
 //! Tenants: listed, added, changed, removed.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use landbridge_model::config::{HubSpotConnection, SalesforceConnection, Tenant};
 use landbridge_model::{HubSpotApiVersion, StageKind, TenantId};
 use serde::{Deserialize, Serialize};
-use url::Url;
 use utoipa::ToSchema;
 
 use super::audit;
@@ -15,7 +13,7 @@ use super::connections::{PutCredentials, PutSide};
 use super::error::ServiceError;
 use super::page::{Page, PageRequest, paginate};
 use super::{LONG_PATIENCE, Service, TenantService};
-use crate::ask::{Change, PutTenant, RemoveTenant};
+use crate::ask::{Change, PutTenant, RemoveTenant, TenantPart};
 
 /// A tenant, as a caller sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -55,47 +53,71 @@ pub struct PutBoth {
     pub hubspot: Option<PutCredentials>,
 }
 
-/// Where the org is.
+/// Where the org is. What is left out stays as it is in a tenant that is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PutSalesforce {
     /// The org's My Domain address, such as `https://acme.my.salesforce.com`.
     pub login_url: String,
-    /// API calls a day that Landbridge may spend in the org; all but the reserve when left out.
+    /// API calls a day that Landbridge may spend in the org; with `null` all but the reserve.
+    #[serde(
+        default,
+        deserialize_with = "mentioned",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = Option<u64>)]
+    pub daily_calls: Option<Option<u64>>,
+    /// Whether changes are heard of by change events, for objects that are selected for change data capture, as in a new
+    /// tenant. Whatever is not heard is polled for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub daily_calls: Option<u64>,
-    /// Whether changes are heard of by change events, for objects that are selected for change data capture. Whatever is not
-    /// heard is polled for.
-    #[serde(default = "with_change_events")]
-    pub change_events: bool,
-    /// Where the org's Pub/Sub API is, when it is not where the installation says, such as
-    /// `https://api.deu.pubsub.salesforce.com:7443`. The org's tokens go there: whoever changes it gives credentials as well.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pubsub_url: Option<String>,
+    pub change_events: Option<bool>,
+    /// Where the org's Pub/Sub API is, such as `https://api.deu.pubsub.salesforce.com:7443`; with `null` where the
+    /// installation says. The org's tokens go there: whoever changes it gives credentials as well.
+    #[serde(
+        default,
+        deserialize_with = "mentioned",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = Option<String>)]
+    pub pubsub_url: Option<Option<String>>,
 }
 
-fn with_change_events() -> bool {
-    true
+/// What is mentioned, be it as `null`; what is not is `None` by default.
+fn mentioned<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }
 
-/// Where the portal is.
+/// Where the portal is. What is left out stays as it is in a tenant that is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PutHubSpot {
-    /// HubSpot's address.
-    #[serde(default = "hubspot_address")]
-    pub base_url: String,
+    /// HubSpot's address: `https://api.hubapi.com` in a new tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
     /// Calls per ten seconds to start from, until HubSpot's headers say otherwise; 0 is no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub calls_per_ten_seconds: Option<u32>,
-    /// HubSpot's paths to call: a date such as `2026-03`, or `v3` for the numbered ones; none is the newest that Landbridge knows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub api_version: Option<HubSpotApiVersion>,
+    #[serde(
+        default,
+        deserialize_with = "mentioned",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = Option<u32>)]
+    pub calls_per_ten_seconds: Option<Option<u32>>,
+    /// HubSpot's paths to call: a date such as `2026-03`, or `v3` for the numbered ones; null is the newest that Landbridge knows.
+    #[serde(
+        default,
+        deserialize_with = "mentioned",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = Option<String>)]
+    pub api_version: Option<Option<HubSpotApiVersion>>,
 }
 
-fn hubspot_address() -> String {
-    "https://api.hubapi.com".to_owned()
-}
+/// HubSpot's address.
+const HUBSPOT: &str = "https://api.hubapi.com";
 
 impl Service {
     /// The tenants that a caller may see.
@@ -137,7 +159,7 @@ impl Service {
         let effect = async {
             let asked = self.hub().ask(StageKind::Control, id, &put, LONG_PATIENCE);
             let change = asked.await?;
-            let after = self.tenant_soon(&put.tenant).await?;
+            let after = self.tenant_soon(id, |seen| is_as_put(&put, seen)).await?;
             self.inner.sides.forget(id);
             if change == Change::Unchanged {
                 return Ok((change, audit::Trace::nothing()));
@@ -155,20 +177,14 @@ impl Service {
     }
 
     /// A tenant that was just written by the owner of its shard, as soon as that is seen here.
-    pub(super) async fn tenant_soon(&self, wanted: &Tenant) -> Result<Arc<Tenant>, ServiceError> {
-        let seen = self.config().wait_for(|config| {
-            let seen = config.tenant(&wanted.id)?;
-            let (ours, theirs) = (&wanted.salesforce, &seen.salesforce);
-            let salesforce = ours.login_url == theirs.login_url
-                && ours.daily_calls == theirs.daily_calls
-                && ours.change_events == theirs.change_events
-                && ours.pubsub_url == theirs.pubsub_url;
-            let (ours, theirs) = (&wanted.hubspot, &seen.hubspot);
-            let hubspot = ours.base_url == theirs.base_url
-                && ours.calls_per_ten_seconds == theirs.calls_per_ten_seconds
-                && ours.api_version == theirs.api_version;
-            (salesforce && hubspot).then_some(seen)
-        });
+    pub(super) async fn tenant_soon(
+        &self,
+        id: &TenantId,
+        is_seen: impl Fn(&Tenant) -> bool + Send,
+    ) -> Result<Arc<Tenant>, ServiceError> {
+        let seen = self
+            .config()
+            .wait_for(|config| config.tenant(id).filter(|seen| is_seen(seen)));
         tokio::time::timeout(super::PATIENCE, seen).await.map_err(|_| {
             ServiceError::Unavailable("it is done, but not seen here yet; read the tenant again".to_owned())
         })
@@ -180,35 +196,36 @@ impl Service {
         stored: Option<&Tenant>,
         wanted: PutTenantBody,
     ) -> Result<(PutTenant, bool), ServiceError> {
-        let login_url = address("salesforce.login_url", &wanted.salesforce.login_url)?;
-        let base_url = address("hubspot.base_url", &wanted.hubspot.base_url)?;
-        let pubsub_url = wanted.salesforce.pubsub_url.as_deref();
+        let sides = stored.map(|tenant| (&tenant.salesforce, &tenant.hubspot));
+        let login_url = self.reachable(
+            "salesforce.login_url",
+            &wanted.salesforce.login_url,
+            sides.map(|(salesforce, _)| salesforce.login_url.as_str()),
+        )?;
+        let keep = unmentioned(&wanted);
+        let base_url = match &wanted.hubspot.base_url {
+            Some(base_url) => {
+                let before = sides.map(|(_, hubspot)| hubspot.base_url.as_str());
+                self.reachable("hubspot.base_url", base_url, before)?
+            }
+            None => stored
+                .map_or(HUBSPOT, |tenant| &tenant.hubspot.base_url)
+                .to_owned(),
+        };
+        let pubsub_url = wanted.salesforce.pubsub_url.flatten();
         let pubsub_url = pubsub_url
-            .map(|url| address("salesforce.pubsub_url", url))
+            .map(|url| {
+                let before = sides.and_then(|(salesforce, _)| salesforce.pubsub_url.as_deref());
+                self.reachable("salesforce.pubsub_url", &url, before)
+            })
             .transpose()?;
         let (salesforce, hubspot) = wanted
             .credentials
             .map_or((None, None), |both| (both.salesforce, both.hubspot));
-        let moved = |before: Option<&str>, now: &str| before.is_some_and(|before| before != now);
-        let moves = [
-            (
-                moved(
-                    stored.map(|tenant| tenant.salesforce.login_url.as_str()),
-                    &login_url,
-                ),
-                salesforce.is_some(),
-            ),
-            (
-                stored
-                    .is_some_and(|tenant| pubsub_url.is_some() && tenant.salesforce.pubsub_url != pubsub_url),
-                salesforce.is_some(),
-            ),
-            (
-                moved(stored.map(|tenant| tenant.hubspot.base_url.as_str()), &base_url),
-                hubspot.is_some(),
-            ),
-        ];
-        if moves.iter().any(|(moved, given)| *moved && !given) {
+        let given = (salesforce.is_some(), hubspot.is_some());
+        if stored
+            .is_some_and(|stored| moves_bare(stored, (&login_url, pubsub_url.as_deref(), &base_url), given))
+        {
             return Err(ServiceError::invalid(
                 "the address of a side changes: give that side's credentials as well, in `credentials`",
             ));
@@ -220,21 +237,22 @@ impl Service {
                 salesforce: SalesforceConnection {
                     login_url,
                     org_id: None,
-                    daily_calls: wanted.salesforce.daily_calls,
-                    change_events: wanted.salesforce.change_events,
+                    daily_calls: wanted.salesforce.daily_calls.flatten(),
+                    change_events: wanted.salesforce.change_events.unwrap_or(true),
                     pubsub_url,
                     adopted_ms: None,
                 },
                 hubspot: HubSpotConnection {
                     base_url,
                     portal_id: None,
-                    calls_per_ten_seconds: wanted.hubspot.calls_per_ten_seconds,
-                    api_version: wanted.hubspot.api_version.clone(),
+                    calls_per_ten_seconds: wanted.hubspot.calls_per_ten_seconds.flatten(),
+                    api_version: wanted.hubspot.api_version.clone().flatten(),
                 },
-                suspended: stored.and_then(|tenant| tenant.suspended.clone()),
+                suspended: None,
             },
             salesforce: self.seal(PutSide::Salesforce, salesforce).await?,
             hubspot: self.seal(PutSide::HubSpot, hubspot).await?,
+            keep,
         };
         Ok((put, changed_secrets))
     }
@@ -264,70 +282,48 @@ impl TenantService {
     }
 }
 
-/// An address without a path, to which credentials can be sent without being seen on the way.
-pub fn check_address(text: &str) -> Result<String, String> {
-    let url = Url::parse(text)
-        .map_err(|error| format!("{error}; write an address such as https://acme.my.salesforce.com"))?;
-    check_scheme(&url)?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("an address holds no credentials; leave them out".to_owned());
-    }
-    if url.path() != "/" || url.query().is_some() {
-        return Err("only scheme, host and port are wanted; leave the rest out".to_owned());
-    }
-    Ok(text.trim_end_matches('/').to_owned())
+/// Whether a side moves to another address without credentials for it. The addresses are My Domain, the Pub/Sub API and
+/// HubSpot; `given` says of which side credentials come along.
+fn moves_bare(
+    stored: &Tenant,
+    (login_url, pubsub_url, base_url): (&str, Option<&str>, &str),
+    (salesforce, hubspot): (bool, bool),
+) -> bool {
+    let listens_elsewhere = pubsub_url.is_some() && pubsub_url != stored.salesforce.pubsub_url.as_deref();
+    let moves = login_url != stored.salesforce.login_url || listens_elsewhere;
+    (moves && !salesforce) || (base_url != stored.hubspot.base_url && !hubspot)
 }
 
-/// Whether nothing travels there in the clear, but to this machine.
-pub(super) fn check_scheme(url: &Url) -> Result<(), String> {
-    let host = url
-        .host_str()
-        .ok_or("it names no host; write an address such as https://api.hubapi.com")?;
-    let is_here = host == "localhost"
-        || host
-            .trim_matches(['[', ']'])
-            .parse()
-            .is_ok_and(|ip: IpAddr| ip.is_loopback());
-    match url.scheme() {
-        "https" => Ok(()),
-        "http" if is_here => Ok(()),
-        "http" => Err("credentials would travel in the clear; write https".to_owned()),
-        other => Err(format!(
-            "{other} is not a scheme that is spoken here; write https"
-        )),
-    }
+/// What somebody who wants a tenant so said nothing of.
+fn unmentioned(wanted: &PutTenantBody) -> Vec<TenantPart> {
+    let (salesforce, hubspot) = (&wanted.salesforce, &wanted.hubspot);
+    [
+        (TenantPart::DailyCalls, salesforce.daily_calls.is_none()),
+        (TenantPart::ChangeEvents, salesforce.change_events.is_none()),
+        (TenantPart::PubsubUrl, salesforce.pubsub_url.is_none()),
+        (
+            TenantPart::CallsPerTenSeconds,
+            hubspot.calls_per_ten_seconds.is_none(),
+        ),
+        (TenantPart::ApiVersion, hubspot.api_version.is_none()),
+    ]
+    .into_iter()
+    .filter_map(|(part, is_unmentioned)| is_unmentioned.then_some(part))
+    .collect()
 }
 
-fn address(key: &str, text: &str) -> Result<String, ServiceError> {
-    check_address(text).map_err(|problem| ServiceError::invalid(format!("{key}: {problem}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_taken_or_refused_with_a_remedy() {
-        for (text, taken) in [
-            (
-                "https://acme.my.salesforce.com/",
-                "https://acme.my.salesforce.com",
-            ),
-            ("http://127.0.0.1:8081", "http://127.0.0.1:8081"),
-            ("http://localhost:8081", "http://localhost:8081"),
-        ] {
-            assert_eq!(check_address(text).as_deref(), Ok(taken));
-        }
-        for (text, part) in [
-            ("acme.my.salesforce.com", "write an address"),
-            ("http://api.hubapi.com", "write https"),
-            ("ftp://api.hubapi.com", "write https"),
-            ("https://me:secret@api.hubapi.com", "leave them out"),
-            ("https://api.hubapi.com/crm", "leave the rest out"),
-        ] {
-            let problem = check_address(text).unwrap_err();
-            assert!(problem.contains(part), "{text}: {problem}");
-            assert!(!problem.contains("secret"), "{problem}");
-        }
-    }
+/// Whether a tenant is as it was put, but for what was to stay.
+fn is_as_put(put: &PutTenant, seen: &Tenant) -> bool {
+    let kept = |part| put.keep.contains(&part);
+    let (ours, theirs) = (&put.tenant.salesforce, &seen.salesforce);
+    let salesforce = ours.login_url == theirs.login_url
+        && (kept(TenantPart::DailyCalls) || ours.daily_calls == theirs.daily_calls)
+        && (kept(TenantPart::ChangeEvents) || ours.change_events == theirs.change_events)
+        && (kept(TenantPart::PubsubUrl) || ours.pubsub_url == theirs.pubsub_url);
+    let (ours, theirs) = (&put.tenant.hubspot, &seen.hubspot);
+    salesforce
+        && ours.base_url == theirs.base_url
+        && (kept(TenantPart::CallsPerTenSeconds)
+            || ours.calls_per_ten_seconds == theirs.calls_per_ten_seconds)
+        && (kept(TenantPart::ApiVersion) || ours.api_version == theirs.api_version)
 }

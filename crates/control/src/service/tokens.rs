@@ -7,15 +7,17 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::audit::Change;
-use super::caller::{Caller, Grant, Role};
+use super::caller::{Caller, Grant, Role, shown};
 use super::error::ServiceError;
+use super::provider::PersonId;
 use super::users::UserName;
 use super::{Service, secret};
 
 /// What every token begins with, so that people and scanners recognise one.
 const PREFIX: &str = "lbt_";
 /// The longest that a token can be good for.
-const LIFE_MAX: Duration = Duration::from_secs(366 * 24 * 3_600);
+const LIFE_MAX: Duration = Duration::from_secs(366 * DAY.as_secs());
+const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// Longest name of a token.
 const NAME_MAX: usize = 100;
 
@@ -23,8 +25,11 @@ const NAME_MAX: usize = 100;
 struct StoredToken {
     id: String,
     name: String,
-    /// Whose it is: `user:ann`, `cli:root`.
+    /// Whose it is: `user:ann`, `cli:root`, `oidc:3b5f…`.
     owner: String,
+    /// What the owner was called beside that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner_name: Option<String>,
     grants: Vec<Grant>,
     created_ms: i64,
     expires_ms: i64,
@@ -55,7 +60,8 @@ pub struct CreateToken {
     pub name: String,
     /// What it may do, and where: no more than its owner may.
     pub grants: Vec<Grant>,
-    /// For how long it is good, in days: 1 to 366.
+    /// For how long it is good, in days: 1 to 366; for whoever signs in by a provider 1 to 30, or what
+    /// `control.oidc.token_max` is set to.
     pub days: u32,
 }
 
@@ -101,15 +107,20 @@ impl Service {
                 grant.role
             )));
         }
-        let life = Duration::from_secs(u64::from(wanted.days) * 24 * 3_600);
-        if life.is_zero() || life > LIFE_MAX {
-            return Err(ServiceError::invalid("a token is good for 1 to 366 days"));
+        let life = Duration::from_secs(u64::from(wanted.days) * DAY.as_secs());
+        let longest = self.longest_token(caller);
+        if life.is_zero() || life > longest {
+            let days = longest.as_secs() / DAY.as_secs();
+            return Err(ServiceError::invalid(format!(
+                "a token of yours is good for 1 to {days} days"
+            )));
         }
         let now_ms = self.now_ms();
         let stored = StoredToken {
             id: secret::short_id(),
             name: name.to_owned(),
-            owner: caller.owner(),
+            owner: caller.owner().to_owned(),
+            owner_name: caller.owner_name().map(str::to_owned),
             grants: wanted.grants,
             created_ms: now_ms,
             expires_ms: now_ms.saturating_add(i64::try_from(life.as_millis()).unwrap_or(i64::MAX)),
@@ -131,8 +142,8 @@ impl Service {
             .stored_tokens()
             .await?
             .into_iter()
+            .filter(|(_, token)| is_theirs(caller, token))
             .map(|(_, stored)| view(stored))
-            .filter(|token| is_theirs(caller, &token.owner, &token.grants))
             .collect();
         tokens.sort_by(|a, b| (a.created_ms, &a.id).cmp(&(b.created_ms, &b.id)));
         Ok(tokens)
@@ -143,7 +154,7 @@ impl Service {
         let tokens = self.stored_tokens().await?;
         let found = tokens
             .into_iter()
-            .find(|(_, token)| token.id == id && is_theirs(caller, &token.owner, &token.grants));
+            .find(|(_, token)| token.id == id && is_theirs(caller, token));
         let Some((key, token)) = found else {
             return Err(ServiceError::NotFound(format!("there is no token {id}")));
         };
@@ -183,25 +194,44 @@ impl Service {
         if stored.expires_ms <= self.now_ms() {
             return Err(refused());
         }
-        let who = format!("token:{} of {}", stored.id, stored.owner);
-        let caller = Caller::new(who, stored.grants);
-        let Some(user) = stored.owner.strip_prefix("user:") else {
-            return Ok(caller);
+        // As the owner may now, and not as when the token was made.
+        let bound = match PersonId::of_owner(&stored.owner) {
+            Some(person) => {
+                let person = self.person(&person).await?.ok_or_else(refused)?;
+                Some(person.grants().to_vec())
+            }
+            None => match stored.owner.strip_prefix("user:") {
+                Some(user) => {
+                    let user = self.stored_user(&UserName::new(user)?).await?;
+                    Some(user.ok_or_else(refused)?.0.grants)
+                }
+                None => None,
+            },
         };
-        let (user, _) = self
-            .stored_user(&UserName::new(user)?)
-            .await?
-            .ok_or_else(refused)?;
-        Ok(caller.within(user.grants))
+        let name = stored.owner_name.as_deref();
+        let caller = Caller::of_token(&stored.id, &stored.owner, name, stored.grants);
+        Ok(match bound {
+            Some(bound) => caller.within(bound),
+            None => caller,
+        })
+    }
+
+    /// How long a token of a caller's can be good. Of a provider's people nothing is heard between their sign-ins.
+    pub(crate) fn longest_token(&self, caller: &Caller) -> Duration {
+        let oidc = self.settings().oidc.as_ref();
+        match PersonId::of_owner(caller.owner()) {
+            Some(_) => oidc.map_or(Duration::ZERO, |oidc| oidc.token_max.min(LIFE_MAX)),
+            None => LIFE_MAX,
+        }
     }
 }
 
 /// Whether a token is a caller's to see and to revoke. A token sees no other one that can do more than it can: the
 /// command line's tokens have one owner, and are for different people.
-fn is_theirs(caller: &Caller, owner: &str, grants: &[Grant]) -> bool {
+fn is_theirs(caller: &Caller, token: &StoredToken) -> bool {
     let is_admin = caller.role_everywhere() == Some(Role::Admin);
-    let is_within = || !caller.is_token() || grants.iter().all(|grant| caller.covers(grant));
-    is_admin || (caller.owner() == owner && is_within())
+    let is_within = || !caller.is_token() || token.grants.iter().all(|grant| caller.covers(grant));
+    is_admin || (caller.owner() == token.owner && is_within())
 }
 
 fn key(token: &str) -> Key {
@@ -212,7 +242,7 @@ fn view(token: StoredToken) -> TokenView {
     TokenView {
         id: token.id,
         name: token.name,
-        owner: token.owner,
+        owner: shown(&token.owner, token.owner_name.as_deref()),
         grants: token.grants,
         created_ms: token.created_ms,
         expires_ms: token.expires_ms,

@@ -163,6 +163,7 @@ impl Service {
         };
         let has_new_password = new_hash.is_some();
         let before = stored.clone().map(|(user, _)| view(user));
+        let seen = stored.as_ref().map(|(_, revision)| *revision);
         let next = match (stored, new_hash) {
             (None, None) => {
                 return Err(ServiceError::invalid(format!(
@@ -198,10 +199,27 @@ impl Service {
             change = change.with_detail("the password was set anew; sessions are over");
         }
         self.audited(caller, None, action, name.as_str(), async {
-            self.inner.access.put_json(&name.key(), &next).await?;
+            self.write_user(&next, seen).await?;
             Ok((after, change.into()))
         })
         .await
+    }
+
+    /// Writes a user over what was seen of them, and over nothing else: a password that was changed since, or a role that
+    /// was taken away, stays so.
+    async fn write_user(&self, user: &StoredUser, seen: Option<u64>) -> Result<(), ServiceError> {
+        let (access, key) = (&self.inner.access, user.name.key());
+        let written = match seen {
+            Some(revision) => access.update_json(&key, user, revision).await,
+            None => access.create_json(&key, user).await,
+        };
+        match written {
+            Ok(_) => Ok(()),
+            Err(KvError::Conflict | KvError::Exists) => Err(ServiceError::Conflict(
+                "the user was changed at the same moment; look again and try again".to_owned(),
+            )),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Changes a user's own password. Their sessions are over.
@@ -213,31 +231,20 @@ impl Service {
         new: &str,
         address: &str,
     ) -> Result<(), ServiceError> {
-        if caller.who != name.who() {
+        if caller.identity() != name.who() {
             return Err(ServiceError::Forbidden(
                 "only a user themselves, signed in, can change their password so".to_owned(),
             ));
         }
-        let user = self.check_password(name, old, address).await?;
+        let (user, revision) = self.check_password(name, old, address).await?;
         let password_hash = self.inner.hashing.hash(new).await?;
-        let Some((_, revision)) = self.stored_user(name).await? else {
-            return Err(no_user(name));
-        };
         let next = StoredUser {
             password_hash,
             generation: rand::random(),
             ..user
         };
         self.audited(caller, None, "user.changed", name.as_str(), async {
-            match self.inner.access.update_json(&name.key(), &next, revision).await {
-                Ok(_) => {}
-                Err(KvError::Conflict) => {
-                    return Err(ServiceError::Conflict(
-                        "the user was changed at the same moment; try again".to_owned(),
-                    ));
-                }
-                Err(error) => return Err(error.into()),
-            }
+            self.write_user(&next, Some(revision)).await?;
             let change = Change::told("the password was changed; sessions are over");
             Ok(((), change.into()))
         })
@@ -258,17 +265,17 @@ impl Service {
         .await
     }
 
-    /// The user, if the password is theirs. Takes as long when there is no such user.
+    /// The user with their revision, if the password is theirs. Takes as long when there is no such user.
     pub(super) async fn check_password(
         &self,
         name: &UserName,
         password: &str,
         address: &str,
-    ) -> Result<StoredUser, ServiceError> {
+    ) -> Result<(StoredUser, u64), ServiceError> {
         self.count_attempt(Counted::Address(address)).await?;
         self.count_attempt(Counted::User(name.as_str())).await?;
-        let stored = self.stored_user(name).await?.map(|(user, _)| user);
-        let hash = stored.as_ref().map(|user| user.password_hash.as_str());
+        let stored = self.stored_user(name).await?;
+        let hash = stored.as_ref().map(|(user, _)| user.password_hash.as_str());
         let fits = self.inner.hashing.verify(password, hash).await?;
         match stored {
             Some(user) if fits => {

@@ -2,6 +2,7 @@
 //! Salesforce calls; and how a tenant did lately.
 
 use landbridge_model::ask::{DecideHeld, Decided, HeldDecision};
+use landbridge_model::config::Tenant;
 use landbridge_model::sync::MaxDeletes;
 use landbridge_model::{SalesforceId, SyncName};
 
@@ -10,7 +11,7 @@ use super::audit::Change;
 use super::caller::Role;
 use super::error::ServiceError;
 use crate::ask::{
-    AskHistory, DismissFailure, HeldEntry, ListHeld, ListParked, ParkedGroup, PutTenant, TenantHistory,
+    AskHistory, ChangeTenant, DismissFailure, HeldEntry, ListHeld, ListParked, ParkedGroup, TenantHistory,
 };
 
 impl TenantService {
@@ -87,18 +88,12 @@ impl TenantService {
                 "with no call at all nothing can be read: give at least 1, or nothing to leave only the reserve alone",
             ));
         }
-        let stored = &*self.tenant;
-        let mut tenant = stored.clone();
-        tenant.salesforce.daily_calls = daily_calls;
-        let put = PutTenant {
-            tenant,
-            salesforce: None,
-            hubspot: None,
-        };
+        let change = ChangeTenant::Allocate { daily_calls };
         self.audited("allocation.changed", self.id().as_str(), async {
-            self.ask_control(&put).await?;
-            let after = self.service.tenant_soon(&put.tenant).await?;
-            Ok(((), Change::between(Some(stored), Some(&*after))?.into()))
+            self.ask_control(&change).await?;
+            let is_seen = |seen: &Tenant| seen.salesforce.daily_calls == daily_calls;
+            let after = self.service.tenant_soon(self.id(), is_seen).await?;
+            Ok(((), Change::between(Some(&*self.tenant), Some(&*after))?.into()))
         })
         .await
     }

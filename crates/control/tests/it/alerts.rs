@@ -351,11 +351,23 @@ async fn settings_are_checked_kept_and_never_shown() {
     let unknown = put(&api, &admin, "0", &json!({"pager": {}})).await;
     unknown.expect(422);
     api.put(ALERTS, &admin, &json!({})).await.expect(428);
-    let wanted = json!({"webhook": {"url": "https://hooks.acme.example", "secret": SECRET}, "mail": mail});
+    let url = "https://hooks.acme.example/T0/who-knows-it-can-post";
+    let wanted = json!({"webhook": {"url": url, "secret": SECRET}, "mail": mail});
     let stored = put(&api, &admin, "0", &wanted).await.expect(200);
     put(&api, &admin, "0", &wanted).await.expect(412);
     let tag = stored.json()["tag"].as_str().unwrap().to_owned();
     assert_eq!(stored.json()["settings"]["mail"]["has_password"], true);
+    // Who may change the address sees it; to others it is a secret.
+    assert_eq!(stored.json()["settings"]["webhook"]["url"], url);
+    for role in [Role::Viewer, Role::Editor, Role::Operator] {
+        let proof = api.in_acme(role).await;
+        let seen = api.get(ALERTS, &proof).await.expect(200);
+        assert_eq!(
+            seen.json()["settings"]["webhook"]["url"],
+            "https://hooks.acme.example/…"
+        );
+        assert!(!seen.text.contains("who-knows"), "{}", seen.text);
+    }
 
     // What is secret stays as long as it goes to the same place.
     let mut again = wanted.clone();
@@ -372,8 +384,11 @@ async fn settings_are_checked_kept_and_never_shown() {
         .await
         .expect(200)
         .text;
-    assert!(log.contains("alerts.changed"), "{log}");
-    for secret in [SECRET, "hush"] {
+    assert!(
+        log.contains("alerts.changed") && log.contains("hooks.acme.example"),
+        "{log}"
+    );
+    for secret in [SECRET, "hush", "who-knows"] {
         assert!(!log.contains(secret));
     }
 }

@@ -79,7 +79,17 @@ impl Api {
         Self::with(Settings::default()).await
     }
 
+    /// With other settings, but for one: what tests speak to is on this machine.
     pub(crate) async fn with(settings: Settings) -> Self {
+        Self::exactly_with(Settings {
+            allow_private_addresses: true,
+            ..settings
+        })
+        .await
+    }
+
+    /// With exactly these settings.
+    pub(crate) async fn exactly_with(settings: Settings) -> Self {
         let rig = Rig::new().await;
         let control = rig.control_with(settings.clone()).await;
         rig.add_tenant("globex").await;
@@ -102,6 +112,10 @@ impl Api {
 
     /// Ends control hard, and starts another one that knows nothing but the bus.
     pub(crate) async fn restart_control(&mut self, settings: Settings) {
+        let settings = Settings {
+            allow_private_addresses: true,
+            ..settings
+        };
         drop(self.control.take());
         self.rig.forget_control_cache().await;
         self.control = Some(self.rig.start(landbridge_control::Control::new(settings)).await);
@@ -119,6 +133,18 @@ impl Api {
             .create_token(&Caller::local("test"), wanted)
             .await
             .unwrap();
+        Proof::Token(created.token)
+    }
+
+    /// A user's own token with these grants.
+    pub(crate) async fn token_of(&self, user: &str, grants: Vec<Grant>) -> Proof {
+        let caller = Caller::new(format!("user:{user}"), grants.clone());
+        let wanted = CreateToken {
+            name: "test".to_owned(),
+            grants,
+            days: 1,
+        };
+        let created = self.service.create_token(&caller, wanted).await.unwrap();
         Proof::Token(created.token)
     }
 

@@ -1,6 +1,7 @@
 //! Pages of tenants and of their syncs: what they show, what their forms do, who may.
 
 use landbridge_bus::seal::{KeyPair, publish_key};
+use landbridge_bus::{Bucket, Key};
 use landbridge_control::Settings;
 use landbridge_control::service::{Grant, Role};
 use landbridge_model::config::HubSpotCredentials;
@@ -374,6 +375,20 @@ async fn a_sync_is_paused_resumed_copied_and_deleted() {
         .await
         .expect(422)
         .says(&["The sync vehicles carries Vehicle__c to vehicles already"]);
+    // A draft that cannot be read at the moment is a draft.
+    let (definitions, key) = (
+        api.rig.hub.bus().kv(Bucket::Config),
+        Key::new(["draft", "acme", "vans"]),
+    );
+    definitions.put(&key, "of a later version").await.unwrap();
+    let vans = [("name", "vans"), ("object", "Vehicle__c"), ("objectType", "vans")];
+    ann.post(&part("duplicate"), &vans)
+        .await
+        .expect(422)
+        .says(&["There is a draft vans already"]);
+    let kept = definitions.get(&key).await.unwrap().unwrap();
+    assert_eq!(kept.value, "of a later version");
+    definitions.delete(&key).await.unwrap();
     let other = [("name", "cars"), ("object", "Vehicle__c"), ("objectType", "cars")];
     let copied = ann.post(&part("duplicate"), &other).await;
     assert_eq!(copied.leads_to(), "/tenants/acme/syncs/cars/edit/rules");

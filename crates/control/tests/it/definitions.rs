@@ -229,6 +229,7 @@ async fn connections_are_pinned_and_a_tenant_can_be_removed() {
         tenant: acme(),
         salesforce: None,
         hubspot: None,
+        keep: Vec::new(),
     };
     assert_eq!(
         rig.ask(&again).await.unwrap(),

@@ -19,6 +19,7 @@ impl Rig {
             writing: Writing::Changes,
             keep_before: false,
             started_by: "test".into(),
+            once: None,
         };
         let started = self.ask(&question).await.unwrap();
         assert!(started.problems.is_empty(), "{started:?}");

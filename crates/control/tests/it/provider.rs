@@ -1,6 +1,7 @@
 //! Signing in by an OpenID Connect provider: a small one, which does what it must and can be told to do it wrong.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
@@ -11,7 +12,9 @@ use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use landbridge_control::Settings;
-use landbridge_control::service::{GroupRole, OidcSettings, Role, Service, ServiceError};
+use landbridge_control::service::{
+    Caller, Grant, GroupRole, OidcSettings, PageRequest, Role, Service, ServiceError,
+};
 use openidconnect::PrivateSigningKey as _;
 use openidconnect::core::{CoreEdDsaPrivateSigningKey, CoreJwsSigningAlgorithm};
 use serde_json::{Value, json};
@@ -36,6 +39,19 @@ struct Told {
     audience: Option<String>,
     /// Another nonce than was sent.
     nonce: Option<String>,
+    /// Another person than 4711.
+    subject: Option<String>,
+    /// Another name than ann's.
+    email: Option<String>,
+}
+
+impl Told {
+    fn of(groups: &[&str]) -> Self {
+        Self {
+            groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+            ..Self::default()
+        }
+    }
 }
 
 struct Provider {
@@ -43,6 +59,8 @@ struct Provider {
     told: Mutex<Told>,
     /// What each code stands for: the challenge and the nonce.
     codes: Mutex<HashMap<String, (String, String)>>,
+    /// How often it was asked what it is.
+    asked: AtomicUsize,
 }
 
 impl Provider {
@@ -52,6 +70,7 @@ impl Provider {
             issuer: format!("http://{}", listener.local_addr().unwrap()),
             told: Mutex::default(),
             codes: Mutex::default(),
+            asked: AtomicUsize::new(0),
         });
         let router = Router::new()
             .route("/.well-known/openid-configuration", get(configuration))
@@ -86,6 +105,7 @@ impl Provider {
                 role("admins", Role::Admin, true),
             ],
             session_max: Duration::from_secs(3_600),
+            token_max: Duration::from_secs(30 * 24 * 3_600),
         }
     }
 }
@@ -96,6 +116,7 @@ fn signing_key() -> CoreEdDsaPrivateSigningKey {
 }
 
 async fn configuration(State(provider): State<Arc<Provider>>) -> Json<Value> {
+    provider.asked.fetch_add(1, Ordering::Relaxed);
     let issuer = &provider.issuer;
     Json(json!({
         "issuer": issuer,
@@ -153,11 +174,11 @@ async fn token(
     let claims = json!({
         "iss": provider.issuer,
         "aud": told.audience.unwrap_or_else(|| "landbridge".to_owned()),
-        "sub": "4711",
+        "sub": told.subject.unwrap_or_else(|| "4711".to_owned()),
         "exp": now + 60,
         "iat": now,
         "nonce": told.nonce.unwrap_or(nonce),
-        "email": "ann@acme.example",
+        "email": told.email.unwrap_or_else(|| "ann@acme.example".to_owned()),
         "groups": told.groups,
     });
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
@@ -239,16 +260,25 @@ async fn groups_at_the_provider_are_roles_here() {
             .await
             .expect(200)
             .json();
-        assert_eq!(
-            (&current["who"], &current["grants"][0]["role"]),
-            (&json!("oidc:ann@acme.example"), &json!(role))
+        let who = current["who"].as_str().unwrap();
+        assert!(
+            who.starts_with("oidc:") && who.ends_with(" ann@acme.example"),
+            "{who}"
         );
+        assert_eq!(current["grants"][0]["role"], json!(role));
         assert!(current["csrf_token"].is_string());
     }
-    let (who, action, _) = api.audit().await.remove(0);
+    let begun = api
+        .service
+        .audit_log(&Caller::local("test"), &PageRequest::default())
+        .await
+        .unwrap();
+    let begun = &begun.items[0];
+    assert_eq!(begun.action, "session.begun");
+    assert!(begun.who.ends_with(" ann@acme.example"), "{}", begun.who);
     assert_eq!(
-        (who.as_str(), action.as_str()),
-        ("oidc:ann@acme.example", "session.begun")
+        begun.detail,
+        Some(format!("as the subject \"4711\" of {}", provider.issuer))
     );
 }
 
@@ -284,6 +314,113 @@ async fn what_groups_may_do_counts_as_it_stands() {
     settings.roles.remove(0);
     assert_eq!(role(with(Some(settings))).await, None);
     assert_eq!(role(with(None)).await, None);
+}
+
+/// A session with its token against forged posts, of somebody the provider tells of.
+async fn signed_in(api: &Api, provider: &Provider, told: Told) -> Proof {
+    provider.tell(told);
+    let (path, cookie) = to_provider(api, "/").await;
+    let Proof::Cookie(cookie, _) = session(&back(api, &path, &cookie).await.expect(303)) else {
+        panic!("a session is a cookie");
+    };
+    let current = api
+        .get("/api/v1/sessions/current", &Proof::Cookie(cookie.clone(), None))
+        .await
+        .expect(200)
+        .json();
+    let csrf_token = current["csrf_token"].as_str().unwrap().to_owned();
+    Proof::Cookie(cookie, Some(csrf_token))
+}
+
+fn token_of_editor(days: u32) -> Value {
+    let grants = json!([{ "role": "editor", "reach": { "tenants": [tenant()] } }]);
+    json!({ "name": "ci", "grants": grants, "days": days })
+}
+
+/// A token holds no rights of its own: it can do what its owner's groups can now, by the mapping as it stands.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_outlives_no_right_of_its_owner() {
+    let (api, provider) = with_provider().await;
+    let ann = signed_in(&api, &provider, Told::of(&["fleet"])).await;
+    let too_long = api.post("/api/v1/tokens", &ann, &token_of_editor(31)).await;
+    assert!(too_long.expect(422).text.contains("1 to 30 days"));
+    let made = api.post("/api/v1/tokens", &ann, &token_of_editor(30)).await;
+    let token = made.expect(201).json()["token"].as_str().unwrap().to_owned();
+    let with = |oidc: Option<OidcSettings>| {
+        let settings = Settings {
+            oidc,
+            ..Settings::default()
+        };
+        Service::new(api.rig.hub.clone(), api.rig.config.clone(), settings)
+    };
+    let role = async |oidc: Option<OidcSettings>| match with(oidc).caller_of_token(&token).await {
+        Ok(caller) => caller.role_in(&tenant()),
+        Err(ServiceError::Unauthenticated(_)) => None,
+        Err(error) => panic!("{error}"),
+    };
+    let settings = provider.settings();
+    assert_eq!(role(Some(settings.clone())).await, Some(Role::Editor));
+    let mut smaller = settings.clone();
+    smaller.roles[0].role = Role::Viewer;
+    assert_eq!(role(Some(smaller)).await, Some(Role::Viewer));
+    assert_eq!(role(None).await, None, "the provider is gone");
+    let mut other = settings.clone();
+    other.issuer = "https://login.globex.example".to_owned();
+    assert_eq!(role(Some(other)).await, None, "another provider");
+    // The next sign-in tells that ann left the group: it is refused, and takes the token and the session with it.
+    provider.tell(Told::of(&["others"]));
+    let (path, cookie) = to_provider(&api, "/").await;
+    back(&api, &path, &cookie).await.expect(403);
+    assert_eq!(role(Some(settings)).await, None);
+    api.get("/api/v1/tenants/acme", &Proof::Token(token))
+        .await
+        .expect(401);
+    api.get("/api/v1/sessions/current", &ann).await.expect(401);
+}
+
+/// Whoever can choose their name at the provider is nobody else by it.
+#[tokio::test(flavor = "multi_thread")]
+async fn people_of_one_name_are_not_one_person() {
+    let (api, provider) = with_provider().await;
+    let grants = vec![Grant::everywhere(Role::Admin)];
+    api.add_user("ann", "a long password, this", grants).await;
+    let ann = signed_in(&api, &provider, Told::of(&["fleet"])).await;
+    let made = api.post("/api/v1/tokens", &ann, &token_of_editor(1)).await;
+    let id = made.expect(201).json()["id"].as_str().unwrap().to_owned();
+    let another = |email: &str| Told {
+        subject: Some("4712".to_owned()),
+        email: Some(email.to_owned()),
+        ..Told::of(&["fleet"])
+    };
+    for name in ["ann@acme.example", "x of user:ann"] {
+        let other = signed_in(&api, &provider, another(name)).await;
+        let seen = api.get("/api/v1/tokens", &other).await.expect(200).json();
+        assert_eq!(seen, json!([]), "{name}");
+        api.delete(&format!("/api/v1/tokens/{id}"), &other)
+            .await
+            .expect(404);
+    }
+    // A token of somebody with such a name is bound by their groups, and not by the user's grants.
+    let mallory = signed_in(&api, &provider, another("x of user:ann")).await;
+    let made = api
+        .post("/api/v1/tokens", &mallory, &token_of_editor(1))
+        .await
+        .expect(201)
+        .json();
+    let owner = made["owner"].as_str().unwrap();
+    assert!(
+        owner.starts_with("oidc:") && owner.ends_with(" x of user:ann"),
+        "{owner}"
+    );
+    let token = Proof::Token(made["token"].as_str().unwrap().to_owned());
+    api.get("/api/v1/tenants/acme", &token).await.expect(200);
+    provider.tell(Told {
+        groups: vec!["others".to_owned()],
+        ..another("x of user:ann")
+    });
+    let (path, cookie) = to_provider(&api, "/").await;
+    back(&api, &path, &cookie).await.expect(403);
+    api.get("/api/v1/tenants/acme", &token).await.expect(401);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -340,7 +477,13 @@ async fn an_answer_is_good_once_and_in_its_own_browser() {
     back(&api, "/api/v1/oidc/callback?error=access_denied", &cookie)
         .await
         .expect(401);
-    for elsewhere in ["https://evil.example", "//evil.example", "/%5Cevil.example"] {
+    for elsewhere in [
+        "https://evil.example",
+        "//evil.example",
+        "/%5Cevil.example",
+        "/%09/evil.example",
+        "/%0A/evil.example",
+    ] {
         api.get(
             &format!("/api/v1/oidc/start?return_to={elsewhere}"),
             &Proof::Nothing,
@@ -358,12 +501,12 @@ async fn a_token_for_another_or_from_another_time_is_refused() {
         Told {
             groups: groups.clone(),
             audience: Some("somebody-else".to_owned()),
-            nonce: None,
+            ..Told::default()
         },
         Told {
             groups,
-            audience: None,
             nonce: Some("of-another-time".to_owned()),
+            ..Told::default()
         },
     ];
     for told in wrong {
@@ -372,4 +515,26 @@ async fn a_token_for_another_or_from_another_time_is_refused() {
         let refused = back(&api, &path, &cookie).await.expect(401);
         assert!(refused.headers.get("set-cookie").is_none(), "{}", refused.text);
     }
+}
+
+/// Whoever begins and never ends is limited, and the provider is not asked each time what it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn beginnings_are_limited_and_cost_the_provider_little() {
+    let (api, provider) = with_provider().await;
+    // More than are free for an address: what is ended does not count.
+    for _ in 0..35 {
+        signed_in(&api, &provider, Told::of(&["fleet"])).await;
+    }
+    assert_eq!(provider.asked.load(Ordering::Relaxed), 1);
+    let mut begun = 0;
+    let refused = loop {
+        let answer = api.get("/api/v1/oidc/start", &Proof::Nothing).await;
+        if answer.status != 303 {
+            break answer;
+        }
+        begun += 1;
+        // After those that are free each costs a pause that doubles.
+        assert!(begun <= 40, "{begun} beginnings from one address");
+    };
+    assert!(refused.expect(429).headers.contains_key("retry-after"));
 }

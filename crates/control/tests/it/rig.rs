@@ -178,6 +178,7 @@ impl Rig {
             tenant: acme(),
             salesforce: None,
             hubspot: None,
+            keep: Vec::new(),
         };
         self.ask(&put).await.unwrap();
         control
@@ -193,6 +194,7 @@ impl Rig {
             },
             salesforce: None,
             hubspot: None,
+            keep: Vec::new(),
         };
         let asked = self
             .hub

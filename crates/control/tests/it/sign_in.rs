@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use landbridge_control::Settings;
-use landbridge_control::service::{Caller, CreateToken, Grant, Role};
+use landbridge_control::service::{Caller, CreateToken, Grant, PutUser, Role, ServiceError, UserName};
 use serde_json::json;
 
 use crate::api::{Answer, Api, Proof};
@@ -142,6 +142,35 @@ async fn a_new_password_ends_the_sessions_of_the_old_one() {
     api.get("/api/v1/sessions/current", &ann).await.expect(401);
     sign_in(&api, "ann", PASSWORD).await.expect(401);
     sign_in(&api, "ann", "another one, longer").await.expect(201);
+}
+
+/// Whoever changes a user changes what they have seen: two changes at one moment undo nothing of each other.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_changes_of_a_user_at_one_moment_one_is_refused() {
+    let api = Api::new().await;
+    api.add_user("ann", PASSWORD, Vec::new()).await;
+    let (caller, name) = (Caller::local("test"), UserName::new("ann").unwrap());
+    let put = |password: &str| {
+        let wanted = PutUser {
+            grants: Vec::new(),
+            password: Some(password.to_owned()),
+        };
+        api.service.put_user(&caller, &name, wanted)
+    };
+    let passwords = ["the first one, longer", "the second one, longer"];
+    let stands = soon("two changes at one moment", async {
+        loop {
+            match tokio::join!(put(passwords[0]), put(passwords[1])) {
+                (Ok(_), Err(ServiceError::Conflict(_))) => return passwords[0],
+                (Err(ServiceError::Conflict(_)), Ok(_)) => return passwords[1],
+                // One came after the other.
+                (Ok(_), Ok(_)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    })
+    .await;
+    sign_in(&api, "ann", stands).await.expect(201);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,6 +40,7 @@ async fn start(context: &Context, arguments: ImportStartArgs) -> anyhow::Result<
         },
         keep_before: arguments.keep_before,
         started_by: user,
+        once: None,
     };
     let started = context.ask_patiently(&tenant, &question, LONG_PATIENCE).await?;
     if !started.problems.is_empty() {

@@ -7,8 +7,8 @@ use landbridge_control::ask::{
     AdoptOrg, Applied, AppliedSync, ApplySyncs, AskRevisionUndo, AskTenant, CancelDryRun, CancelImport,
     Disconnect, Done, DryRunPage, DryRunPart, DryRunRecords, DryRunState, EditSyncs, ListHeld, ListLeft,
     ListSchemaEvents, PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair, ResumeImport, RetryFailures,
-    SetSyncs, StartDryRun, StartImports, StartVerify, StartedImport, StartedImports, TestConnections,
-    UndoImport, UndoRevision, VerifyState, Writing, WrittenRecords,
+    SetSyncs, StartDryRun, StartImports, StartVerify, StartedImport, StartedImports, TenantPart,
+    TestConnections, UndoImport, UndoRevision, VerifyState, Writing, WrittenRecords,
 };
 use landbridge_control::http::{PredictedRecords, ProblemDocument};
 use landbridge_control::service::{Keys, page_cursor};
@@ -361,7 +361,7 @@ impl Remote {
         let sealed = |sealed: Option<landbridge_bus::seal::Sealed>| {
             sealed.map(|sealed| json!({ "sealed": { "to": sealed.to, "sealed": sealed.sealed } }))
         };
-        let body = json!({
+        let mut body = json!({
             "salesforce": {
                 "login_url": put.tenant.salesforce.login_url,
                 "daily_calls": put.tenant.salesforce.daily_calls,
@@ -375,6 +375,19 @@ impl Remote {
             },
             "credentials": { "salesforce": sealed(put.salesforce), "hubspot": sealed(put.hubspot) },
         });
+        for part in put.keep {
+            let (side, field) = match part {
+                TenantPart::DailyCalls => ("salesforce", "daily_calls"),
+                TenantPart::ChangeEvents => ("salesforce", "change_events"),
+                TenantPart::PubsubUrl => ("salesforce", "pubsub_url"),
+                TenantPart::CallsPerTenSeconds => ("hubspot", "calls_per_ten_seconds"),
+                TenantPart::ApiVersion => ("hubspot", "api_version"),
+            };
+            // What is left out stays; `null` takes it away.
+            if let Some(side) = body[side].as_object_mut() {
+                side.remove(field);
+            }
+        }
         self.text(Method::PUT, &["tenants", tenant], &[], Some(&body))
             .await?;
         as_json(&landbridge_control::ask::Change::Changed)

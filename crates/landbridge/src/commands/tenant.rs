@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use landbridge_bus::seal::{self, PublicKey};
-use landbridge_control::ask::{AdoptOrg, ConnectionSide, Disconnect, PutTenant, RemoveTenant};
+use landbridge_control::ask::{AdoptOrg, ConnectionSide, Disconnect, PutTenant, RemoveTenant, TenantPart};
 use landbridge_control::service::check_address;
 use landbridge_model::config::{
     HubSpotConnection, HubSpotCredentials, SalesforceConnection, SalesforceCredentials, Tenant,
@@ -167,11 +167,6 @@ async fn add(
     credentials: Credentials,
 ) -> anyhow::Result<Exit> {
     let (to_extractor, to_loader) = keys(context, &arguments.name).await?;
-    let known = context.tenants().await?;
-    let suspended = known
-        .into_iter()
-        .find(|tenant| tenant.id == arguments.name)
-        .and_then(|tenant| tenant.suspended);
     let tenant = Tenant {
         id: arguments.name.clone(),
         salesforce: SalesforceConnection {
@@ -188,12 +183,26 @@ async fn add(
             calls_per_ten_seconds: arguments.hubspot_calls_per_ten_seconds,
             api_version: arguments.hubspot_api_version.clone(),
         },
-        suspended,
+        suspended: None,
     };
+    // A tenant that is there keeps what is not mentioned.
+    let unmentioned = [
+        (TenantPart::DailyCalls, arguments.salesforce_daily_calls.is_none()),
+        (TenantPart::PubsubUrl, arguments.salesforce_pubsub_url.is_none()),
+        (
+            TenantPart::CallsPerTenSeconds,
+            arguments.hubspot_calls_per_ten_seconds.is_none(),
+        ),
+        (TenantPart::ApiVersion, arguments.hubspot_api_version.is_none()),
+    ];
+    let keep = unmentioned
+        .into_iter()
+        .filter_map(|(part, is_unmentioned)| is_unmentioned.then_some(part));
     let put = PutTenant {
         tenant,
         salesforce: Some(to_extractor.seal(&serde_json::to_vec(&credentials.salesforce)?)?),
         hubspot: Some(to_loader.seal(&serde_json::to_vec(&credentials.hubspot)?)?),
+        keep: keep.collect(),
     };
     let change = context.ask(&arguments.name, &put).await?;
     if context.output == OutputFormat::Text {

@@ -15,6 +15,7 @@ pub async fn start(world: &World) -> anyhow::Result<Vec<StartedImport>> {
         writing: Writing::Changes,
         keep_before: false,
         started_by: "demo".to_owned(),
+        once: None,
     };
     let started = world.control(&question).await?;
     anyhow::ensure!(

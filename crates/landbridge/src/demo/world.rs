@@ -107,6 +107,8 @@ impl World {
         settings.extractor.poll_interval = POLL;
         settings.extractor.poll_interval_streaming = POLL_STREAMING;
         settings.control.listen = Some(loopback(arguments.control_port));
+        // The org and the portal are on this machine.
+        settings.control.allow_private_addresses = true;
         let sandbox = start_sandbox(arguments, screen).await?;
         screen.line("Starting the bus (the first time this fetches nats-server, once).");
         let server = Server::find_or_start(&settings.bus, &settings.state_dir).await?;
@@ -266,6 +268,7 @@ impl World {
             tenant,
             salesforce: Some(to_extractor.seal(&serde_json::to_vec(&salesforce)?)?),
             hubspot: Some(to_loader.seal(&serde_json::to_vec(&hubspot)?)?),
+            keep: Vec::new(),
         };
         self.control(&put).await.map(drop)
     }

@@ -253,6 +253,7 @@ fn people_pages(gallery: &mut Gallery) {
         own_password: Some("mira".to_owned()),
         new_token: None,
         token_form: TokenForm::default(),
+        token_days: 366,
         user_form: UserForm::default(),
         problems: Vec::new(),
     };
@@ -269,7 +270,7 @@ fn people_pages(gallery: &mut Gallery) {
         problems: vec![Problem::new(
             "token.expires",
             "the day is in the past",
-            "choose one within the next year",
+            "choose one within the next 366 days",
         )],
         token_form: TokenForm {
             name: "ci".to_owned(),

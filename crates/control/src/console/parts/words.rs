@@ -108,23 +108,62 @@ pub fn bytes_as_text(value: Option<&str>) -> Markup {
 /// Who somebody is, and by which way they came, from the name that the audit log has: `user:ann`, `cli:root`,
 /// `token:k3f9 of user:ann`.
 pub fn who(name: &str) -> (String, String) {
-    let (token, owner) = match name.split_once(" of ") {
-        Some((token, owner)) => (token.strip_prefix("token:"), owner),
+    // Only a token's own id, which has no blank, stands before the first ` of `: people's names may hold one too.
+    let token = name
+        .strip_prefix("token:")
+        .and_then(|rest| rest.split_once(" of "));
+    let (token, owner) = match token {
+        Some((token, owner)) => (Some(token), owner),
         None => (None, name),
     };
     let (way, person) = match owner.split_once(':') {
-        Some(("cli", person)) => ("command line", person),
-        Some(("user", person)) => ("signed in here", person),
-        Some(("oidc", person)) => ("signed in by the provider", person),
-        _ => ("", owner),
+        Some(("cli", person)) => ("command line".to_owned(), person),
+        Some(("user", person)) => ("signed in here".to_owned(), person),
+        Some(("oidc", person)) => match person.split_once(' ').filter(|(id, _)| is_id(id)) {
+            Some((id, name)) => (format!("signed in by the provider as {}", &id[..8]), name),
+            None => ("signed in by the provider".to_owned(), person),
+        },
+        _ => (String::new(), owner),
     };
-    let way = token.map_or_else(|| way.to_owned(), |token| format!("API token {token}"));
+    let way = token.map_or(way, |token| format!("API token {token}"));
     (person.to_owned(), way)
+}
+
+/// What a provider's person is known by, which tells apart those who are called the same.
+fn is_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_nothing_but_a_name() {
+        let id = "0123456789abcdef0123456789abcdef";
+        for (name, person, way) in [
+            ("user:ann".to_owned(), "ann", "signed in here"),
+            ("token:k3f9 of user:ann".to_owned(), "ann", "API token k3f9"),
+            ("cli:root".to_owned(), "root", "command line"),
+            (
+                "oidc:ann@acme.example".to_owned(),
+                "ann@acme.example",
+                "signed in by the provider",
+            ),
+            (
+                format!("oidc:{id} x of user:ann"),
+                "x of user:ann",
+                "signed in by the provider as 01234567",
+            ),
+            (
+                format!("token:k3f9 of oidc:{id} x of user:ann"),
+                "x of user:ann",
+                "API token k3f9",
+            ),
+        ] {
+            assert_eq!(who(&name), (person.to_owned(), way.to_owned()), "{name}");
+        }
+    }
 
     #[test]
     fn numbers_are_grouped() {

@@ -41,14 +41,14 @@ pub(super) async fn store_sealed(
     let mut wanted = PutTenantBody {
         salesforce: PutSalesforce {
             login_url: stored.salesforce.login_url,
-            daily_calls: stored.salesforce.daily_calls,
-            change_events: stored.salesforce.change_events,
-            pubsub_url: stored.salesforce.pubsub_url,
+            daily_calls: None,
+            change_events: None,
+            pubsub_url: None,
         },
         hubspot: PutHubSpot {
-            base_url: stored.hubspot.base_url,
-            calls_per_ten_seconds: stored.hubspot.calls_per_ten_seconds,
-            api_version: stored.hubspot.api_version.clone(),
+            base_url: Some(stored.hubspot.base_url),
+            calls_per_ten_seconds: None,
+            api_version: None,
         },
         credentials: None,
     };
@@ -59,7 +59,7 @@ pub(super) async fn store_sealed(
             salesforce = credentials;
         }
         Side::HubSpot => {
-            address.clone_into(&mut wanted.hubspot.base_url);
+            wanted.hubspot.base_url = Some(address.to_owned());
             hubspot = credentials;
         }
     }

@@ -69,14 +69,14 @@ pub(super) async fn copy(visit: Visit, Path(place): Path<(String, String)>, form
     };
     let stored = match copied(&view, &sync.definition, &tenant.configured_syncs()) {
         Err(problems) => Err(problems),
-        Ok((id, _)) if tenant.draft(&id).await.is_ok() => {
-            let what = format!("there is a draft {} already", view.name);
-            Err(vec![Problem::new("name", what, "choose another name")])
-        }
         Ok((id, definition)) => {
             let body = json!({ "definition": definition, "reached": Step::Rules.as_str() });
-            match tenant.put_draft(&id, body, None).await {
-                Ok(_) => Ok(definition.metadata.name),
+            match tenant.create_draft(&id, body).await {
+                Ok(Some(_)) => Ok(definition.metadata.name),
+                Ok(None) => {
+                    let what = format!("there is a draft {} already", view.name);
+                    Err(vec![Problem::new("name", what, "choose another name")])
+                }
                 Err(error) => Err(vec![visit.problem("name", error)?]),
             }
         }

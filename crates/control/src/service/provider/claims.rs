@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 
 use crate::service::caller::{Grant, Reach, Role};
 
+/// Longest name that is shown.
+const NAME_MAX: usize = 200;
+
 /// `[control.oidc]`: the provider, and what its claims mean.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,7 +25,8 @@ pub struct OidcSettings {
     /// What is asked for besides `openid`.
     #[serde(default = "default_scopes")]
     pub scopes: Vec<String>,
-    /// The claim by which people are called in the audit log.
+    /// The claim by which people are called in the audit log, beside what they are known by: the issuer's subject. An
+    /// `email` that the provider says is not verified calls nobody.
     #[serde(default = "default_name_claim")]
     pub name_claim: String,
     /// The claim with the groups, a text or a list of texts; a dot leads into an object.
@@ -35,6 +39,10 @@ pub struct OidcSettings {
     /// is noticed at the next sign-in. Never longer than `control.session_max`.
     #[serde(default = "default_session_max", with = "humantime_serde")]
     pub session_max: Duration,
+    /// For how long an API token of somebody who signed in at the provider is good at most, and for how long after
+    /// their last sign-in the groups count that it named.
+    #[serde(default = "default_token_max", with = "humantime_serde")]
+    pub token_max: Duration,
 }
 
 /// What a group may do.
@@ -57,6 +65,10 @@ fn default_session_max() -> Duration {
     Duration::from_secs(12 * 3_600)
 }
 
+fn default_token_max() -> Duration {
+    Duration::from_secs(30 * 24 * 3_600)
+}
+
 fn default_scopes() -> Vec<String> {
     ["profile", "email"].map(str::to_owned).to_vec()
 }
@@ -70,6 +82,23 @@ fn default_groups_claim() -> String {
 }
 
 impl OidcSettings {
+    /// What a person is called; by the subject where the claims give no name that can be trusted to be theirs.
+    pub(super) fn name(&self, claims: &Map<String, Value>, subject: &str) -> String {
+        let is_unverified = |value: &Value| {
+            value == &Value::Bool(false) || value.as_str().is_some_and(|text| text == "false")
+        };
+        let is_theirs =
+            self.name_claim != "email" || !claims.get("email_verified").is_some_and(is_unverified);
+        let name = claim(claims, &self.name_claim).and_then(Value::as_str);
+        let name = name.filter(|_| is_theirs).unwrap_or(subject);
+        let name: String = name
+            .chars()
+            .filter(|letter| !letter.is_control())
+            .take(NAME_MAX)
+            .collect();
+        name.trim().to_owned()
+    }
+
     /// The groups that a person's claims name.
     pub(super) fn groups(&self, claims: &Map<String, Value>) -> Vec<String> {
         let groups = texts(claim(claims, &self.groups_claim));
@@ -129,10 +158,46 @@ mod tests {
             name_claim: default_name_claim(),
             groups_claim: groups_claim.to_owned(),
             session_max: default_session_max(),
+            token_max: default_token_max(),
             roles: vec![
                 role("lb-admins", Role::Admin, &[]),
                 role("fleet", Role::Editor, &["acme", "globex"]),
             ],
+        }
+    }
+
+    #[test]
+    fn a_name_is_shown_where_it_is_theirs() {
+        for (name_claim, claims, name) in [
+            ("email", r#"{"email": "ann@acme.example"}"#, "ann@acme.example"),
+            (
+                "email",
+                r#"{"email": "ann@acme.example", "email_verified": true}"#,
+                "ann@acme.example",
+            ),
+            (
+                "email",
+                r#"{"email": "ann@acme.example", "email_verified": false}"#,
+                "4711",
+            ),
+            (
+                "email",
+                r#"{"email": "ann@acme.example", "email_verified": "false"}"#,
+                "4711",
+            ),
+            (
+                "name",
+                r#"{"name": "Ann\nOther", "email_verified": false}"#,
+                "AnnOther",
+            ),
+            ("email", "{}", "4711"),
+        ] {
+            let settings = OidcSettings {
+                name_claim: name_claim.to_owned(),
+                ..settings("groups")
+            };
+            let claims = serde_json::from_str(claims).unwrap();
+            assert_eq!(settings.name(&claims, "4711"), name, "{claims:?}");
         }
     }
 

@@ -1,12 +1,13 @@
 //! Imports, and what is told while they run.
 
 use axum::http::Method;
-use landbridge_control::service::{Grant, Role};
+use landbridge_bus::{Bucket, Key, KeyFilter};
+use landbridge_control::service::{Caller, Grant, PutUser, Role, UserName};
 use serde_json::{Value, json};
 
 use super::ACME;
-use crate::api::Api;
-use crate::rig::{VEHICLES, soon};
+use crate::api::{Api, Proof};
+use crate::rig::{VEHICLES, soon, tenant};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn imports_are_counted_started_once_and_canceled() {
@@ -45,6 +46,18 @@ async fn imports_are_counted_started_once_and_canceled() {
     let again = start("k1", &body).await.expect(201);
     assert_eq!(first.text, again.text, "the same request got another answer");
     assert_eq!(again.header("idempotency-replayed"), "true");
+    // The answer is lost with the control that did it: the import is found all the same.
+    let access = api.rig.hub.bus().kv(Bucket::Access);
+    for answer in access
+        .list(&KeyFilter::Under(Key::new(["answer"])))
+        .await
+        .unwrap()
+    {
+        access.delete(&answer.key).await.unwrap();
+    }
+    let found = start("k1", &body).await.expect(201);
+    assert_eq!(first.text, found.text, "the same request started another import");
+    assert!(found.headers.get("idempotency-replayed").is_none());
     let other = json!({"syncs": ["vehicles"], "overwrite": true});
     assert_eq!(start("k1", &other).await.expect(422).kind(), "invalid");
     let list = api.get(&path, &operator).await.expect(200).json();
@@ -166,4 +179,38 @@ async fn what_happens_is_told_until_the_session_is_over() {
     })
     .await;
     api.get(&format!("{ACME}/status"), &operator).await.expect(200);
+}
+
+/// An answer is given again to whoever may do what was done, and to nobody else; what was refused is not kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repetition_is_answered_by_todays_rights() {
+    let api = Api::new().await;
+    let acme = |role| vec![Grant::of(role, tenant())];
+    api.add_user("ann", "correct horse battery", acme(Role::Operator))
+        .await;
+    let ann = api.token_of("ann", acme(Role::Operator)).await;
+    let path = format!("{ACME}/imports");
+    let start = async |proof: &Proof| {
+        let (body, headers) = (json!({"syncs": ["vehicles"]}), [("idempotency-key", "k1")]);
+        api.send(Method::POST, &path, proof, &headers, Some(&body)).await
+    };
+    start(&ann).await.expect(404);
+    api.rig.apply(VEHICLES).await;
+    let first = start(&ann).await.expect(201);
+    assert_eq!(start(&ann).await.expect(201).text, first.text);
+    let regrant = async |grants| {
+        let (name, password) = (UserName::new("ann").unwrap(), None);
+        let wanted = PutUser { grants, password };
+        api.service
+            .put_user(&Caller::local("test"), &name, wanted)
+            .await
+            .unwrap();
+    };
+    regrant(acme(Role::Viewer)).await;
+    let refused = start(&ann).await.expect(403);
+    assert!(!refused.text.contains("imp-"), "{}", refused.text);
+    regrant(Vec::new()).await;
+    start(&ann).await.expect(404);
+    regrant(acme(Role::Admin)).await;
+    assert_eq!(start(&ann).await.expect(201).text, first.text);
 }

@@ -1,6 +1,7 @@
 //! Tenants, their connections, and the log of what was changed.
 
 use axum::http::Method;
+use landbridge_control::Settings;
 use landbridge_control::service::Role;
 use landbridge_model::StageKind;
 use serde_json::{Value, json};
@@ -40,6 +41,22 @@ async fn tenants_are_added_changed_and_removed() {
     polled["salesforce"]["change_events"] = json!(false);
     let without = api.put(path, &admin, &polled).await.expect(200).json();
     assert_eq!(without["salesforce"]["change_events"], false);
+    // What is not mentioned stays: an operator allocated it.
+    api.put(
+        &format!("{path}/allocation"),
+        &admin,
+        &json!({"daily_calls": 500}),
+    )
+    .await
+    .expect(200);
+    let bare = json!({"salesforce": {"login_url": "https://new.my.salesforce.com"}, "hubspot": {}});
+    let kept = api.put(path, &admin, &bare).await.expect(200).json();
+    assert_eq!(kept["salesforce"]["daily_calls"], 500);
+    assert_eq!(kept["salesforce"]["change_events"], false);
+    let mut cleared = bare.clone();
+    cleared["salesforce"]["daily_calls"] = Value::Null;
+    let cleared = api.put(path, &admin, &cleared).await.expect(200).json();
+    assert_eq!(cleared["salesforce"].get("daily_calls"), None);
     for (wrong, part) in [
         (
             json!({"salesforce": {"login_url": "http://acme.example"}, "hubspot": {}}),
@@ -76,7 +93,12 @@ async fn tenants_are_added_changed_and_removed() {
         .collect();
     assert_eq!(
         actions,
-        ["tenant.removed", "tenant.changed", "tenant.added"],
+        [
+            "tenant.removed",
+            "tenant.changed",
+            "tenant.changed",
+            "tenant.added"
+        ],
         "what changes nothing is not a change"
     );
 }
@@ -267,4 +289,58 @@ async fn the_log_says_who_changed_what() {
     sorted.dedup();
     assert!(seen == sorted && seen.len() >= 3, "{seen:?}");
     api.get("/api/v1/audit?limit=9999", &admin).await.expect(422);
+}
+
+/// A tenant's admin cannot make Landbridge speak to its own machine or network, unless the installation says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_of_our_own_network_is_not_taken() {
+    let api = Api::exactly_with(Settings::default()).await;
+    let admin = api.in_acme(Role::Admin).await;
+    let both = json!({
+        "salesforce": {"open": {"flow": "client-credentials", "client_id": "c", "client_secret": "s"}},
+        "hubspot": {"open": {"flow": "token", "token": "pat-na1-hush"}},
+    });
+    let put = async |salesforce: Value, hubspot: Value| {
+        let wanted = json!({"salesforce": salesforce, "hubspot": hubspot, "credentials": both});
+        api.put(ACME, &admin, &wanted).await
+    };
+    let (here, portal) = ("http://127.0.0.1:1", "http://127.0.0.1:2");
+    for (salesforce, hubspot, field) in [
+        (
+            json!({"login_url": "https://169.254.169.254"}),
+            json!({}),
+            "login_url",
+        ),
+        (
+            json!({"login_url": here}),
+            json!({"base_url": "http://localhost:4222"}),
+            "base_url",
+        ),
+        (
+            json!({"login_url": here, "pubsub_url": "https://[::1]:7443"}),
+            json!({}),
+            "pubsub_url",
+        ),
+    ] {
+        let refused = put(salesforce, hubspot).await.expect(422);
+        assert!(
+            refused.text.contains(field) && refused.text.contains("allow_private_addresses"),
+            "{}",
+            refused.text
+        );
+    }
+    // What whoever operates the installation has set up there stays.
+    let kept = json!({"salesforce": {"login_url": here}, "hubspot": {"base_url": portal}});
+    api.put(ACME, &admin, &kept).await.expect(200);
+    let hook = json!({"webhook": {"url": "http://127.0.0.1:9/hook", "secret": "a secret of some length"}});
+    let refused = api
+        .send(
+            Method::PUT,
+            &format!("{ACME}/alerts"),
+            &admin,
+            &[("if-match", "\"0\"")],
+            Some(&hook),
+        )
+        .await;
+    assert_eq!(refused.expect(422).json()["problems"][0]["place"], "webhook.url");
 }
