@@ -271,6 +271,7 @@ mod tests {
             ended_ms,
             unaccounted: 0,
             reason: None,
+            waits_for: Vec::new(),
             keeps_before: false,
             undo: None,
         }

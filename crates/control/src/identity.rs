@@ -20,7 +20,7 @@ use crate::ask::{
     StartedImports, Writing,
 };
 use crate::definitions;
-use crate::service::parents_first;
+use crate::imports::order::parents_first;
 use crate::shard::{ControlShard, unavailable};
 
 /// Signing in takes a few calls.

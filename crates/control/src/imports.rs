@@ -2,7 +2,7 @@
 
 use landbridge_model::ask::{ImportStatus, ListImports, UndoStatus};
 use landbridge_model::config::{Import, ImportWish, SyncStatus};
-use landbridge_model::{LinkOutcome, Outcome, RunId, SyncName, TenantId};
+use landbridge_model::{ImportId, LinkOutcome, Outcome, RunId, SyncName, TenantId};
 use landbridge_stage::StageError;
 use landbridge_wire::{AskError, AskErrorCode, RunPhase};
 
@@ -10,6 +10,7 @@ use crate::lanes;
 use crate::ledger::{Assessment, RunAccount};
 use crate::shard::{ControlShard, unavailable};
 
+pub(crate) mod order;
 mod wishes;
 
 /// How long after its end an import's records are still kept, for links that arrive late, in milliseconds.
@@ -20,6 +21,8 @@ const CLOSE_AFTER_MS: i64 = 30_000;
 pub(crate) struct Circumstances<'a> {
     /// Why its tenant or sync stands still, if it does.
     pub stopped: Option<&'a str>,
+    /// The imports that are read before it and have not been yet.
+    pub before: &'a [ImportId],
     /// Now, in milliseconds since 1970.
     pub now_ms: i64,
 }
@@ -46,6 +49,7 @@ pub(crate) fn status(
             reason(account, counts, around),
         ),
     };
+    let waits_for = if state == "Queued" { around.before } else { &[] };
     ImportStatus {
         id: import.id.clone(),
         sync: import.sync.clone(),
@@ -61,6 +65,7 @@ pub(crate) fn status(
         ended_ms: account.and_then(|account| account.ended_ms),
         unaccounted: i64::try_from(counts.unaccounted).unwrap_or(i64::MAX),
         reason,
+        waits_for: waits_for.to_vec(),
         keeps_before: import.keep_before,
         undo,
     }
@@ -152,8 +157,10 @@ impl ControlShard {
         let run = RunId::from(&import.id);
         let counts = self.assess(&import.tenant, &run).await?;
         let stopped = self.why_stopped(&import.tenant, &import.sync);
+        let before = self.read_before(import);
         let around = Circumstances {
             stopped: stopped.as_deref(),
+            before: &before,
             now_ms: self.context.hub.now_ms(),
         };
         self.settle_end(&import.tenant, &run, &counts);
@@ -166,6 +173,21 @@ impl ControlShard {
             &*account
         });
         Ok(status(import, account, &counts, around, undo))
+    }
+
+    /// The imports that this one waits for, as the extractor decides it: those that go on and have not been read yet.
+    fn read_before(&self, import: &Import) -> Vec<ImportId> {
+        let (config, tenant) = (&self.context.config, &import.tenant);
+        let is_waited_for = |id: &ImportId| {
+            let before = config.import(tenant, id)?;
+            let goes_on = before.is_waited_for(config.sync(tenant, &before.sync).as_deref());
+            goes_on.then_some(())
+        };
+        let ledger = self.ledger();
+        let accounts = ledger.tenant(tenant);
+        let is_read = |id: &ImportId| accounts.and_then(|known| known.run(&RunId::from(id))).is_some_and(RunAccount::is_final);
+        let open = import.after.iter().filter(|id| is_waited_for(id).is_some() && !is_read(id));
+        open.cloned().collect()
     }
 
     /// Accounts for the records of a run: what is extracted first, then the lanes, then the outcomes.

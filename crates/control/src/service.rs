@@ -63,7 +63,6 @@ pub use connecting::{Connecting, HUBSPOT_SCOPES, OAUTH_CALLBACK};
 pub use connections::{Connections, Keys, PutCredentials, PutSide};
 pub use error::ServiceError;
 pub use health::Overview;
-pub(crate) use imports::parents_first;
 pub use imports::{ImportCount, ImportCounts};
 pub use keys::{OtherSecret, StageKeys};
 pub use look::Look;

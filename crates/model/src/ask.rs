@@ -626,6 +626,9 @@ pub struct ImportStatus {
     pub unaccounted: i64,
     /// Why it failed.
     pub reason: Option<String>,
+    /// Imports that are read first, while it is queued behind them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits_for: Vec<ImportId>,
     /// Whether it keeps what was there before, so that it can be undone.
     #[serde(default)]
     pub keeps_before: bool,

@@ -130,7 +130,7 @@ fn table(shell: &Shell, tenant: &TenantId, rows: &[ImportRow]) -> Table {
             format!("import-{}", row.status.id),
             vec![
                 cell(html! { a href=(paths::import(tenant, &row.status.id)) { (row.objects.0) " → " (row.objects.1) } br; span.quiet { (row.status.id) } }),
-                cell(state_badge(&row.status.state)),
+                cell(html! { (state_badge(&row.status.state)) @if let Some(before) = row.status.waits_for.first() { br; span.quiet { "after " (before) } } }),
                 cell(bar(row)),
                 parts::number(row.of(Outcome::Created)),
                 parts::number(row.of(Outcome::Updated)),
@@ -287,6 +287,11 @@ fn live_detail(tenant: &TenantId, row: &ImportRow) -> Markup {
             // Told to screen readers in steps of ten percent, not with every record.
             p.hidden aria-live="polite" { (status.state) @if let Some(total) = row.total() { ", " (percent(row.settled(), total) / 10 * 10) " percent" } }
             @if let Some(reason) = &status.reason { div.banner.attention { (icon(Icon::Attention)) p { (reason) } } }
+            @if !status.waits_for.is_empty() {
+                p { "Waits until " @for (place, before) in status.waits_for.iter().enumerate() { @if place > 0 { " and " } a href=(paths::import(tenant, before)) { (before) } } " " (if status.waits_for.len() == 1 { "has" } else { "have" }) " been read: its records look theirs up." }
+                p.quiet { "It waits for nothing that stands still. When you pause or cancel the other, this one begins." }
+            }
+            @if status.state == "Paused" { p.quiet { "Imports that were to come after this one begin without it. Links to records that are not there yet are made when they come." } }
             @if status.unaccounted != 0 {
                 div.banner.bad role="alert" { (icon(Icon::Bad)) p { strong { (status.unaccounted) " records are unaccounted for. " } "They were extracted, and neither settled nor are they on their way. This is a fault of Landbridge: please report it with the logs of control." } }
             }

@@ -19,6 +19,7 @@ fn import(wish: ImportWish) -> Import {
         started_by: String::new(),
         started_ms: 0,
         continues: None,
+        after: Vec::new(),
     }
 }
 
@@ -64,9 +65,34 @@ fn states_are_those_of_the_table() {
         (Run, Failed, None, &no_errors, None, "Failed"),
     ] {
         let account = account(phase, ended);
-        let around = Circumstances { stopped, now_ms: 0 };
+        let around = Circumstances {
+            stopped,
+            before: &[],
+            now_ms: 0,
+        };
         let found = status(&import(wish), Some(&account), counts, around, None);
         assert_eq!(found.state, expected, "{wish:?} {phase:?} {ended:?} {stopped:?}");
+    }
+}
+
+#[test]
+fn only_what_is_queued_waits_for_others() {
+    let parent = [ImportId::new("imp-0").unwrap()];
+    let counts = Assessment::default();
+    for (wish, phase, stopped, waits) in [
+        (ImportWish::Run, RunPhase::Queued, None, true),
+        (ImportWish::Pause, RunPhase::Queued, None, false),
+        (ImportWish::Run, RunPhase::Queued, Some("no token"), false),
+        (ImportWish::Run, RunPhase::Counting, None, false),
+    ] {
+        let account = account(phase, None);
+        let around = Circumstances {
+            stopped,
+            before: &parent,
+            now_ms: 0,
+        };
+        let found = status(&import(wish), Some(&account), &counts, around, None);
+        assert_eq!(!found.waits_for.is_empty(), waits, "{wish:?} {phase:?} {stopped:?}");
     }
 }
 
@@ -85,6 +111,7 @@ fn a_status_adds_up() {
     let counts = account.records.assess(account.records.mark(), &lanes);
     let around = Circumstances {
         stopped: None,
+        before: &[],
         now_ms: 0,
     };
     let found = status(&import(ImportWish::Run), Some(&account), &counts, around, None);
@@ -102,6 +129,7 @@ fn an_undo_stands_before_everything_else() {
     let account = account(RunPhase::Ended, Some(5));
     let around = Circumstances {
         stopped: Some("its sync is paused"),
+        before: &[],
         now_ms: 10,
     };
     let told = |undo: UndoStatus| {

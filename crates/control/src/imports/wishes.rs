@@ -5,8 +5,9 @@ use landbridge_model::config::{Import, ImportWish};
 use landbridge_model::{ImportId, MappedPart, RunId, SyncName, TenantId};
 use landbridge_wire::{AskError, AskErrorCode, RunPhase};
 
+use super::order::{parents_before, parents_first};
 use crate::ask::{
-    CancelImport, Done, PauseImport, ResumeImport, StartImports, StartedImport, StartedImports, Writing,
+    AppliedSync, CancelImport, Done, PauseImport, ResumeImport, StartImports, StartedImport, StartedImports, Writing,
 };
 use crate::definitions;
 use crate::definitions::back_fill::lacking_of;
@@ -71,7 +72,8 @@ impl ControlShard {
     ) -> Result<StartedImports, AskError> {
         crate::removals::refuse_removed(&self.context, tenant, &ask.syncs).await?;
         crate::undo::refuse_undoing(&self.context, tenant, &ask.syncs).await?;
-        let resolved = definitions::resolve_stored(self, tenant, &ask.syncs).await?;
+        let syncs = self.in_order(tenant, &ask.syncs);
+        let resolved = definitions::resolve_stored(self, tenant, &syncs).await?;
         if resolved.iter().any(|sync| !sync.problems.is_empty()) {
             return Ok(StartedImports {
                 imports: Vec::new(),
@@ -87,8 +89,9 @@ impl ControlShard {
                 .map_err(unavailable)?;
             parts.push((overwrite || undone, only));
         }
-        let mut imports = Vec::new();
-        for (sync, (overwrite, only)) in resolved.into_iter().zip(parts) {
+        let mut imports: Vec<StartedImport> = Vec::new();
+        let before = self.parents_before(tenant, &resolved);
+        for ((sync, (overwrite, only)), before) in resolved.into_iter().zip(parts).zip(before) {
             let id = self.new_import_id()?;
             let import = Import {
                 id: id.clone(),
@@ -103,6 +106,7 @@ impl ControlShard {
                 started_by: ask.started_by.clone(),
                 started_ms: self.context.hub.now_ms(),
                 continues: None,
+                after: before.into_iter().map(|at| imports[at].id.clone()).collect(),
             };
             self.put_import(&import).await?;
             imports.push(StartedImport { sync: sync.name, id });
@@ -111,6 +115,28 @@ impl ControlShard {
             imports,
             problems: Vec::new(),
         })
+    }
+
+    /// The syncs, parents before their children; those that are not there last, for the resolving to say so.
+    fn in_order(&self, tenant: &TenantId, names: &[SyncName]) -> Vec<SyncName> {
+        let stored = names.iter().filter_map(|name| self.context.config.sync(tenant, name));
+        let definitions: Vec<_> = stored.map(|sync| sync.definition.clone()).collect();
+        let mut order = parents_first(&definitions);
+        let unknown = names.iter().filter(|name| !order.contains(name));
+        let unknown: Vec<SyncName> = unknown.cloned().collect();
+        order.extend(unknown);
+        order
+    }
+
+    /// For each of the syncs, which of those before it have the records that its own look up.
+    fn parents_before(&self, tenant: &TenantId, order: &[AppliedSync]) -> Vec<Vec<usize>> {
+        let stored: Vec<_> = order.iter().map(|sync| self.context.config.sync(tenant, &sync.name)).collect();
+        if stored.iter().any(Option::is_none) {
+            // One was removed this moment: without an order nothing waits, and links that come early do.
+            return vec![Vec::new(); order.len()];
+        }
+        let definitions: Vec<_> = stored.iter().flatten().map(|sync| &sync.definition).collect();
+        parents_before(&definitions)
     }
 
     /// Whether an import of a sync writes over what is there, and the part that it writes.
@@ -289,6 +315,7 @@ mod tests {
             started_by: String::new(),
             started_ms: 0,
             continues: None,
+            after: Vec::new(),
         }
     }
 

@@ -8,5 +8,6 @@ mod imports;
 mod ledger;
 mod live;
 mod nothing_missed;
+mod order;
 mod rig;
 mod stream;

@@ -249,6 +249,7 @@ mod tests {
             ended_ms: None,
             unaccounted: 0,
             reason: None,
+            waits_for: Vec::new(),
             keeps_before: false,
             undo: None,
         }

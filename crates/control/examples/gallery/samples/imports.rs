@@ -43,6 +43,7 @@ fn import(id: &str, state: &str, numbers: [u64; 9], in_flight: u64, ended: Optio
             ended_ms: ended.map(|seconds| world::before(seconds).as_millisecond()),
             unaccounted: 0,
             reason: None,
+            waits_for: Vec::new(),
             keeps_before: false,
             undo: None,
         },
@@ -75,9 +76,11 @@ fn import_pages(gallery: &mut Gallery) {
     failed.status.reason = Some(
         "Salesforce refuses the user: its licence was removed. Give it a licence, then resume.".to_owned(),
     );
+    let mut queued = import("depots-9e01", "Queued", [0; 9], 0, None);
+    queued.status.waits_for = vec![running.status.id.clone()];
     let rows = vec![
         running.clone(),
-        import("depots-9e01", "Queued", [0; 9], 0, None),
+        queued.clone(),
         import("rentals-31aa", "Counting", [0; 9], 0, None),
         import(
             "vehicles-2c77",
@@ -146,10 +149,9 @@ fn import_pages(gallery: &mut Gallery) {
         "import--failed",
         imports::detail_page(&shell, &tenant, &Ok(detail(failed, false))),
     );
-    let queued = import("depots-9e01", "Queued", [0; 9], 0, None);
     gallery.add(
         "import--empty",
-        imports::detail_page(&shell, &tenant, &Ok(detail(queued, true))),
+        imports::detail_page(&shell, &tenant, &Ok(detail(queued, false))),
     );
     gallery.add(
         "import--error",
