@@ -16,7 +16,7 @@ use landbridge_stage::{SecretOpener, ShardContext, Side, StageError};
 use landbridge_wire::{AskError, AskErrorCode};
 
 use crate::ask::{
-    AdoptOrg, Adopted, CancelImport, ConnectionSide, ConnectionsTest, Disconnect, Done, StartImports,
+    AdoptOrg, Adopted, ConnectionSide, ConnectionsTest, Disconnect, Done, StartImports,
     StartedImports, Writing,
 };
 use crate::definitions;
@@ -112,8 +112,7 @@ impl ControlShard {
         self.stand_still(tenant_id, &format!("the org {} is being adopted", ask.org_id))
             .await?;
         for import in self.open_imports(tenant_id).await.map_err(unavailable)? {
-            self.cancel_import(tenant_id, &CancelImport { id: import.id })
-                .await?;
+            self.stop_reading(tenant_id, &import.id).await?;
         }
         // An import that has ended says so by its position, which is looked at by nobody else.
         let positions = forget_positions(context, tenant_id, |kind| kind != "import");

@@ -93,9 +93,10 @@ fn state(
                 "Completed"
             }
         }
-        _ if import.wish == ImportWish::Cancel => "Canceled",
-        // What is all on the bus only has to arrive.
+        // What is all on the bus only has to arrive: a cancel that comes later than the end of the reading stops nothing,
+        // and is refused when control knows it (`cancel_import`).
         RunPhase::Ended if around.stopped.is_none() => "Running",
+        _ if import.wish == ImportWish::Cancel && phase != RunPhase::Ended => "Canceled",
         _ if import.wish == ImportWish::Pause => "Paused",
         _ if around.stopped.is_some() => "Paused",
         RunPhase::Queued => "Queued",

@@ -206,9 +206,21 @@ impl ControlShard {
         tenant: &TenantId,
         ask: &CancelImport,
     ) -> Result<Done, AskError> {
-        let next = |wish| Ok((wish != ImportWish::Cancel).then_some(ImportWish::Cancel));
-        self.change_wish(tenant, &ask.id, next).await?;
+        if self.phase_of(tenant, &ask.id).await? == RunPhase::Ended {
+            return Err(invalid(format!(
+                "{} has read everything: there is nothing left to cancel. What it brought is taken back by an undo, if it \
+                 keeps what was there before",
+                ask.id
+            )));
+        }
+        self.stop_reading(tenant, &ask.id).await?;
         Ok(Done {})
+    }
+
+    /// Has the extractor read nothing more for an import, however far it is.
+    pub(crate) async fn stop_reading(&self, tenant: &TenantId, id: &ImportId) -> Result<(), AskError> {
+        let next = |wish| Ok((wish != ImportWish::Cancel).then_some(ImportWish::Cancel));
+        self.change_wish(tenant, id, next).await
     }
 
     /// Lets an import stand until it is resumed.
