@@ -50,7 +50,8 @@ pub(crate) fn status(
         ),
     };
     let waits_for = if state == "Queued" { around.before } else { &[] };
-    ImportStatus {
+    let rate = account.map_or(0.0, |account| account.rate.per_second(around.now_ms));
+    let mut status = ImportStatus {
         id: import.id.clone(),
         sync: import.sync.clone(),
         revision: import.revision,
@@ -60,7 +61,9 @@ pub(crate) fn status(
         outcomes: Outcome::ALL.into_iter().zip(counts.outcomes).collect(),
         in_flight: counts.in_flight,
         links,
-        rate: account.map_or(0.0, |account| account.rate.per_second(around.now_ms)),
+        rate,
+        remaining_seconds: None,
+        started_by: import.started_by.clone(),
         started_ms: import.started_ms,
         ended_ms: account.and_then(|account| account.ended_ms),
         unaccounted: i64::try_from(counts.unaccounted).unwrap_or(i64::MAX),
@@ -68,7 +71,19 @@ pub(crate) fn status(
         waits_for: waits_for.to_vec(),
         keeps_before: import.keep_before,
         undo,
-    }
+    };
+    status.remaining_seconds = remaining(&status);
+    status
+}
+
+/// How long the rest takes at the pace of the last moments, in seconds; `None` while that cannot be told.
+fn remaining(status: &ImportStatus) -> Option<f64> {
+    /// Slower than this is no pace to reckon by.
+    const SLOWEST: f64 = 0.05;
+    let total = status.salesforce_total?.max(status.extracted);
+    let settled: u64 = status.outcomes.iter().map(|(_, number)| number).sum();
+    let goes = status.state == "Running" && status.ended_ms.is_none() && status.rate >= SLOWEST;
+    goes.then(|| total.saturating_sub(settled) as f64 / status.rate)
 }
 
 fn state(

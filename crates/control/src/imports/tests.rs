@@ -133,6 +133,41 @@ fn a_status_adds_up() {
 }
 
 #[test]
+fn what_remains_is_told_only_where_it_is_known() {
+    let status = |state: &str, salesforce_total, created: u64, rate, ended_ms| ImportStatus {
+        state: state.to_owned(),
+        salesforce_total,
+        extracted: created,
+        outcomes: vec![(Outcome::Created, created), (Outcome::Failed, 0)],
+        rate,
+        ended_ms,
+        ..super::status(
+            &import(ImportWish::Run),
+            None,
+            &Assessment::default(),
+            Circumstances {
+                stopped: None,
+                before: &[],
+                now_ms: 0,
+            },
+            None,
+        )
+    };
+    for (status, expected) in [
+        (status("Running", Some(1_000), 400, 20.0, None), Some(30.0)),
+        (status("Running", Some(1_000), 1_000, 20.0, None), Some(0.0)),
+        // More was read than Salesforce counted at the beginning.
+        (status("Running", Some(1_000), 1_100, 20.0, None), Some(0.0)),
+        (status("Running", Some(1_000), 400, 0.0, None), None),
+        (status("Running", None, 400, 20.0, None), None),
+        (status("Paused", Some(1_000), 400, 20.0, None), None),
+        (status("Completed", Some(1_000), 400, 20.0, Some(9)), None),
+    ] {
+        assert_eq!(remaining(&status), expected, "{status:?}");
+    }
+}
+
+#[test]
 fn an_undo_stands_before_everything_else() {
     let counts = Assessment::default();
     let account = account(RunPhase::Ended, Some(5));

@@ -39,6 +39,8 @@ fn import(id: &str, state: &str, numbers: [u64; 9], in_flight: u64, ended: Optio
                 [0; 4]
             }),
             rate: 182.4,
+            remaining_seconds: None,
+            started_by: "Mira Okonkwo".to_owned(),
             started_ms: world::before(600).as_millisecond(),
             ended_ms: ended.map(|seconds| world::before(seconds).as_millisecond()),
             unaccounted: 0,
@@ -48,24 +50,20 @@ fn import(id: &str, state: &str, numbers: [u64; 9], in_flight: u64, ended: Optio
             undo: None,
         },
         objects: ("Vehicle".to_owned(), "Vehicle".to_owned()),
-        started_by: "Mira Okonkwo".to_owned(),
-        remaining: None,
     }
 }
 
 fn import_pages(gallery: &mut Gallery) {
     let shell = world::shell(Place::Imports);
     let tenant = world::tenant();
-    let running = ImportRow {
-        remaining: Some(Duration::from_secs(118)),
-        ..import(
-            "vehicles-7f2c",
-            "Running",
-            [25_000, 1_204, 400, 0, 12, 0, 0, 0, 37],
-            800,
-            None,
-        )
-    };
+    let mut running = import(
+        "vehicles-7f2c",
+        "Running",
+        [25_000, 1_204, 400, 0, 12, 0, 0, 3, 37],
+        800,
+        None,
+    );
+    running.status.remaining_seconds = Some(118.0);
     let mut failed = import(
         "vehicles-55b0",
         "Failed",
