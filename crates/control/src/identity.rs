@@ -16,8 +16,8 @@ use landbridge_stage::{SecretOpener, ShardContext, Side, StageError};
 use landbridge_wire::{AskError, AskErrorCode};
 
 use crate::ask::{
-    AdoptOrg, Adopted, ConnectionSide, ConnectionsTest, Disconnect, Done, StartImports,
-    StartedImports, Writing,
+    AdoptOrg, Adopted, ConnectionSide, ConnectionsTest, Disconnect, Done, StartImports, StartedImports,
+    Writing,
 };
 use crate::definitions;
 use crate::imports::order::parents_first;

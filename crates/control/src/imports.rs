@@ -201,8 +201,15 @@ impl ControlShard {
         };
         let ledger = self.ledger();
         let accounts = ledger.tenant(tenant);
-        let is_read = |id: &ImportId| accounts.and_then(|known| known.run(&RunId::from(id))).is_some_and(RunAccount::is_final);
-        let open = import.after.iter().filter(|id| is_waited_for(id).is_some() && !is_read(id));
+        let is_read = |id: &ImportId| {
+            accounts
+                .and_then(|known| known.run(&RunId::from(id)))
+                .is_some_and(RunAccount::is_final)
+        };
+        let open = import
+            .after
+            .iter()
+            .filter(|id| is_waited_for(id).is_some() && !is_read(id));
         open.cloned().collect()
     }
 

@@ -77,7 +77,7 @@ pub use sessions::{SessionKind, SessionView, SignedIn};
 pub use sides::{SideSeen, SidesSeen};
 pub use standings::{Standing, SyncCounts};
 pub use syncs::{SyncView, definition_tag};
-pub use tenants::{PutBoth, PutHubSpot, PutSalesforce, PutTenantBody, TenantView, check_address};
+pub use tenants::{PutBoth, PutHubSpot, PutSalesforce, PutTenantBody, TenantView, check_address, tenant_tag};
 pub use tokens::{CreateToken, CreatedToken, TokenView};
 pub use users::{PutUser, UserName, UserView};
 

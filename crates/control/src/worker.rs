@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::alerts::AlertPace;
 use crate::ask::{
     AdoptOrg, ApplySyncs, AskHistory, AskTenant, CancelDryRun, CancelImport, CountMatching, Disconnect,
-    DismissFailure, DryRunPage, DryRunState, EditSyncs, FindByHubSpotId, ListDryRuns, ListHeld, ListLeft,
-    ListParked, ListSchemaEvents, PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair, ResumeImport,
-    RetryFailures, SetSyncs, StartDryRun, StartImports, StartVerify, TestAlerts, TestConnections, UndoImport,
-    VerifyState,
+    DismissFailure, DryRunPage, DryRunState, EditSyncs, EditTenant, FindByHubSpotId, ListDryRuns, ListHeld,
+    ListLeft, ListParked, ListSchemaEvents, PauseImport, PutTenant, RemoveSyncs, RemoveTenant, Repair,
+    ResumeImport, RetryFailures, Seen, SetSyncs, StartDryRun, StartImports, StartVerify, TestAlerts,
+    TestConnections, UndoImport, VerifyState,
 };
 use crate::service::{OidcSettings, ServiceError};
 use crate::shard::{ControlShard, unavailable};
@@ -185,7 +185,12 @@ impl Worker for Control {
         }
         match ask.service.as_str() {
             PutTenant::SERVICE => {
-                answer_with(&definitions::put_tenant(context, tenant, parse_ask(&ask)?).await?)
+                let put = definitions::put_tenant(context, tenant, parse_ask(&ask)?, &Seen::Anything);
+                answer_with(&put.await?)
+            }
+            EditTenant::SERVICE => {
+                let EditTenant { put, seen } = parse_ask(&ask)?;
+                answer_with(&definitions::put_tenant(context, tenant, put, &seen).await?)
             }
             RemoveTenant::SERVICE => answer_with(&definitions::remove_tenant(&shard, tenant).await?),
             TestConnections::SERVICE => answer_with(&definitions::test_connections(context, tenant).await?),

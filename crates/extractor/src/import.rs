@@ -175,9 +175,7 @@ impl Importer {
             }
         }
         let mut go = self.begin(stored).await?;
-        self.shard
-            .turns
-            .met(&self.import.tenant, &self.import.id, None);
+        self.shard.turns.met(&self.import.tenant, &self.import.id, None);
         loop {
             // A step is cut off wherever it stands, also where it waits for a full lane: the checkpoint covers only
             // what is on the bus.

@@ -17,6 +17,7 @@ use super::listing::{Listing, ROWS};
 use super::live::{self, Told};
 use super::visit::trouble;
 use super::{Answer, Form, Visit};
+use crate::ask::Seen;
 use crate::console::health::{AllHealth, Health, across_page, live_figures, page};
 use crate::console::{Content, Place, paths};
 use crate::service::{PageRequest, Service, ServiceError, TenantService};
@@ -132,7 +133,7 @@ async fn allocate(visit: Visit, Path(tenant): Path<String>, form: Form) -> Answe
         Some(Err(_)) => return Ok(refused(&visit, &tenant, problem("this is no number of calls")).await),
     };
     let path = paths::health(tenant.id());
-    match tenant.allocate(wanted).await {
+    match tenant.allocate(wanted, Seen::Anything).await {
         Ok(()) => Ok(visit.done(
             &path,
             "The allocation is changed. It holds from the next call on.",

@@ -9,10 +9,11 @@ use landbridge_model::config::Tenant;
 use landbridge_model::{StageKind, TenantId};
 use landbridge_stage::{SecretOpener, ShardContext, Side, StageError};
 use landbridge_wire::{AskError, AskErrorCode};
+use sha2::{Digest, Sha256};
 
 use super::tenant;
 use crate::alerts::settings::AlertStore;
-use crate::ask::{Change, ConnectionsTest, Done, PutTenant};
+use crate::ask::{Change, ConnectionsTest, Done, PutTenant, Seen};
 use crate::shard::{ControlShard, unavailable};
 
 /// Signing in and reading limits takes a few calls.
@@ -23,6 +24,7 @@ pub(crate) async fn put_tenant(
     context: &ShardContext,
     tenant_id: &TenantId,
     ask: PutTenant,
+    seen: &Seen,
 ) -> Result<Change, AskError> {
     if ask.tenant.id != *tenant_id {
         return Err(AskError::new(
@@ -30,6 +32,8 @@ pub(crate) async fn put_tenant(
             "the tenant's name is not the one that is asked for",
         ));
     }
+    // Before any secret is replaced, and once more where the tenant is written.
+    still_so(seen, tenant_id, context.config.tenant(tenant_id).as_deref())?;
     let bus = context.hub.bus();
     for (side, sealed) in [(Side::Salesforce, &ask.salesforce), (Side::HubSpot, &ask.hubspot)] {
         if let Some(sealed) = sealed {
@@ -42,24 +46,47 @@ pub(crate) async fn put_tenant(
     let written = context
         .config
         .change_tenant(tenant_id, |stored| {
+            still_so(seen, tenant_id, stored.as_ref())?;
             let wanted = merged(stored.as_ref(), ask.tenant.clone());
             change = match &stored {
                 None => Change::Created,
                 Some(stored) if *stored == wanted => Change::Unchanged,
                 Some(_) => Change::Changed,
             };
-            Ok::<_, Infallible>((change != Change::Unchanged).then_some(wanted))
+            Ok::<_, AskError>((change != Change::Unchanged).then_some(wanted))
         })
         .await;
-    written
-        .map_err(unavailable)?
-        .unwrap_or_else(|never| match never {});
+    written.map_err(unavailable)??;
     let has_new_secret = ask.salesforce.is_some() || ask.hubspot.is_some();
     Ok(if change == Change::Unchanged && has_new_secret {
         Change::Changed
     } else {
         change
     })
+}
+
+/// Stands for what people can change of a tenant.
+pub fn tenant_tag(tenant: &Tenant) -> String {
+    let (salesforce, hubspot) = (&tenant.salesforce, &tenant.hubspot);
+    let changeable = (
+        (&salesforce.login_url, salesforce.daily_calls),
+        (salesforce.change_events, &salesforce.pubsub_url),
+        (&hubspot.base_url, hubspot.calls_per_ten_seconds),
+    );
+    let json = serde_json::to_vec(&changeable).expect("texts and numbers can be written as JSON");
+    hex::encode(&Sha256::digest(&json)[..16])
+}
+
+fn still_so(seen: &Seen, id: &TenantId, stored: Option<&Tenant>) -> Result<(), AskError> {
+    if seen.holds(stored.map(tenant_tag).as_deref()) {
+        return Ok(());
+    }
+    let what = match (seen, stored) {
+        (Seen::Nothing, _) => format!("there is a tenant {id} already; look at it before you change it"),
+        (_, None) => format!("the tenant {id} was removed since"),
+        (_, Some(_)) => format!("the tenant {id} was changed since; look at it again, and repeat the change"),
+    };
+    Err(AskError::new(AskErrorCode::Conflict, what))
 }
 
 /// What was pinned at the first sign-in stays as long as the address does.

@@ -1,7 +1,8 @@
 //! What waits for a person, and how a tenant did lately.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use landbridge_model::ask::{Decided, HeldDecision};
 use landbridge_model::{SalesforceId, SyncName};
 use serde::{Deserialize, Serialize};
@@ -9,9 +10,9 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Asked, Body, InTenant, Named};
+use super::extract::{Asked, Body, InTenant, Named, seen_tag, tagged};
 use super::problem::Problem;
-use crate::ask::{HeldEntry, ParkedGroup, TenantHistory};
+use crate::ask::{HeldEntry, ParkedGroup, Seen, TenantHistory};
 use crate::service::Service;
 
 pub(super) fn routes() -> OpenApiRouter<Service> {
@@ -106,13 +107,17 @@ pub struct Allocation {
     pub daily_calls: Option<u64>,
 }
 
-/// Change how many API calls a day Landbridge may make to Salesforce.
-#[utoipa::path(put, path = "/api/v1/tenants/{tenant}/allocation", tag = "health",
-    request_body = Allocation, responses((status = 200, body = Allocation)))]
+/// Change how many API calls a day Landbridge may make to Salesforce. Send `If-Match` with the `ETag` of the tenant, of
+/// which this is a part.
+#[utoipa::path(put, path = "/api/v1/tenants/{tenant}/allocation", tag = "health", request_body = Allocation,
+    params(("If-Match" = Option<String>, Header, description = "The tenant's `ETag` that was read.")),
+    responses((status = 200, body = Allocation, headers(("ETag" = String)))))]
 async fn put_allocation(
     InTenant(tenant): InTenant,
+    headers: HeaderMap,
     Body(wanted): Body<Allocation>,
-) -> Result<Json<Allocation>, Problem> {
-    tenant.allocate(wanted.daily_calls).await?;
-    Ok(Json(wanted))
+) -> Result<Response, Problem> {
+    let seen = Seen::Tag(seen_tag(&headers)?);
+    let tag = tenant.allocate(wanted.daily_calls, seen).await?;
+    Ok(tagged(Json(wanted).into_response(), &tag))
 }

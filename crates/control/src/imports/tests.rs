@@ -101,7 +101,11 @@ fn only_what_is_queued_waits_for_others() {
             now_ms: 0,
         };
         let found = status(&import(wish), Some(&account), &counts, around, None);
-        assert_eq!(!found.waits_for.is_empty(), waits, "{wish:?} {phase:?} {stopped:?}");
+        assert_eq!(
+            !found.waits_for.is_empty(),
+            waits,
+            "{wish:?} {phase:?} {stopped:?}"
+        );
     }
 }
 

@@ -7,7 +7,8 @@ use landbridge_wire::{AskError, AskErrorCode, RunPhase};
 
 use super::order::{parents_before, parents_first};
 use crate::ask::{
-    AppliedSync, CancelImport, Done, PauseImport, ResumeImport, StartImports, StartedImport, StartedImports, Writing,
+    AppliedSync, CancelImport, Done, PauseImport, ResumeImport, StartImports, StartedImport, StartedImports,
+    Writing,
 };
 use crate::definitions;
 use crate::definitions::back_fill::lacking_of;
@@ -119,7 +120,9 @@ impl ControlShard {
 
     /// The syncs, parents before their children; those that are not there last, for the resolving to say so.
     fn in_order(&self, tenant: &TenantId, names: &[SyncName]) -> Vec<SyncName> {
-        let stored = names.iter().filter_map(|name| self.context.config.sync(tenant, name));
+        let stored = names
+            .iter()
+            .filter_map(|name| self.context.config.sync(tenant, name));
         let definitions: Vec<_> = stored.map(|sync| sync.definition.clone()).collect();
         let mut order = parents_first(&definitions);
         let unknown = names.iter().filter(|name| !order.contains(name));
@@ -130,7 +133,10 @@ impl ControlShard {
 
     /// For each of the syncs, which of those before it have the records that its own look up.
     fn parents_before(&self, tenant: &TenantId, order: &[AppliedSync]) -> Vec<Vec<usize>> {
-        let stored: Vec<_> = order.iter().map(|sync| self.context.config.sync(tenant, &sync.name)).collect();
+        let stored: Vec<_> = order
+            .iter()
+            .map(|sync| self.context.config.sync(tenant, &sync.name))
+            .collect();
         if stored.iter().any(Option::is_none) {
             // One was removed this moment: without an order nothing waits, and links that come early do.
             return vec![Vec::new(); order.len()];

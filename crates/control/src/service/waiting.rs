@@ -10,8 +10,10 @@ use super::audit::Change;
 use super::caller::Role;
 use super::error::ServiceError;
 use crate::ask::{
-    AskHistory, DismissFailure, HeldEntry, ListHeld, ListParked, ParkedGroup, PutTenant, TenantHistory,
+    AskHistory, DismissFailure, EditTenant, HeldEntry, ListHeld, ListParked, ParkedGroup, PutTenant, Seen,
+    TenantHistory,
 };
+use crate::definitions::tenant_tag;
 
 impl TenantService {
     /// What became of changes over time.
@@ -79,8 +81,9 @@ impl TenantService {
         .await
     }
 
-    /// Changes how many calls a day Landbridge may make to Salesforce; `None` leaves only the reserve alone.
-    pub async fn allocate(&self, daily_calls: Option<u64>) -> Result<(), ServiceError> {
+    /// Changes how many calls a day Landbridge may make to Salesforce, if the tenant is as the caller has seen it; `None`
+    /// leaves only the reserve alone. Gives the tenant's new tag.
+    pub async fn allocate(&self, daily_calls: Option<u64>, seen: Seen) -> Result<String, ServiceError> {
         self.require(Role::Operator)?;
         if daily_calls == Some(0) {
             return Err(ServiceError::invalid(
@@ -95,10 +98,12 @@ impl TenantService {
             salesforce: None,
             hubspot: None,
         };
+        let edit = EditTenant { put, seen };
         self.audited("allocation.changed", self.id().as_str(), async {
-            self.ask_control(&put).await?;
-            let after = self.service.tenant_soon(&put.tenant).await?;
-            Ok(((), Change::between(Some(stored), Some(&*after))?.into()))
+            self.ask_control(&edit).await?;
+            let after = self.service.tenant_soon(&edit.put.tenant).await?;
+            let change = Change::between(Some(stored), Some(&*after))?;
+            Ok((tenant_tag(&after), change.into()))
         })
         .await
     }

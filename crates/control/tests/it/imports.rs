@@ -255,7 +255,11 @@ async fn a_child_waits_for_a_parent_that_goes_on_and_is_not_read_yet() {
     assert_eq!(rig.status(&parent).await.waits_for, []);
     assert_eq!(rig.status(&child).await.waits_for, [parent.clone()]);
     rig.ask(&PauseImport { id: parent.clone() }).await.unwrap();
-    assert_eq!(rig.status(&child).await.waits_for, [], "the parent may stand for ever");
+    assert_eq!(
+        rig.status(&child).await.waits_for,
+        [],
+        "the parent may stand for ever"
+    );
     let again = ResumeImport {
         id: parent.clone(),
         by: "test".into(),
@@ -274,7 +278,11 @@ async fn a_cancel_that_comes_after_the_reading_is_refused() {
     let run = RunId::from(&import);
     rig.extract(&run, &[1]).await;
     rig.progress(&run, RunPhase::Ended).await;
-    assert_eq!(rig.status(&import).await.state, "Running", "a record is on its way");
+    assert_eq!(
+        rig.status(&import).await.state,
+        "Running",
+        "a record is on its way"
+    );
     let refused = rig.ask(&CancelImport { id: import.clone() }).await.unwrap_err();
     assert!(refused.to_string().contains("has read everything"), "{refused}");
     assert_eq!(rig.status(&import).await.state, "Running");

@@ -28,8 +28,12 @@ fn is(report: &Report, import: &ImportId, phase: RunPhase) -> bool {
 
 /// The imports, in the order in which they came into a phase.
 fn order(reports: &[Report], phase: RunPhase) -> Vec<String> {
-    let runs = reports.iter().filter(|report| matches!(&report.body, ReportBody::Progress(progress) if progress.phase == phase));
-    let mut runs: Vec<String> = runs.map(|report| report.envelope.run.as_ref().unwrap().to_string()).collect();
+    let runs = reports
+        .iter()
+        .filter(|report| matches!(&report.body, ReportBody::Progress(progress) if progress.phase == phase));
+    let mut runs: Vec<String> = runs
+        .map(|report| report.envelope.run.as_ref().unwrap().to_string())
+        .collect();
     runs.dedup();
     runs
 }
@@ -37,7 +41,8 @@ fn order(reports: &[Report], phase: RunPhase) -> Vec<String> {
 impl Rig {
     async fn child(&self, id: &str, after: &[&ImportId]) -> ImportId {
         let sync = self.copy_sync("rentals").await;
-        self.store_import_of(&sync, id, ImportWish::Run, None, after).await
+        self.store_import_of(&sync, id, ImportWish::Run, None, after)
+            .await
     }
 }
 
@@ -53,10 +58,19 @@ async fn a_child_is_read_when_its_parents_have_been() {
     let reports = rig
         .reports_until("the child's end", |report| is(report, &child, RunPhase::Ended))
         .await;
-    let at = |import, phase| reports.iter().position(|report| is(report, import, phase)).unwrap();
+    let at = |import, phase| {
+        reports
+            .iter()
+            .position(|report| is(report, import, phase))
+            .unwrap()
+    };
     let begun = at(&child, RunPhase::Counting);
     for parent in [&parent, &other] {
-        assert!(at(parent, RunPhase::Ended) < begun, "{:?}", order(&reports, RunPhase::Counting));
+        assert!(
+            at(parent, RunPhase::Ended) < begun,
+            "{:?}",
+            order(&reports, RunPhase::Counting)
+        );
     }
     first.stop().await;
 }
@@ -84,7 +98,10 @@ async fn nobody_waits_for_what_stands_still() {
             is(report, &beside_failed, RunPhase::Ended)
         })
         .await;
-    assert!(order(&reports, RunPhase::Failed) == ["import-3"] && !order(&reports, RunPhase::Counting).contains(&paused.to_string()));
+    assert!(
+        order(&reports, RunPhase::Failed) == ["import-3"]
+            && !order(&reports, RunPhase::Counting).contains(&paused.to_string())
+    );
     extractor.stop().await;
 }
 
@@ -100,9 +117,14 @@ async fn a_parent_that_comes_to_stand_lets_its_children_go() {
     // It waits, and another worker lets it wait too.
     first.stop().await;
     let second = rig.extractor("second").await;
-    assert!(order(&rig.reports().await, RunPhase::Counting) == ["import-1"], "the child has begun");
+    assert!(
+        order(&rig.reports().await, RunPhase::Counting) == ["import-1"],
+        "the child has begun"
+    );
     rig.change_sync(|sync| sync.status = SyncStatus::Paused).await;
-    rig.reports_until("the child's begin", |report| is(report, &child, RunPhase::Counting))
-        .await;
+    rig.reports_until("the child's begin", |report| {
+        is(report, &child, RunPhase::Counting)
+    })
+    .await;
     second.stop().await;
 }

@@ -418,7 +418,9 @@ impl Rig {
         };
         let mut sync = Sync::clone(&copied.unwrap());
         sync.definition.metadata.name = name.clone();
-        let stored = self.config.change_sync(&copy, |_| Ok::<_, ()>(Some(sync.clone())));
+        let stored = self
+            .config
+            .change_sync(&copy, |_| Ok::<_, ()>(Some(sync.clone())));
         stored.await.unwrap().unwrap();
         name
     }

@@ -114,9 +114,7 @@ async fn put_user(context: &Context, name: &UserName, wanted: PutUser) -> anyhow
         Installation::Bus { service, .. } => service.put_user(&local(), name, wanted).await?,
         Installation::Server(remote) => {
             let body = serde_json::to_value(wanted)?;
-            remote
-                .call(Method::PUT, &["users", name.as_str()], &[], Some(&body))
-                .await?
+            remote.put(&["users", name.as_str()], &body).await?
         }
     })
 }

@@ -118,7 +118,10 @@ async fn list(context: &Context, arguments: &ImportListArgs) -> anyhow::Result<E
 
 fn row(import: &ImportStatus) -> [String; 11] {
     let undone = import.undo.as_ref().map(|undo| undo::told(&undo.counts));
-    let state = match (import.reason.as_ref().or(undone.as_ref()), import.waits_for.first()) {
+    let state = match (
+        import.reason.as_ref().or(undone.as_ref()),
+        import.waits_for.first(),
+    ) {
         (Some(reason), _) => format!("{}: {reason}", import.state),
         (None, Some(before)) => format!("{} after {before}", import.state),
         (None, None) => import.state.clone(),

@@ -293,7 +293,11 @@ mod tests {
             waits_for: vec![ImportId::new("imp-0").unwrap()],
             ..status()
         };
-        assert!(line(&queued).ends_with("; 10 in flight, 5/s; after imp-0"), "{}", line(&queued));
+        assert!(
+            line(&queued).ends_with("; 10 in flight, 5/s; after imp-0"),
+            "{}",
+            line(&queued)
+        );
     }
 
     #[test]

@@ -203,7 +203,10 @@ async fn what_an_import_brought_stays_its_error_until_it_succeeds() {
     assert_eq!(errors().await.len(), 1);
     let retry = json!({"ids": [id(1)]});
     let path = format!("{ACME}/failures/retry");
-    assert_eq!(api.post(&path, &operator, &retry).await.expect(200).json()["records"], 1);
+    assert_eq!(
+        api.post(&path, &operator, &retry).await.expect(200).json()["records"],
+        1
+    );
     // It was read again, also for a new revision or because it changed, and refused again.
     for (source, message) in [
         (Source::Reread, "there is still no such option"),
