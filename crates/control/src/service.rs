@@ -69,6 +69,7 @@ pub use look::Look;
 pub use page::{Page, PageRequest, cursor as page_cursor, paginate};
 pub use proposals::{Associated, LeftOut, Proposed, Reviewed, TypeProposal};
 pub use provider::{GroupRole, OidcSettings, SignInRoad};
+pub(crate) use records::failure_key;
 pub use records::{FailureFilter, FailureGroup, RecordStory, RetryRequest};
 pub(crate) use repeats::{Remembered, Turn};
 pub use revisions::{Draft, DraftId, RevisionDiff, RevisionLine, StoredRevision, definition_diff};

@@ -2,21 +2,22 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Query, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use landbridge_model::TenantId;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use super::problem::Problem;
 use super::session::Session;
 use crate::Settings;
 use crate::ask::Seen;
-use crate::service::{PageRequest, Service, ServiceError, TenantService};
+use crate::service::{Page, PageRequest, Service, ServiceError, TenantService, paginate};
 
 /// The tenant of the path, for a caller who may see it. Taken before a body is read: whoever may not see the tenant
 /// learns nothing of what the route would take.
@@ -106,6 +107,17 @@ impl From<PageQuery> for PageRequest {
             limit: query.limit,
         }
     }
+}
+
+/// The part of a list that was asked for. It is put in the order of its keys, which say where a page ends; they must tell
+/// all entries apart.
+pub(super) fn paged<T, K: Ord + Serialize + DeserializeOwned>(
+    mut all: Vec<T>,
+    key: impl Fn(&T) -> K,
+    page: PageQuery,
+) -> Result<Json<Page<T>>, ServiceError> {
+    all.sort_by_cached_key(&key);
+    paginate(all, key, &page.into()).map(Json)
 }
 
 /// What a request says of the state that its sender has seen.

@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Asked, Body, InTenant, Named, PageQuery, seen, seen_tag, tagged};
+use super::extract::{Asked, Body, InTenant, Named, PageQuery, paged, seen, seen_tag, tagged};
 use super::problem::Problem;
 use super::syncs::SyncPath;
 use crate::ask::Seen;
@@ -87,11 +87,14 @@ fn with_tag(draft: &Draft) -> Response {
     tagged(Json(draft).into_response(), &draft.tag)
 }
 
-/// List a tenant's drafts.
-#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/drafts", tag = "revisions",
-    responses((status = 200, body = Vec<Draft>)))]
-async fn list_drafts(InTenant(tenant): InTenant) -> Result<Json<Vec<Draft>>, Problem> {
-    Ok(Json(tenant.drafts().await?))
+/// List a tenant's drafts, by name.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/drafts", tag = "revisions", params(PageQuery),
+    responses((status = 200, body = Page<Draft>)))]
+async fn list_drafts(
+    InTenant(tenant): InTenant,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Json<Page<Draft>>, Problem> {
+    Ok(paged(tenant.drafts().await?, |draft| draft.id.clone(), page)?)
 }
 
 /// Read a draft.

@@ -10,10 +10,10 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Asked, Body, InTenant, Named, seen_tag, tagged};
+use super::extract::{Asked, Body, InTenant, Named, PageQuery, paged, seen_tag, tagged};
 use super::problem::Problem;
 use crate::ask::{HeldEntry, ParkedGroup, Seen, TenantHistory};
-use crate::service::Service;
+use crate::service::{Page, Service};
 
 pub(super) fn routes() -> OpenApiRouter<Service> {
     OpenApiRouter::new()
@@ -33,10 +33,14 @@ async fn get_history(InTenant(tenant): InTenant) -> Result<Json<TenantHistory>, 
 }
 
 /// List the links that wait for a record, by lookup field, the one that has waited longest first.
-#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/parked", tag = "health",
-    responses((status = 200, body = Vec<ParkedGroup>)))]
-async fn list_parked(InTenant(tenant): InTenant) -> Result<Json<Vec<ParkedGroup>>, Problem> {
-    Ok(Json(tenant.parked().await?))
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/parked", tag = "health", params(PageQuery),
+    responses((status = 200, body = Page<ParkedGroup>)))]
+async fn list_parked(
+    InTenant(tenant): InTenant,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Json<Page<ParkedGroup>>, Problem> {
+    let key = |group: &ParkedGroup| (group.oldest_ms, group.sync.clone(), group.field.clone());
+    Ok(paged(tenant.parked().await?, key, page)?)
 }
 
 /// Which held deletes.
@@ -48,13 +52,15 @@ struct HeldQuery {
 }
 
 /// List the deletes that are in their grace period or wait for approval, the oldest first.
-#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/held", tag = "health", params(HeldQuery),
-    responses((status = 200, body = Vec<HeldEntry>)))]
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/held", tag = "health", params(HeldQuery, PageQuery),
+    responses((status = 200, body = Page<HeldEntry>)))]
 async fn list_held(
     InTenant(tenant): InTenant,
     Asked(query): Asked<HeldQuery>,
-) -> Result<Json<Vec<HeldEntry>>, Problem> {
-    Ok(Json(tenant.held(query.sync).await?))
+    Asked(page): Asked<PageQuery>,
+) -> Result<Json<Page<HeldEntry>>, Problem> {
+    let key = |entry: &HeldEntry| (entry.deleted_ms, entry.sync.clone(), entry.id);
+    Ok(paged(tenant.held(query.sync).await?, key, page)?)
 }
 
 /// A person's word on held deletes.

@@ -269,7 +269,8 @@ impl Remote {
             ListHeld::SERVICE => {
                 let sync = read::<ListHeld>(question)?.sync;
                 let query: Vec<(&str, &str)> = sync.iter().map(|sync| ("sync", sync.as_str())).collect();
-                self.call(get, &["tenants", tenant, "held"], &query, None).await
+                let held: Vec<Value> = self.all(&["tenants", tenant, "held"], &query).await?;
+                as_json(&held)
             }
             _ => self.change(service, tenant, question).await,
         }

@@ -67,6 +67,7 @@ async fn a_dry_run_is_started_followed_and_read_page_by_page() {
     }
 
     let list = api.get(&all, &viewer).await.expect(200).json();
+    let list = &list["items"];
     assert_eq!(list.as_array().unwrap().len(), 1);
     assert_eq!(
         (&list[0]["run"], &list[0]["sync"]),
@@ -79,7 +80,7 @@ async fn a_dry_run_is_started_followed_and_read_page_by_page() {
         api.get(&path, &stranger).await.expect(404);
     }
     let list = api.get("/api/v1/tenants/globex/dry-runs", &stranger).await;
-    assert_eq!(list.expect(200).json(), json!([]));
+    assert_eq!(list.expect(200).json(), json!({"items": []}));
 }
 
 #[tokio::test(flavor = "multi_thread")]

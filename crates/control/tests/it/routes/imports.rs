@@ -150,11 +150,7 @@ async fn what_happens_is_told_until_the_session_is_over() {
     })
     .await;
     let admin = api.admin().await;
-    for token in api
-        .get("/api/v1/tokens", &admin)
-        .await
-        .expect(200)
-        .json()
+    for token in api.get("/api/v1/tokens", &admin).await.expect(200).json()["items"]
         .as_array()
         .unwrap()
     {

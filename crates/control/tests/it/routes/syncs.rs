@@ -299,7 +299,7 @@ async fn drafts_survive_and_are_not_overwritten_unseen() {
         .await
         .expect(200)
         .json();
-    assert_eq!(list.as_array().unwrap().len(), 1);
+    assert_eq!(list["items"].as_array().unwrap().len(), 1);
     let large = json!("x".repeat(300_000));
     api.put_seen(&path, &editor, &large).await.expect(422);
     api.put_seen(&format!("{ACME}/drafts/No!"), &editor, &json!({}))
