@@ -33,6 +33,7 @@ mod revisions;
 mod schema;
 mod secret;
 mod sessions;
+mod shared;
 mod sides;
 mod standings;
 mod syncs;
@@ -62,6 +63,7 @@ pub use caller::{Caller, Grant, Reach, Role};
 pub use connecting::{Connecting, HUBSPOT_SCOPES, OAUTH_CALLBACK};
 pub use connections::{Connections, Keys, PutCredentials, PutSide};
 pub use error::ServiceError;
+pub(crate) use health::HealthFacts;
 pub use health::Overview;
 pub use imports::{ImportCount, ImportCounts};
 pub use keys::{OtherSecret, StageKeys};
@@ -104,6 +106,7 @@ struct Inner {
     hashing: password::Hashing,
     sides: sides::Sides,
     standings: standings::Standings,
+    health: shared::Shared<TenantId, HealthFacts>,
 }
 
 impl Service {
@@ -123,6 +126,7 @@ impl Service {
                 hashing: password::Hashing::new(),
                 sides: sides::Sides::default(),
                 standings: standings::Standings::new(),
+                health: shared::Shared::default(),
             }),
         }
     }
