@@ -81,7 +81,7 @@ impl ControlShard {
         &self,
         sync: &SyncKey,
         by: &str,
-        is_meant: impl Fn(&Sync) -> Result<(), AskError> + Send,
+        is_meant: impl Fn(&Sync) -> Result<(), AskError> + Send + std::marker::Sync,
     ) -> Result<(), AskError> {
         let context = &self.context;
         let stored = definitions::stored(context, &sync.tenant, &sync.name)?;

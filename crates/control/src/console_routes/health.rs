@@ -108,7 +108,7 @@ async fn allocate(visit: Visit, Path(tenant): Path<String>, form: Form) -> Answe
     };
     let path = paths::health(tenant.id());
     match tenant.allocate(wanted, Seen::Anything).await {
-        Ok(()) => Ok(visit.done(
+        Ok(_) => Ok(visit.done(
             &path,
             "The allocation is changed. It holds from the next call on.",
         )),

@@ -16,7 +16,10 @@ async fn rig() -> Rig {
         ..SandboxConfig::default()
     })
     .await;
+    // Describing the object takes an extractor; the tests start their own.
+    let describing = rig.extractor("describing").await;
     rig.store_sync("draft", serde_json::Value::Null).await;
+    describing.stop().await;
     rig
 }
 

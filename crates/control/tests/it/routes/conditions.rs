@@ -47,13 +47,14 @@ async fn whoever_changes_something_says_what_they_have_seen() {
         "/api/v1/users/bob",
     );
     let allocation = format!("{ACME}/allocation");
+    let (draft, sync, allocation) = (draft.as_str(), sync.as_str(), allocation.as_str());
     for (method, path, of, body) in [
         (Method::PUT, ACME, ACME, Some(tenant)),
-        (Method::PUT, &allocation, ACME, Some(json!({"daily_calls": 500}))),
+        (Method::PUT, allocation, ACME, Some(json!({"daily_calls": 500}))),
         (Method::PUT, user, user, Some(json!({"grants": []}))),
-        (Method::PUT, &draft, &draft, Some(json!({"step": 2}))),
-        (Method::DELETE, &draft, &draft, None),
-        (Method::DELETE, &sync, &sync, None),
+        (Method::PUT, draft, draft, Some(json!({"step": 2}))),
+        (Method::DELETE, draft, draft, None),
+        (Method::DELETE, sync, sync, None),
     ] {
         let send = async |headers: &[(&str, &str)]| {
             api.send(method.clone(), path, &admin, headers, body.as_ref())
@@ -100,7 +101,7 @@ async fn of_two_who_have_seen_the_same_one_comes_too_late() {
     for (path, bodies) in [
         (ACME, [one, other]),
         ("/api/v1/users/bob", [grants("editor"), grants("operator")]),
-        (&draft, [json!({"step": 3}), json!({"step": 4})]),
+        (draft.as_str(), [json!({"step": 3}), json!({"step": 4})]),
     ] {
         let tag = api.get(path, &admin).await.expect(200).header("etag");
         let seen = [("if-match", tag.as_str())];
