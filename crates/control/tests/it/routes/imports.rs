@@ -213,7 +213,8 @@ async fn what_an_import_brought_stays_its_error_until_it_succeeds() {
         assert!(rows.len() == 1 && rows[0].contains(message), "{rows:?}");
     }
     // What had succeeded fails later on its own account.
-    let forgotten = api.rig.hub.forget_failure(&tenant(), &sync_name(), id(1), None);
+    let (tenant, sync) = (tenant(), sync_name());
+    let forgotten = api.rig.hub.forget_failure(&tenant, &sync, id(1), None);
     forgotten.await.unwrap();
     refuse(None, Source::Increment, "and later once more").await;
     assert_eq!(errors().await, [""; 0]);
