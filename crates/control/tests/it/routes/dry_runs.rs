@@ -35,7 +35,10 @@ async fn a_dry_run_is_started_followed_and_read_page_by_page() {
         .collect();
     let editor = api.in_acme(Role::Editor).await;
     let all = format!("{ACME}/dry-runs");
-    assert_eq!(api.get(&all, &editor).await.expect(200).json(), json!([]));
+    assert_eq!(
+        api.get(&all, &editor).await.expect(200).json(),
+        json!({"items": []})
+    );
     let started = api.post(&all, &editor, &wanted()).await.expect(202).json();
     let run = started["run"].as_str().unwrap();
     let path = format!("{all}/{run}");
