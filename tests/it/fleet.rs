@@ -15,9 +15,11 @@ pub fn make_ready(installation: &Installation, sandbox: &Sandbox) {
     installation.cli(&["sync", "apply", "-f", folder.to_str().unwrap()]);
 }
 
-/// Starts an import of every sync.
+/// Starts an import of every sync, each by a request of its own: of one request, parents would go first.
 pub fn start_imports(installation: &Installation) {
-    installation.cli(&[&["import", "start"], &SYNCS[..]].concat());
+    for sync in SYNCS {
+        installation.cli(&["import", "start", sync]);
+    }
 }
 
 /// How the imports stand. Asserts that every record is accounted for, at every look.

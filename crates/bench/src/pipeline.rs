@@ -267,10 +267,13 @@ mod tests {
             in_flight: 0,
             links: vec![(LinkOutcome::Linked, 2)],
             rate: 0.0,
+            remaining_seconds: None,
+            started_by: "ann".to_owned(),
             started_ms,
             ended_ms,
             unaccounted: 0,
             reason: None,
+            waits_for: Vec::new(),
             keeps_before: false,
             undo: None,
         }

@@ -288,14 +288,17 @@ impl Kv {
 
     /// Removes a value. Removing what is not there is fine.
     pub async fn delete(&self, key: &Key) -> Result<(), KvError> {
-        let mut headers = HeaderMap::new();
-        headers.insert("KV-Operation", "PURGE");
-        headers.insert("Nats-Rollup", "sub");
-        // The mark of the removal needs to last no longer than watchers need to see it.
-        headers.insert("Nats-TTL", "3600");
-        self.write(key, headers, Bytes::new(), WRITE_ATTEMPTS)
+        self.write(key, removal(), Bytes::new(), WRITE_ATTEMPTS)
             .await
             .map(|_| ())
+    }
+
+    /// Removes a value only at `revision`: [`KvError::Conflict`] if somebody else wrote since. Not repeated when the server
+    /// does not answer; see [`Kv::update`].
+    pub async fn delete_at(&self, key: &Key, revision: u64) -> Result<(), KvError> {
+        let mut headers = removal();
+        headers.insert("Nats-Expected-Last-Subject-Sequence", revision.to_string());
+        self.write(key, headers, Bytes::new(), 1).await.map(|_| ())
     }
 
     /// Removes a value only at `revision`; the mark says that somebody did it, and whether it was all settled then, and
@@ -467,6 +470,15 @@ fn is_removal(headers: &Headers) -> bool {
 
 fn ttl_text(ttl: Duration) -> String {
     ttl.as_secs().max(1).to_string()
+}
+
+fn removal() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert("KV-Operation", "PURGE");
+    headers.insert("Nats-Rollup", "sub");
+    // The mark of the removal needs to last no longer than watchers need to see it.
+    headers.insert("Nats-TTL", "3600");
+    headers
 }
 
 fn to_json<T: Serialize>(key: &Key, value: &T) -> Result<Vec<u8>, KvError> {

@@ -92,6 +92,8 @@ pub enum ChangeTenant {
     Allocate {
         /// `None` leaves only the reserve alone.
         daily_calls: Option<u64>,
+        /// What its editor has seen of the tenant, by [`crate::service::tenant_tag`].
+        seen: Seen,
     },
     /// One side's credentials.
     Credentials {
@@ -104,6 +106,16 @@ pub enum ChangeTenant {
     },
 }
 question!(ChangeTenant, "change-tenant", Done);
+
+/// Adds a tenant or changes its connections, if what is there is what its editor has seen.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EditTenant {
+    /// The tenant as it shall be.
+    pub put: PutTenant,
+    /// What its editor has seen, by [`crate::service::tenant_tag`].
+    pub seen: Seen,
+}
+question!(EditTenant, "edit-tenant", Change);
 
 /// What a declarative step came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -188,6 +200,30 @@ pub struct Expected {
     pub tag: Option<String>,
 }
 
+/// What the asker has seen of what is to be changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Seen {
+    /// It does not say: whatever is there is changed.
+    #[default]
+    Anything,
+    /// That there is nothing.
+    Nothing,
+    /// What this tag stands for.
+    Tag(String),
+}
+
+impl Seen {
+    /// Whether it is still so, when what is there now has this tag.
+    pub(crate) fn holds(&self, now: Option<&str>) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Nothing => now.is_none(),
+            Self::Tag(tag) => now == Some(tag),
+        }
+    }
+}
+
 /// What an apply came to, or would.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Applied {
@@ -253,6 +289,9 @@ pub struct RemoveSyncs {
     /// Who removes them.
     #[serde(default)]
     pub by: String,
+    /// What was seen of them. Those that are not named are removed as they are.
+    #[serde(default)]
+    pub expected: Vec<Expected>,
 }
 question!(RemoveSyncs, "remove-syncs", Done);
 

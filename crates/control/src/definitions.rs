@@ -23,6 +23,7 @@ use crate::ask::{
 use crate::shard::{ControlShard, unavailable};
 pub(crate) use resolve::Preview;
 use resolve::Resolver;
+pub use tenants::tenant_tag;
 pub(crate) use tenants::{change_tenant, put_tenant, remove_tenant, test_connections};
 
 /// Counting large objects takes Salesforce a while.
@@ -137,7 +138,7 @@ pub(crate) async fn apply(
     if !ask.dry_run {
         refuse_undoing(shard, tenant_id, &edit.definitions).await?;
     }
-    apply_all(shard, tenant_id, edit, ask.dry_run).await
+    apply_all(shard, tenant_id, edit, ask.dry_run, false).await
 }
 
 /// Applies definitions, if what is there is what their editor has seen.
@@ -168,7 +169,20 @@ async fn edit_seen(shard: &ControlShard, tenant_id: &TenantId, ask: EditSyncs) -
         let stored = shard.context.config.sync(tenant_id, &expected.name);
         still_so(expected, stored.as_deref())?;
     }
-    apply_all(shard, tenant_id, ask, false).await
+    apply_all(shard, tenant_id, ask, false, true).await
+}
+
+/// What is there and is not what its editor wants must have been seen: nothing is overwritten unseen.
+fn unseen(wanted: &SyncDefinition, stored: Option<&Sync>) -> Result<(), AskError> {
+    match stored {
+        Some(stored) if stored.definition != *wanted => {
+            let name = &wanted.metadata.name;
+            let what =
+                format!("there is a sync {name}, and it is not said what was seen of it; look at it first");
+            Err(AskError::new(AskErrorCode::Conflict, what))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn still_so(expected: &Expected, stored: Option<&Sync>) -> Result<(), AskError> {
@@ -202,6 +216,7 @@ async fn apply_all(
     tenant_id: &TenantId,
     ask: EditSyncs,
     dry_run: bool,
+    only_seen: bool,
 ) -> Result<Applied, AskError> {
     let context = &shard.context;
     tenant(context, tenant_id)?;
@@ -231,7 +246,11 @@ async fn apply_all(
             let expected = ask.expected.iter().find(|expected| expected.name == key.name);
             let written = write(context, &key, Some(&ask.by), |stored| {
                 // Once more, under the lock of the bucket: somebody may have come first.
-                expected.map_or(Ok(()), |expected| still_so(expected, stored.as_ref()))?;
+                match expected {
+                    Some(expected) => still_so(expected, stored.as_ref())?,
+                    None if only_seen => unseen(definition, stored.as_ref())?,
+                    None => {}
+                }
                 Ok(next(stored, definition, resolved.clone()))
             });
             let sync = written.await?;
@@ -463,16 +482,35 @@ pub(crate) async fn remove(
             tenant: tenant_id.clone(),
             name: name.clone(),
         };
+        let expected = ask.expected.iter().find(|expected| expected.name == *name);
+        let is_meant = |sync: &Sync| expected.map_or(Ok(()), |expected| still_so(expected, Some(sync)));
         match ask.records {
-            WrittenRecords::Keep => remove_one(context, &key).await.map_err(unavailable)?,
-            WrittenRecords::Delete => shard.begin_removal(&key, &ask.by).await?,
+            WrittenRecords::Keep => remove_one(context, &key, is_meant).await?,
+            WrittenRecords::Delete => shard.begin_removal(&key, &ask.by, is_meant).await?,
         }
     }
     Ok(Done {})
 }
 
-pub(crate) async fn remove_one(context: &ShardContext, key: &SyncKey) -> Result<(), StageError> {
+/// Removes a sync, if `is_meant` lets what is stored now go.
+pub(crate) async fn remove_one(
+    context: &ShardContext,
+    key: &SyncKey,
+    is_meant: impl Fn(&Sync) -> Result<(), AskError> + Send,
+) -> Result<(), AskError> {
+    let removed = context.config.remove_sync_if(key, is_meant).await;
+    removed.map_err(unavailable)??;
+    forget_sync(context, key).await.map_err(unavailable)
+}
+
+/// Removes a sync as it is.
+pub(crate) async fn remove_whatever(context: &ShardContext, key: &SyncKey) -> Result<(), StageError> {
     context.config.remove_sync(key).await?;
+    forget_sync(context, key).await
+}
+
+/// Forgets a removed sync's positions, and what waits for it.
+async fn forget_sync(context: &ShardContext, key: &SyncKey) -> Result<(), StageError> {
     let bus = context.hub.bus();
     revisions::forget(&bus.kv(Bucket::Config), key).await?;
     crate::undo::forget_revisions(context, key).await?;

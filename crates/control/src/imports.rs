@@ -2,7 +2,7 @@
 
 use landbridge_model::ask::{ImportStatus, ListImports, UndoStatus};
 use landbridge_model::config::{Import, ImportWish, SyncStatus};
-use landbridge_model::{LinkOutcome, Outcome, RunId, SyncName, TenantId};
+use landbridge_model::{ImportId, LinkOutcome, Outcome, RunId, SyncName, TenantId};
 use landbridge_stage::StageError;
 use landbridge_wire::{AskError, AskErrorCode, RunPhase};
 
@@ -10,6 +10,7 @@ use crate::lanes;
 use crate::ledger::{Assessment, RunAccount};
 use crate::shard::{ControlShard, unavailable};
 
+pub(crate) mod order;
 mod wishes;
 
 /// How long after its end an import's records are still kept, for links that arrive late, in milliseconds.
@@ -20,6 +21,8 @@ const CLOSE_AFTER_MS: i64 = 30_000;
 pub(crate) struct Circumstances<'a> {
     /// Why its tenant or sync stands still, if it does.
     pub stopped: Option<&'a str>,
+    /// The imports that are read before it and have not been yet.
+    pub before: &'a [ImportId],
     /// Now, in milliseconds since 1970.
     pub now_ms: i64,
 }
@@ -46,7 +49,9 @@ pub(crate) fn status(
             reason(account, counts, around),
         ),
     };
-    ImportStatus {
+    let waits_for = if state == "Queued" { around.before } else { &[] };
+    let rate = account.map_or(0.0, |account| account.rate.per_second(around.now_ms));
+    let mut status = ImportStatus {
         id: import.id.clone(),
         sync: import.sync.clone(),
         revision: import.revision,
@@ -56,14 +61,29 @@ pub(crate) fn status(
         outcomes: Outcome::ALL.into_iter().zip(counts.outcomes).collect(),
         in_flight: counts.in_flight,
         links,
-        rate: account.map_or(0.0, |account| account.rate.per_second(around.now_ms)),
+        rate,
+        remaining_seconds: None,
+        started_by: import.started_by.clone(),
         started_ms: import.started_ms,
         ended_ms: account.and_then(|account| account.ended_ms),
         unaccounted: i64::try_from(counts.unaccounted).unwrap_or(i64::MAX),
         reason,
+        waits_for: waits_for.to_vec(),
         keeps_before: import.keep_before,
         undo,
-    }
+    };
+    status.remaining_seconds = remaining(&status);
+    status
+}
+
+/// How long the rest takes at the pace of the last moments, in seconds; `None` while that cannot be told.
+fn remaining(status: &ImportStatus) -> Option<f64> {
+    /// Slower than this is no pace to reckon by.
+    const SLOWEST: f64 = 0.05;
+    let total = status.salesforce_total?.max(status.extracted);
+    let settled: u64 = status.outcomes.iter().map(|(_, number)| number).sum();
+    let goes = status.state == "Running" && status.ended_ms.is_none() && status.rate >= SLOWEST;
+    goes.then(|| total.saturating_sub(settled) as f64 / status.rate)
 }
 
 fn state(
@@ -88,9 +108,10 @@ fn state(
                 "Completed"
             }
         }
-        _ if import.wish == ImportWish::Cancel => "Canceled",
-        // What is all on the bus only has to arrive.
+        // What is all on the bus only has to arrive: a cancel that comes later than the end of the reading stops nothing,
+        // and is refused when control knows it (`cancel_import`).
         RunPhase::Ended if around.stopped.is_none() => "Running",
+        _ if import.wish == ImportWish::Cancel && phase != RunPhase::Ended => "Canceled",
         _ if import.wish == ImportWish::Pause => "Paused",
         _ if around.stopped.is_some() => "Paused",
         RunPhase::Queued => "Queued",
@@ -152,8 +173,10 @@ impl ControlShard {
         let run = RunId::from(&import.id);
         let counts = self.assess(&import.tenant, &run).await?;
         let stopped = self.why_stopped(&import.tenant, &import.sync);
+        let before = self.read_before(import);
         let around = Circumstances {
             stopped: stopped.as_deref(),
+            before: &before,
             now_ms: self.context.hub.now_ms(),
         };
         self.settle_end(&import.tenant, &run, &counts);
@@ -166,6 +189,28 @@ impl ControlShard {
             &*account
         });
         Ok(status(import, account, &counts, around, undo))
+    }
+
+    /// The imports that this one waits for, as the extractor decides it: those that go on and have not been read yet.
+    fn read_before(&self, import: &Import) -> Vec<ImportId> {
+        let (config, tenant) = (&self.context.config, &import.tenant);
+        let is_waited_for = |id: &ImportId| {
+            let before = config.import(tenant, id)?;
+            let goes_on = before.is_waited_for(config.sync(tenant, &before.sync).as_deref());
+            goes_on.then_some(())
+        };
+        let ledger = self.ledger();
+        let accounts = ledger.tenant(tenant);
+        let is_read = |id: &ImportId| {
+            accounts
+                .and_then(|known| known.run(&RunId::from(id)))
+                .is_some_and(RunAccount::is_final)
+        };
+        let open = import
+            .after
+            .iter()
+            .filter(|id| is_waited_for(id).is_some() && !is_read(id));
+        open.cloned().collect()
     }
 
     /// Accounts for the records of a run: what is extracted first, then the lanes, then the outcomes.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use landbridge_bus::{Bucket, Key, KeyFilter};
 use landbridge_model::ask::HoldWritten;
-use landbridge_model::config::SyncStatus;
+use landbridge_model::config::{Sync, SyncStatus};
 use landbridge_model::{StageKind, SyncKey, SyncName, TenantId};
 use landbridge_stage::{ShardContext, StageError};
 use landbridge_wire::{AskError, AskErrorCode};
@@ -77,11 +77,17 @@ pub(crate) async fn refuse_removed(
 
 impl ControlShard {
     /// Begins to remove a sync with what it wrote. One that never ran is removed at once.
-    pub(crate) async fn begin_removal(&self, sync: &SyncKey, by: &str) -> Result<(), AskError> {
+    pub(crate) async fn begin_removal(
+        &self,
+        sync: &SyncKey,
+        by: &str,
+        is_meant: impl Fn(&Sync) -> Result<(), AskError> + Send + std::marker::Sync,
+    ) -> Result<(), AskError> {
         let context = &self.context;
         let stored = definitions::stored(context, &sync.tenant, &sync.name)?;
+        is_meant(&stored)?;
         if stored.resolved.is_none() {
-            return definitions::remove_one(context, sync).await.map_err(unavailable);
+            return definitions::remove_one(context, sync, is_meant).await;
         }
         let object_type = &stored.definition.spec.hubspot.object_type;
         let others = context.config.syncs(&sync.tenant);
@@ -110,18 +116,24 @@ impl ControlShard {
         // First the mark: a sync that stands still for no reason would be worse than one that is stopped a moment late.
         let marked = bucket.put_json(&key(sync), &removal).await;
         marked.map_err(|error| unavailable(error.into()))?;
-        lock(&self.removals).syncs.insert(sync.clone());
         let stopped = context
             .config
             .change_sync(sync, |stored| {
-                Ok::<_, AskError>(stored.map(|mut stored| {
-                    stored.status = SyncStatus::Paused;
-                    stored.reason = Some("it is being deleted with what it wrote".to_owned());
-                    stored
-                }))
+                let Some(mut stored) = stored else { return Ok(None) };
+                is_meant(&stored)?;
+                stored.status = SyncStatus::Paused;
+                stored.reason = Some("it is being deleted with what it wrote".to_owned());
+                Ok(Some(stored))
             })
             .await;
-        stopped.map_err(unavailable)?.map(drop)
+        if let Err(changed) = stopped.map_err(unavailable)? {
+            // Nobody goes on with a removal that is not meant.
+            let unmarked = bucket.delete(&key(sync)).await;
+            unmarked.map_err(|error| unavailable(error.into()))?;
+            return Err(changed);
+        }
+        lock(&self.removals).syncs.insert(sync.clone());
+        Ok(())
     }
 
     /// Goes on with all removals of the shard.
@@ -188,7 +200,7 @@ impl ControlShard {
             bucket.put_json(&key(sync), &removal).await?;
         }
         if removal.is_listed && hub.held(&sync.tenant, Some(&sync.name)).await?.is_empty() {
-            definitions::remove_one(&self.context, sync).await?;
+            definitions::remove_whatever(&self.context, sync).await?;
             let (tenant, name) = (&sync.tenant, &sync.name);
             tracing::info!(%tenant, sync = %name, "the sync is removed with what it wrote");
         }

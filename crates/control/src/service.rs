@@ -34,6 +34,7 @@ mod revisions;
 mod schema;
 mod secret;
 mod sessions;
+mod shared;
 mod sides;
 mod standings;
 mod syncs;
@@ -64,14 +65,15 @@ pub use caller::{Caller, Grant, Reach, Role};
 pub use connecting::{Connecting, HUBSPOT_SCOPES, OAUTH_CALLBACK};
 pub use connections::{Connections, Keys, PutCredentials, PutSide};
 pub use error::ServiceError;
+pub(crate) use health::HealthFacts;
 pub use health::Overview;
-pub(crate) use imports::parents_first;
 pub use imports::{ImportCount, ImportCounts};
 pub use keys::{OtherSecret, StageKeys};
 pub use look::Look;
 pub use page::{Page, PageRequest, cursor as page_cursor, paginate};
 pub use proposals::{Associated, LeftOut, Proposed, Reviewed, TypeProposal};
 pub use provider::{GroupRole, OidcSettings, SignInRoad};
+pub(crate) use records::failure_key;
 pub use records::{FailureFilter, FailureGroup, RecordStory, RetryRequest};
 pub(crate) use repeats::{Remembered, Turn};
 pub use revisions::{Draft, DraftId, RevisionDiff, RevisionLine, StoredRevision, definition_diff};
@@ -80,7 +82,7 @@ pub use sessions::{SessionKind, SessionView, SignedIn};
 pub use sides::{SideSeen, SidesSeen};
 pub use standings::{Standing, SyncCounts};
 pub use syncs::{SyncView, definition_tag};
-pub use tenants::{PutBoth, PutHubSpot, PutSalesforce, PutTenantBody, TenantView};
+pub use tenants::{PutBoth, PutHubSpot, PutSalesforce, PutTenantBody, TenantView, tenant_tag};
 pub use tokens::{CreateToken, CreatedToken, TokenView};
 pub use users::{PutUser, UserName, UserView};
 
@@ -107,6 +109,7 @@ struct Inner {
     provider: provider::KnownProvider,
     sides: sides::Sides,
     standings: standings::Standings,
+    health: shared::Shared<TenantId, HealthFacts>,
 }
 
 impl Service {
@@ -127,6 +130,7 @@ impl Service {
                 provider: provider::KnownProvider::default(),
                 sides: sides::Sides::default(),
                 standings: standings::Standings::new(),
+                health: shared::Shared::default(),
             }),
         }
     }

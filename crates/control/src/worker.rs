@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::alerts::AlertPace;
 use crate::ask::{
     AdoptOrg, ApplySyncs, AskHistory, AskRevisionUndo, AskTenant, CancelDryRun, CancelImport, ChangeTenant,
-    CountMatching, Disconnect, DismissFailure, DryRunPage, DryRunState, EditSyncs, FindByHubSpotId,
-    ListDryRuns, ListHeld, ListLeft, ListParked, ListSchemaEvents, PauseImport, PutTenant, RemoveSyncs,
-    RemoveTenant, Repair, ResumeImport, RetryFailures, SetSyncs, StartDryRun, StartImports, StartVerify,
-    TestAlerts, TestConnections, UndoImport, UndoRevision, VerifyState,
+    CountMatching, Disconnect, DismissFailure, DryRunPage, DryRunState, EditSyncs, EditTenant,
+    FindByHubSpotId, ListDryRuns, ListHeld, ListLeft, ListParked, ListSchemaEvents, PauseImport, PutTenant,
+    RemoveSyncs, RemoveTenant, Repair, ResumeImport, RetryFailures, Seen, SetSyncs, StartDryRun,
+    StartImports, StartVerify, TestAlerts, TestConnections, UndoImport, UndoRevision, VerifyState,
 };
 use crate::service::{OidcSettings, ServiceError};
 use crate::shard::{ControlShard, unavailable};
@@ -191,7 +191,12 @@ impl Worker for Control {
         }
         match ask.service.as_str() {
             PutTenant::SERVICE => {
-                answer_with(&definitions::put_tenant(context, tenant, parse_ask(&ask)?).await?)
+                let put = definitions::put_tenant(context, tenant, parse_ask(&ask)?, &Seen::Anything);
+                answer_with(&put.await?)
+            }
+            EditTenant::SERVICE => {
+                let EditTenant { put, seen } = parse_ask(&ask)?;
+                answer_with(&definitions::put_tenant(context, tenant, put, &seen).await?)
             }
             ChangeTenant::SERVICE => {
                 answer_with(&definitions::change_tenant(context, tenant, parse_ask(&ask)?).await?)

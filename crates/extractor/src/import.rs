@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use landbridge_model::config::{Import, ImportWish, Sync, SyncStatus};
-use landbridge_model::{Envelope, Purpose, RunId, SalesforceId, Source, StageKind, SyncKey};
+use landbridge_model::{Envelope, ImportId, Purpose, RunId, SalesforceId, Source, StageKind, SyncKey};
 use landbridge_stage::StageError;
 use landbridge_wire::{Report, ReportBody, RunPhase, RunProgress};
 use tracing::Instrument;
@@ -25,8 +25,10 @@ use crate::trouble::{Remedy, Trouble};
 use crate::window::WindowRule;
 
 mod steps;
+mod turn;
 
 pub(crate) use steps::download_options;
+pub use turn::Turns;
 
 /// Jobs that are tried before an import is given up.
 const JOBS_MAX: u32 = 3;
@@ -63,6 +65,8 @@ enum Ended {
     ForGood,
     /// Until the configuration changes.
     UntilAChange,
+    /// Until these have been read.
+    UntilItsTurn(Vec<ImportId>),
 }
 
 impl Importer {
@@ -89,27 +93,42 @@ impl Importer {
     pub async fn run(self) {
         let span = tracing::info_span!("import", sync = %self.key, import = %self.import.id);
         async {
-            let mut pause = PAUSES.0;
-            loop {
-                let trouble = match self.go().await {
-                    Ok(Ended::ForGood) => return,
-                    Ok(Ended::UntilAChange) => {
-                        pause = PAUSES.0;
-                        self.wait_for_a_change().await;
-                        continue;
-                    }
-                    Err(trouble) => trouble,
-                };
-                tracing::warn!(trouble = %trouble.chain(), "the import stands still");
-                pause = match self.settle(&trouble, pause).await {
-                    Some(next) => next,
-                    None => return,
-                };
-                tokio::time::sleep(pause).await;
-            }
+            self.run_to_its_end().await;
+            self.shard.turns.ended(&self.import.tenant, &self.import.id);
         }
         .instrument(span)
         .await;
+    }
+
+    async fn run_to_its_end(&self) {
+        let (turns, tenant, id) = (&self.shard.turns, &self.import.tenant, &self.import.id);
+        let mut pause = PAUSES.0;
+        let mut moved = turns.watch();
+        loop {
+            // Whatever moves from here on is seen by the wait below, if not by the go.
+            moved.mark_unchanged();
+            let trouble = match self.go().await {
+                Ok(Ended::ForGood) => return,
+                Ok(Ended::UntilAChange) => {
+                    turns.met(tenant, id, None);
+                    pause = PAUSES.0;
+                    self.wait_for_a_change().await;
+                    continue;
+                }
+                Ok(Ended::UntilItsTurn(before)) => {
+                    self.wait_for_turn(&before, &mut moved).await;
+                    continue;
+                }
+                Err(trouble) => trouble,
+            };
+            tracing::warn!(trouble = %trouble.chain(), "the import stands still");
+            pause = match self.settle(&trouble, pause).await {
+                Some(next) => next,
+                None => return,
+            };
+            turns.met(tenant, id, Some(&trouble));
+            tokio::time::sleep(pause).await;
+        }
     }
 
     /// What is done about trouble: the next pause, or `None` when the import has ended with it.
@@ -151,7 +170,15 @@ impl Importer {
             Some(Interruption::Canceled) => return self.cancel(stored).await,
             None => {}
         }
+        // What has begun goes on: its parents have been read, or stood still then.
+        if stored.is_none() {
+            let before = self.read_before().await?;
+            if !before.is_empty() {
+                return Ok(Ended::UntilItsTurn(before));
+            }
+        }
         let mut go = self.begin(stored).await?;
+        self.shard.turns.met(&self.import.tenant, &self.import.id, None);
         loop {
             // A step is cut off wherever it stands, also where it waits for a full lane: the checkpoint covers only
             // what is on the bus.

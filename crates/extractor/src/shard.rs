@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 
 use crate::calls::OwnCalls;
 use crate::checkpoint::Checkpoints;
+use crate::import::Turns;
 use crate::orgs::Orgs;
 use crate::plan::ReadPlan;
 use crate::reader::Reader;
@@ -40,6 +41,8 @@ pub struct Shard {
     pub streams: Streams,
     /// What is known of schemas.
     pub schemas: Schemas,
+    /// Whose turn it is among imports.
+    pub turns: Turns,
     /// Compares that run; dropped with the shard.
     pub compares: Mutex<HashMap<RunId, tokio_util::task::AbortOnDropHandle<()>>>,
 }
@@ -62,6 +65,7 @@ impl Shard {
             live: Mutex::default(),
             streams: Streams::default(),
             schemas: Schemas::default(),
+            turns: Turns::default(),
             compares: Mutex::default(),
         }
     }

@@ -621,6 +621,13 @@ pub struct ImportStatus {
     pub links: Vec<(crate::outcome::LinkOutcome, u64)>,
     /// Settled records a second, lately.
     pub rate: f64,
+    /// How long the rest takes at this rate, in seconds; absent while the total is not known, nothing settles, or the import
+    /// stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remaining_seconds: Option<f64>,
+    /// Who started it.
+    #[serde(default)]
+    pub started_by: String,
     /// Started, milliseconds since 1970.
     pub started_ms: i64,
     /// Ended, milliseconds since 1970.
@@ -629,6 +636,9 @@ pub struct ImportStatus {
     pub unaccounted: i64,
     /// Why it failed.
     pub reason: Option<String>,
+    /// Imports that are read first, while it is queued behind them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits_for: Vec<ImportId>,
     /// Whether it keeps what was there before, so that it can be undone.
     #[serde(default)]
     pub keeps_before: bool,

@@ -339,6 +339,20 @@ pub struct Import {
     /// The import that stopped before its end and that this one goes on with, from where that one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub continues: Option<ImportId>,
+    /// Imports of the same request whose records these look up, and which are read first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<ImportId>,
+}
+
+impl Import {
+    /// Whether those that come after this import wait while it is not read. Only for one that goes on by itself: what a
+    /// person paused, or whose sync stands still, may stand for ever, and the order only spares the resolver work, as a
+    /// link that comes before its parent is parked and made later.
+    #[must_use]
+    pub fn is_waited_for(&self, sync: Option<&Sync>) -> bool {
+        let goes = sync.is_some_and(|sync| matches!(sync.status, SyncStatus::Draft | SyncStatus::Active));
+        goes && self.wish == ImportWish::Run && self.undo_ms.is_none()
+    }
 }
 
 /// What is wanted of an import.

@@ -245,6 +245,31 @@ impl ConfigView {
         Ok(self.inner.kv.delete(&sync_key(key)).await?)
     }
 
+    /// Removes a sync, if `decide` lets what is stored now go. Repeated when somebody else writes at the same moment.
+    pub async fn remove_sync_if<E>(
+        &self,
+        key: &SyncKey,
+        mut decide: impl FnMut(&Sync) -> Result<(), E> + Send,
+    ) -> Result<Result<(), E>, StageError> {
+        let place = sync_key(key);
+        for _ in 0..ATTEMPTS {
+            let Some((stored, revision)) = self.inner.kv.get_json::<Sync>(&place).await? else {
+                return Ok(Ok(()));
+            };
+            if let Err(error) = decide(&stored) {
+                return Ok(Err(error));
+            }
+            match self.inner.kv.delete_at(&place, revision).await {
+                Ok(()) => return Ok(Ok(())),
+                Err(KvError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StageError::Conflict {
+            what: format!("sync {key}"),
+        })
+    }
+
     async fn change<T, E>(
         &self,
         key: Key,
@@ -254,7 +279,6 @@ impl ConfigView {
     where
         T: Serialize + DeserializeOwned + Clone + Send + std::marker::Sync,
     {
-        const ATTEMPTS: usize = 8;
         for _ in 0..ATTEMPTS {
             let stored = self.inner.kv.get_json::<T>(&key).await?;
             let revision = stored.as_ref().map(|(_, revision)| *revision);
@@ -281,6 +305,9 @@ impl ConfigView {
         Err(StageError::Conflict { what })
     }
 }
+
+/// How often a change is tried when others change the same.
+const ATTEMPTS: usize = 8;
 
 fn tenant_key(tenant: &TenantId) -> Key {
     Key::new(["tenant", tenant.as_str()])

@@ -35,11 +35,22 @@ impl Hub {
         }
     }
 
-    /// Remembers why a record, or one link of it, was refused.
+    /// Remembers why a record, or one link of it, was refused. What an import brought stays one of its errors until it
+    /// succeeds, also when it is refused again in no run: tried again, read again for a new revision, or changed since.
     pub async fn remember_failure(&self, failed: &FailedRecord) -> Result<(), StageError> {
         let record = failure_token(failed.id, failed.link_field.as_deref());
         let subject = self.record_subject(&failed.envelope.tenant, &failed.envelope.sync, record);
-        self.remember(&Subject::Failed(subject), "failed", failed).await
+        let subject = Subject::Failed(subject);
+        if failed.envelope.run.is_none()
+            && let Some(stored) = self.bus().last(&subject).await?
+            && let Some(before) = readable::<FailedRecord>(&stored, "a failure")
+            && before.envelope.run.is_some()
+        {
+            let mut failed = failed.clone();
+            failed.envelope.run = before.envelope.run;
+            return self.remember(&subject, "failed", &failed).await;
+        }
+        self.remember(&subject, "failed", failed).await
     }
 
     /// Forgets a failure after a success. `link_field` names the link that succeeded, if it was one.

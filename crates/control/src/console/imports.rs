@@ -31,10 +31,6 @@ pub struct ImportRow {
     pub status: ImportStatus,
     /// Labels of the objects: Salesforce's and HubSpot's.
     pub objects: (String, String),
-    /// Who started it.
-    pub started_by: String,
-    /// How long it will still take, when that can be told.
-    pub remaining: Option<Duration>,
 }
 
 impl ImportRow {
@@ -68,6 +64,26 @@ impl ImportRow {
 
     fn is_over(&self) -> bool {
         self.status.ended_ms.is_some()
+    }
+
+    /// How long it will still take, when that can be told.
+    fn remaining(&self) -> Option<Duration> {
+        Duration::try_from_secs_f64(self.status.remaining_seconds?).ok()
+    }
+
+    /// How long it took, if it is over.
+    fn took(&self) -> Option<Duration> {
+        let milliseconds = self.status.ended_ms? - self.status.started_ms;
+        Some(Duration::from_millis(milliseconds.try_into().unwrap_or(0)))
+    }
+
+    /// Records a second: lately, or of all the time that it took.
+    fn rate(&self) -> Option<f64> {
+        let rate = match self.took() {
+            Some(took) => self.settled() as f64 / took.as_secs_f64().max(1.0),
+            None => self.status.rate,
+        };
+        (rate > 0.0).then_some(rate)
     }
 }
 
@@ -120,23 +136,21 @@ fn table(shell: &Shell, tenant: &TenantId, rows: &[ImportRow]) -> Table {
         .column("Import")
         .column("State")
         .column("Progress")
-        .numbers("Created")
-        .numbers("Updated")
-        .numbers("Refused")
+        .column("Outcomes")
+        .numbers("Records a second")
         .column("Remaining")
         .column("Started");
     for row in rows {
         table.live_row(
             format!("import-{}", row.status.id),
             vec![
-                cell(html! { a href=(paths::import(tenant, &row.status.id)) { (row.objects.0) " → " (row.objects.1) } br; span.quiet { (row.status.id) } }),
-                cell(state_badge(&row.status.state)),
+                cell(html! { (row.status.sync) br; span.quiet { (row.objects.0) " → " (row.objects.1) } br; a href=(paths::import(tenant, &row.status.id)) { (row.status.id) } }),
+                cell(html! { (state_badge(&row.status.state)) @if let Some(before) = row.status.waits_for.first() { br; span.quiet { "after " (before) } } }),
                 cell(bar(row)),
-                parts::number(row.of(Outcome::Created)),
-                parts::number(row.of(Outcome::Updated)),
-                parts::number(row.failed()),
+                cell(tallies(&row.status)),
+                cell(html! { @match row.rate() { Some(rate) => (decimal(rate)), None => span.quiet { "–" } } }),
                 cell(remaining(row)),
-                cell(html! { (ago(shell.now, time_of(row.status.started_ms))) br; span.quiet { "by " (row.started_by) } }),
+                cell(html! { (ago(shell.now, time_of(row.status.started_ms))) @if !row.status.started_by.is_empty() { br; span.quiet { "by " (row.status.started_by) } } }),
             ],
         );
     }
@@ -159,12 +173,41 @@ fn bar(row: &ImportRow) -> Markup {
     )
 }
 
+/// What became of its records and links, without what became of none.
+fn tallies(status: &ImportStatus) -> Markup {
+    let records = || status.outcomes.iter().filter(|(_, number)| *number > 0);
+    let links = || status.links.iter().filter(|(_, number)| *number > 0);
+    if records().next().is_none() && links().next().is_none() {
+        return html! { span.quiet { "none yet" } };
+    }
+    html! {
+        ul.tallies {
+            @for (outcome, number) in records() {
+                li.bad[*outcome == Outcome::Failed].attention[*outcome == Outcome::Held] { (count(*number)) " " (outcome) }
+            }
+            @for (outcome, number) in links() {
+                li.quiet[*outcome != LinkOutcome::Failed].bad[*outcome == LinkOutcome::Failed] { (count(*number)) " " (link_words(*outcome)) }
+            }
+        }
+    }
+}
+
+/// Links beside records: those that a record's outcome goes by the name of are told apart.
+fn link_words(outcome: LinkOutcome) -> &'static str {
+    match outcome {
+        LinkOutcome::Linked => "linked",
+        LinkOutcome::Unlinked => "unlinked",
+        LinkOutcome::Parked => "links parked",
+        LinkOutcome::Failed => "links failed",
+    }
+}
+
 fn remaining(row: &ImportRow) -> Markup {
     html! {
-        @match (row.is_over(), row.remaining) {
-            (true, _) => span.quiet { "–" },
-            (false, Some(remaining)) => { "about " (duration(remaining)) }
-            (false, None) => span.quiet { "not known yet" },
+        @match (row.took(), row.remaining()) {
+            (Some(took), _) => span.quiet { "took " (duration(took)) },
+            (None, Some(remaining)) => { "about " (duration(remaining)) }
+            (None, None) => span.quiet { "not known yet" },
         }
     }
 }
@@ -193,7 +236,7 @@ pub fn detail_page(shell: &Shell, tenant: &TenantId, content: &Content<ImportDet
                     div {
                         ol.crumbs { li { a href=(paths::imports(tenant)) { "Imports" } } li { (view.row.status.id) } }
                         h1 { (view.row.objects.0) " → " (view.row.objects.1) }
-                        p.quiet { "Started " (moment(time_of(view.row.status.started_ms))) " by " (view.row.started_by) ", for " a href=(paths::sync(tenant, &view.row.status.sync)) { (view.row.status.sync) } " " (view.row.status.revision) }
+                        p.quiet { "Started " (moment(time_of(view.row.status.started_ms))) @if !view.row.status.started_by.is_empty() { " by " (view.row.status.started_by) } ", for " a href=(paths::sync(tenant, &view.row.status.sync)) { (view.row.status.sync) } " " (view.row.status.revision) }
                     }
                     (buttons(shell, tenant, view))
                 }
@@ -274,19 +317,24 @@ fn live_detail(tenant: &TenantId, row: &ImportRow) -> Markup {
                 (state_badge(&status.state))
                 span.quiet.numeric {
                     @if !row.is_over() { (decimal(status.rate)) " records a second" }
-                    @if let Some(ended) = status.ended_ms { "Took " (duration(Duration::from_millis(u64::try_from(ended - status.started_ms).unwrap_or(0)))) }
+                    @if let Some(took) = row.took() { "Took " (duration(took)) }
                 }
             }
             div.progress.large { (progress("Records settled", row.settled(), row.total())) }
             p {
                 (count(row.settled())) @if let Some(total) = row.total() { " of " (count(total)) } " records settled"
                 @if status.in_flight > 0 { ", " (count(status.in_flight)) " on their way" }
-                @if let Some(remaining) = row.remaining { ", about " (duration(remaining)) " left" }
+                @if let Some(remaining) = row.remaining() { ", about " (duration(remaining)) " left" }
                 "."
             }
             // Told to screen readers in steps of ten percent, not with every record.
             p.hidden aria-live="polite" { (status.state) @if let Some(total) = row.total() { ", " (percent(row.settled(), total) / 10 * 10) " percent" } }
             @if let Some(reason) = &status.reason { div.banner.attention { (icon(Icon::Attention)) p { (reason) } } }
+            @if !status.waits_for.is_empty() {
+                p { "Waits until " @for (place, before) in status.waits_for.iter().enumerate() { @if place > 0 { " and " } a href=(paths::import(tenant, before)) { (before) } } " " (if status.waits_for.len() == 1 { "has" } else { "have" }) " been read: its records look theirs up." }
+                p.quiet { "It waits for nothing that stands still. When you pause or cancel the other, this one begins." }
+            }
+            @if status.state == "Paused" { p.quiet { "Imports that were to come after this one begin without it. Links to records that are not there yet are made when they come." } }
             @if status.unaccounted != 0 {
                 div.banner.bad role="alert" { (icon(Icon::Bad)) p { strong { (status.unaccounted) " records are unaccounted for. " } "They were extracted, and neither settled nor are they on their way. This is a fault of Landbridge: please report it with the logs of control." } }
             }

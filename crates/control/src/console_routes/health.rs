@@ -3,8 +3,6 @@
 mod across;
 mod view;
 
-use std::time::Duration;
-
 use axum::Router;
 use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, StatusCode};
@@ -17,10 +15,10 @@ use super::listing::{Listing, ROWS};
 use super::live::{self, Told};
 use super::visit::trouble;
 use super::{Answer, Form, Visit};
+use crate::ask::Seen;
 use crate::console::health::{AllHealth, Health, across_page, live_figures, page};
 use crate::console::{Content, Place, paths};
 use crate::service::{PageRequest, Service, ServiceError, TenantService};
-use view::Facts;
 
 pub(super) fn routes() -> Router<Service> {
     Router::new()
@@ -48,31 +46,8 @@ async fn all(visit: Visit, Query(listing): Query<Listing>) -> Answer {
     Ok(visit.page(across_page(&visit.shell_at(Place::AllHealth), &content)))
 }
 
-async fn facts(tenant: &TenantService) -> Result<Facts, ServiceError> {
-    let (status, history, parked, held, failures, alerts) = futures::try_join!(
-        tenant.status(),
-        tenant.history(),
-        tenant.parked(),
-        tenant.held(None),
-        tenant.failure_groups(),
-        tenant.alerts(),
-    )?;
-    let settings = &alerts.settings;
-    let bound = settings.bounds.behind_seconds.map(Duration::from_secs);
-    Ok(Facts {
-        status,
-        history,
-        parked,
-        held,
-        failures,
-        bound: bound.filter(|_| settings.webhook.is_some() || settings.mail.is_some()),
-        limits: tenant.delete_limits(),
-        allocation: tenant.view().tenant.salesforce.daily_calls,
-    })
-}
-
 async fn content(visit: &Visit, tenant: &TenantService) -> Content<Health> {
-    let facts = facts(tenant).await.map_err(|error| trouble(&error))?;
+    let facts = tenant.health_now().await.map_err(|error| trouble(&error))?;
     Ok(Health {
         events: Some(paths::health_events(tenant.id())),
         ..view::health(&facts, visit.now())
@@ -95,7 +70,7 @@ async fn events(visit: Visit, Path(name): Path<String>, headers: HeaderMap) -> A
         let name = name.clone();
         async move {
             let tenant = visit.find_tenant(&name)?;
-            let facts = facts(&tenant).await?;
+            let facts = tenant.recent_health().await?;
             Ok(Told {
                 parts: live_figures(&view::health(&facts, visit.now())),
                 goes_on: true,
@@ -132,8 +107,8 @@ async fn allocate(visit: Visit, Path(tenant): Path<String>, form: Form) -> Answe
         Some(Err(_)) => return Ok(refused(&visit, &tenant, problem("this is no number of calls")).await),
     };
     let path = paths::health(tenant.id());
-    match tenant.allocate(wanted).await {
-        Ok(()) => Ok(visit.done(
+    match tenant.allocate(wanted, Seen::Anything).await {
+        Ok(_) => Ok(visit.done(
             &path,
             "The allocation is changed. It holds from the next call on.",
         )),

@@ -1,7 +1,5 @@
 //! Imports: the table, one of them, its errors, and the form that starts them.
 
-use std::time::Duration;
-
 use axum::Router;
 use axum::extract::{Path, Query};
 use axum::http::HeaderMap;
@@ -9,7 +7,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use landbridge_model::ImportId;
 use landbridge_model::ask::{ImportStatus, UndoStatus};
-use landbridge_model::config::{Import, ImportWish};
+use landbridge_model::config::ImportWish;
 
 use super::listing::{Listing, ROWS};
 use super::live::{self, Told};
@@ -34,30 +32,9 @@ pub(super) fn routes() -> Router<Service> {
         .route("/tenants/{tenant}/imports/{import}/cancel", post(cancel))
 }
 
-/// How long the rest takes, at the pace of the last moments; `None` while that cannot be told.
-fn remaining(status: &ImportStatus) -> Option<Duration> {
-    let total = status.salesforce_total?;
-    let settled: u64 = status.outcomes.iter().map(|(_, number)| number).sum();
-    let left = total.checked_sub(settled)?;
-    if status.ended_ms.is_some() || status.state != "Running" || status.rate < 0.05 {
-        return None;
-    }
-    Duration::try_from_secs_f64(left as f64 / status.rate).ok()
-}
-
-fn row(status: ImportStatus, objects: (String, String), stored: Option<&Import>) -> ImportRow {
-    ImportRow {
-        remaining: remaining(&status),
-        objects,
-        started_by: stored.map(|import| import.started_by.clone()).unwrap_or_default(),
-        status,
-    }
-}
-
 fn row_of(tenant: &TenantService, status: ImportStatus) -> ImportRow {
-    let stored = tenant.stored_import(&status.id);
     let objects = tenant.labels_of(&status.sync);
-    row(status, objects, stored.as_deref())
+    ImportRow { status, objects }
 }
 
 fn is_open(row: &ImportRow) -> bool {
@@ -229,58 +206,5 @@ async fn cancel(visit: Visit, Path((tenant, import)): Path<(String, String)>, _f
             "Canceled: nothing more is read. What is on its way still arrives.",
         )),
         Err(error) => visit.not_done(&path, error),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use landbridge_model::{Outcome, Revision, SyncName};
-
-    use super::*;
-
-    fn status(
-        state: &str,
-        total: Option<u64>,
-        created: u64,
-        rate: f64,
-        ended_ms: Option<i64>,
-    ) -> ImportStatus {
-        ImportStatus {
-            id: ImportId::new("imp-1").unwrap(),
-            sync: SyncName::new("vehicles").unwrap(),
-            revision: Revision(1),
-            state: state.to_owned(),
-            salesforce_total: total,
-            extracted: created,
-            outcomes: vec![(Outcome::Created, created), (Outcome::Failed, 0)],
-            in_flight: 0,
-            links: Vec::new(),
-            rate,
-            started_ms: 0,
-            ended_ms,
-            unaccounted: 0,
-            reason: None,
-            keeps_before: false,
-            undo: None,
-        }
-    }
-
-    #[test]
-    fn what_remains_is_told_only_where_it_is_known() {
-        for (status, expected) in [
-            (status("Running", Some(1_000), 400, 20.0, None), Some(30)),
-            (status("Running", Some(1_000), 1_000, 20.0, None), Some(0)),
-            (status("Running", Some(1_000), 1_100, 20.0, None), None),
-            (status("Running", Some(1_000), 400, 0.0, None), None),
-            (status("Running", None, 400, 20.0, None), None),
-            (status("Paused", Some(1_000), 400, 20.0, None), None),
-            (status("Completed", Some(1_000), 400, 20.0, Some(9)), None),
-        ] {
-            assert_eq!(
-                remaining(&status).map(|left| left.as_secs()),
-                expected,
-                "{status:?}"
-            );
-        }
     }
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::attention::attention;
 use super::form::Form;
 use super::visit::{self, Answer, Refusal, Visit};
-use crate::ask::TenantStatus;
+use crate::ask::{Seen, TenantStatus};
 use crate::console::connections::{NewTenant, Side, new_tenant};
 use crate::console::parts::{Health, Paging};
 use crate::console::tenants::{TenantRow, Tenants, page};
@@ -197,7 +197,7 @@ async fn put(visit: &Visit, view: &NewTenant) -> Result<Result<TenantId, Vec<Pro
         let problem = Problem::new("tenant", what, "choose another name");
         return Ok(Err(vec![problem]));
     }
-    match visit.service.put_tenant(caller, &id, wanted).await {
+    match visit.service.put_tenant(caller, &id, wanted, Seen::Nothing).await {
         Ok(_) => Ok(Ok(id)),
         Err(error) => Ok(Err(vec![visit.problem("tenant", error)?])),
     }

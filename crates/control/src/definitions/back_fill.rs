@@ -193,6 +193,7 @@ mod tests {
             started_by: String::new(),
             started_ms: 0,
             continues: None,
+            after: Vec::new(),
         })
     }
 

@@ -11,10 +11,11 @@ use landbridge_model::config::Tenant;
 use landbridge_model::{StageKind, TenantId};
 use landbridge_stage::{SecretOpener, ShardContext, Side, StageError};
 use landbridge_wire::{AskError, AskErrorCode};
+use sha2::{Digest, Sha256};
 
 use super::tenant;
 use crate::alerts::settings::AlertStore;
-use crate::ask::{Change, ConnectionsTest, Done, PutTenant};
+use crate::ask::{Change, ConnectionsTest, Done, PutTenant, Seen};
 use crate::shard::{ControlShard, unavailable};
 use changes::{merged, unmoved};
 
@@ -28,6 +29,7 @@ pub(crate) async fn put_tenant(
     context: &ShardContext,
     tenant_id: &TenantId,
     ask: PutTenant,
+    seen: &Seen,
 ) -> Result<Change, AskError> {
     if ask.tenant.id != *tenant_id {
         return Err(AskError::new(
@@ -35,6 +37,8 @@ pub(crate) async fn put_tenant(
             "the tenant's name is not the one that is asked for",
         ));
     }
+    // Before any secret is replaced, and once more where the tenant is written.
+    still_so(seen, tenant_id, context.config.tenant(tenant_id).as_deref())?;
     // What is refused changes no secret.
     let stored = context
         .config
@@ -52,6 +56,7 @@ pub(crate) async fn put_tenant(
     let written = context
         .config
         .change_tenant(tenant_id, |stored| {
+            still_so(seen, tenant_id, stored.as_ref())?;
             unmoved(stored.as_ref(), &ask)?;
             let wanted = merged(stored.as_ref(), ask.tenant.clone(), &ask.keep);
             change = match &stored {
@@ -69,6 +74,34 @@ pub(crate) async fn put_tenant(
     } else {
         change
     })
+}
+
+/// Stands for what people can change of a tenant.
+pub fn tenant_tag(tenant: &Tenant) -> String {
+    let (salesforce, hubspot) = (&tenant.salesforce, &tenant.hubspot);
+    let changeable = (
+        (&salesforce.login_url, salesforce.daily_calls),
+        (salesforce.change_events, &salesforce.pubsub_url),
+        (
+            &hubspot.base_url,
+            hubspot.calls_per_ten_seconds,
+            &hubspot.api_version,
+        ),
+    );
+    let json = serde_json::to_vec(&changeable).expect("texts and numbers can be written as JSON");
+    hex::encode(&Sha256::digest(&json)[..16])
+}
+
+fn still_so(seen: &Seen, id: &TenantId, stored: Option<&Tenant>) -> Result<(), AskError> {
+    if seen.holds(stored.map(tenant_tag).as_deref()) {
+        return Ok(());
+    }
+    let what = match (seen, stored) {
+        (Seen::Nothing, _) => format!("there is a tenant {id} already; look at it before you change it"),
+        (_, None) => format!("the tenant {id} was removed since"),
+        (_, Some(_)) => format!("the tenant {id} was changed since; look at it again, and repeat the change"),
+    };
+    Err(AskError::new(AskErrorCode::Conflict, what))
 }
 
 /// Removes a tenant with all that is kept for it.

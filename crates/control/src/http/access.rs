@@ -10,12 +10,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::cookie;
-use super::extract::{Body, Named, address_of};
+use super::extract::{Asked, Body, Named, PageQuery, address_of, paged, seen, tagged};
 use super::problem::Problem;
 use super::session::Session;
 use crate::service::{
-    CreateToken, CreatedToken, PutUser, Service, ServiceError, SessionKind, SessionView, TokenView, UserName,
-    UserView,
+    CreateToken, CreatedToken, Page, PutUser, Service, ServiceError, SessionKind, SessionView, TokenView,
+    UserName, UserView,
 };
 
 pub(super) fn routes() -> OpenApiRouter<Service> {
@@ -108,35 +108,46 @@ struct UserPath {
 }
 
 /// List the local users. Needs an admin of all tenants.
-#[utoipa::path(get, path = "/api/v1/users", tag = "access", responses((status = 200, body = Vec<UserView>)))]
+#[utoipa::path(get, path = "/api/v1/users", tag = "access", params(PageQuery),
+    responses((status = 200, body = Page<UserView>)))]
 async fn list_users(
     State(service): State<Service>,
     session: Session,
-) -> Result<Json<Vec<UserView>>, Problem> {
-    Ok(Json(service.users(&session.caller).await?))
+    Asked(page): Asked<PageQuery>,
+) -> Result<Json<Page<UserView>>, Problem> {
+    let users = service.users(&session.caller).await?;
+    Ok(paged(users, |user| user.name.clone(), page)?)
 }
 
 /// Read a local user. Needs an admin of all tenants.
-#[utoipa::path(get, path = "/api/v1/users/{user}", tag = "access", responses((status = 200, body = UserView)))]
+#[utoipa::path(get, path = "/api/v1/users/{user}", tag = "access",
+    responses((status = 200, body = UserView, headers(("ETag" = String)))))]
 async fn get_user(
     State(service): State<Service>,
     session: Session,
     Named(path): Named<UserPath>,
-) -> Result<Json<UserView>, Problem> {
-    Ok(Json(service.user(&session.caller, &path.user).await?))
+) -> Result<Response, Problem> {
+    let (user, tag) = service.user_with_tag(&session.caller, &path.user).await?;
+    Ok(tagged(Json(user).into_response(), &tag))
 }
 
 /// Add a local user, or change what they may do; with a password, set it and end their sessions. Needs an admin of all
-/// tenants.
+/// tenants. Send `If-Match` with the `ETag` that you read, or `If-None-Match: *` for a new user.
 #[utoipa::path(put, path = "/api/v1/users/{user}", tag = "access", request_body = PutUser,
-    responses((status = 200, body = UserView)))]
+    params(("If-Match" = Option<String>, Header, description = "The `ETag` that was read."),
+        ("If-None-Match" = Option<String>, Header, description = "`*`, for a new user.")),
+    responses((status = 200, body = UserView, headers(("ETag" = String)))))]
 async fn put_user(
     State(service): State<Service>,
     session: Session,
     Named(path): Named<UserPath>,
+    headers: HeaderMap,
     Body(wanted): Body<PutUser>,
-) -> Result<Json<UserView>, Problem> {
-    Ok(Json(service.put_user(&session.caller, &path.user, wanted).await?))
+) -> Result<Response, Problem> {
+    let seen = seen(&headers)?;
+    let put = service.put_user_seen(&session.caller, &path.user, wanted, &seen);
+    let (user, tag) = put.await?;
+    Ok(tagged(Json(user).into_response(), &tag))
 }
 
 /// Remove a local user, with their tokens and sessions. Needs an admin of all tenants.
@@ -186,12 +197,15 @@ async fn change_password(
 }
 
 /// List your API tokens; as an admin of all tenants, everybody's.
-#[utoipa::path(get, path = "/api/v1/tokens", tag = "access", responses((status = 200, body = Vec<TokenView>)))]
+#[utoipa::path(get, path = "/api/v1/tokens", tag = "access", params(PageQuery),
+    responses((status = 200, body = Page<TokenView>)))]
 async fn list_tokens(
     State(service): State<Service>,
     session: Session,
-) -> Result<Json<Vec<TokenView>>, Problem> {
-    Ok(Json(service.tokens(&session.caller).await?))
+    Asked(page): Asked<PageQuery>,
+) -> Result<Json<Page<TokenView>>, Problem> {
+    let tokens = service.tokens(&session.caller).await?;
+    Ok(paged(tokens, |token| (token.created_ms, token.id.clone()), page)?)
 }
 
 /// Make an API token for yourself, which can do no more than you can. It is shown this once.

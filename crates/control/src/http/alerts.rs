@@ -1,12 +1,12 @@
 //! A tenant's alerts.
 
 use axum::Json;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Body, InTenant, Precondition, precondition};
+use super::extract::{Body, InTenant, Precondition, precondition, tagged};
 use super::problem::Problem;
 use crate::ask::TriedChannel;
 use crate::service::{AlertsView, PutAlerts, Role, Service, ServiceError};
@@ -18,11 +18,7 @@ pub(super) fn routes() -> OpenApiRouter<Service> {
 }
 
 fn with_tag(view: &AlertsView) -> Response {
-    let mut response = Json(view).into_response();
-    if let Ok(tag) = HeaderValue::try_from(format!("\"{}\"", view.tag)) {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    response
+    tagged(Json(view).into_response(), &view.tag)
 }
 
 /// Read where alerts go and from where on, what was told and is not over, and what could not be sent. Secrets are never

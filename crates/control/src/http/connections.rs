@@ -92,7 +92,7 @@ async fn put_hubspot_credentials(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// List the org's objects.
+/// List the org's objects: all at once, as the org itself gives them. It has some thousands at most.
 #[utoipa::path(get, path = "/api/v1/tenants/{tenant}/salesforce/objects", tag = "connections",
     responses((status = 200, body = Vec<ObjectSummary>)))]
 async fn list_salesforce_objects(InTenant(tenant): InTenant) -> Result<Json<Vec<ObjectSummary>>, Problem> {
@@ -114,7 +114,7 @@ async fn get_salesforce_object(
     Ok(Json(tenant.salesforce_object(&name.object).await?))
 }
 
-/// List the portal's custom object types.
+/// List the portal's custom object types: all at once. A portal's plan allows a few dozen at most.
 #[utoipa::path(get, path = "/api/v1/tenants/{tenant}/hubspot/schemas", tag = "connections",
     responses((status = 200, body = Vec<ObjectSchema>)))]
 async fn list_hubspot_schemas(InTenant(tenant): InTenant) -> Result<Json<Vec<ObjectSchema>>, Problem> {
@@ -145,7 +145,7 @@ struct LabelsOf {
     to: String,
 }
 
-/// List the association labels between two object types.
+/// List the association labels between two object types: all at once. HubSpot allows a few dozen for a pair.
 #[utoipa::path(get, path = "/api/v1/tenants/{tenant}/hubspot/labels", tag = "connections", params(LabelsOf),
     responses((status = 200, body = Vec<AssociationLabel>)))]
 async fn list_hubspot_labels(

@@ -1,5 +1,7 @@
 //! Dry runs: what an import of a definition would do, and how many records its filter lets through.
 
+use std::cmp::Reverse;
+
 use axum::Json;
 use axum::http::StatusCode;
 use landbridge_model::hubspot::ObjectSchema;
@@ -10,13 +12,13 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Asked, Body, InTenant, Named, PageQuery};
+use super::extract::{Asked, Body, InTenant, Named, PageQuery, paged};
 use super::problem::Problem;
 use super::syncs::SyncPath;
 use crate::ask::{
     DryRunLine, DryRunPart, DryRunProgress, DryRunScope, DryRunStarted, MatchingCount, StartDryRun,
 };
-use crate::service::{Service, ServiceError};
+use crate::service::{Page, Service, ServiceError};
 
 pub(super) fn routes() -> OpenApiRouter<Service> {
     OpenApiRouter::new()
@@ -76,10 +78,17 @@ async fn start_dry_run(
 
 /// List the dry runs that are remembered, the newest first. Results are remembered until control restarts, and of each
 /// tenant only the latest.
-#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/dry-runs", tag = "dry runs",
-    responses((status = 200, body = Vec<DryRunLine>)))]
-async fn list_dry_runs(InTenant(tenant): InTenant) -> Result<Json<Vec<DryRunLine>>, Problem> {
-    Ok(Json(tenant.dry_runs().await?))
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/dry-runs", tag = "dry runs", params(PageQuery),
+    responses((status = 200, body = Page<DryRunLine>)))]
+async fn list_dry_runs(
+    InTenant(tenant): InTenant,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Json<Page<DryRunLine>>, Problem> {
+    Ok(paged(
+        tenant.dry_runs().await?,
+        |line| Reverse(line.run.clone()),
+        page,
+    )?)
 }
 
 #[derive(Deserialize)]

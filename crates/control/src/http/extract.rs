@@ -2,20 +2,22 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Query, RawPathParams, Request};
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use landbridge_model::TenantId;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use super::problem::Problem;
 use super::session::Session;
 use crate::Settings;
-use crate::service::{PageRequest, Service, ServiceError, TenantService};
+use crate::ask::Seen;
+use crate::service::{Page, PageRequest, Service, ServiceError, TenantService, paginate};
 
 /// The tenant of the path, for a caller who may see it. Taken before a body is read: whoever may not see the tenant
 /// learns nothing of what the route would take.
@@ -107,6 +109,17 @@ impl From<PageQuery> for PageRequest {
     }
 }
 
+/// The part of a list that was asked for. It is put in the order of its keys, which say where a page ends; they must tell
+/// all entries apart.
+pub(super) fn paged<T, K: Ord + Serialize + DeserializeOwned>(
+    mut all: Vec<T>,
+    key: impl Fn(&T) -> K,
+    page: PageQuery,
+) -> Result<Json<Page<T>>, ServiceError> {
+    all.sort_by_cached_key(&key);
+    paginate(all, key, &page.into()).map(Json)
+}
+
 /// What a request says of the state that its sender has seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Precondition {
@@ -139,6 +152,36 @@ pub(super) fn precondition(headers: &HeaderMap) -> Result<Precondition, ServiceE
             "send If-Match with an ETag to change what is there, or If-None-Match: * to make what is not",
         )),
     }
+}
+
+/// What a request that changes something says that its sender has seen; whoever says nothing is told to.
+pub(super) fn seen(headers: &HeaderMap) -> Result<Seen, ServiceError> {
+    match precondition(headers)? {
+        Precondition::Tag(tag) => Ok(Seen::Tag(tag)),
+        Precondition::Absent => Ok(Seen::Nothing),
+        Precondition::None => Err(ServiceError::PreconditionRequired(
+            "send If-Match with the ETag that you read, or If-None-Match: * to make what is not there yet"
+                .to_owned(),
+        )),
+    }
+}
+
+/// The ETag of what is there, for a request that cannot make it.
+pub(super) fn seen_tag(headers: &HeaderMap) -> Result<String, ServiceError> {
+    match precondition(headers)? {
+        Precondition::Tag(tag) => Ok(tag),
+        Precondition::Absent | Precondition::None => Err(ServiceError::PreconditionRequired(
+            "send If-Match with the ETag that you read".to_owned(),
+        )),
+    }
+}
+
+/// An answer with the ETag of what it tells.
+pub(super) fn tagged(mut response: Response, tag: &str) -> Response {
+    if let Ok(tag) = HeaderValue::try_from(format!("\"{tag}\"")) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
 }
 
 /// Where a request comes from, to count attempts by. An IPv6 address counts by its network: one customer has the whole

@@ -1,5 +1,7 @@
 //! What was refused.
 
+use std::cmp::Reverse;
+
 use axum::Json;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -10,10 +12,10 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Asked, Body, InTenant, Named, PageQuery};
+use super::extract::{Asked, Body, InTenant, Named, PageQuery, paged};
 use super::problem::Problem;
 use crate::ask::Retried;
-use crate::service::{FailureFilter, FailureGroup, Page, RetryRequest, Service};
+use crate::service::{FailureFilter, FailureGroup, Page, RetryRequest, Service, failure_key};
 
 pub(super) fn routes() -> OpenApiRouter<Service> {
     OpenApiRouter::new()
@@ -56,11 +58,15 @@ async fn list_failures(
     Ok(Json(tenant.failures(&query.into(), &page.into()).await?))
 }
 
-/// Count what was refused, by sync and category.
-#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/failures/groups", tag = "failures",
-    responses((status = 200, body = Vec<FailureGroup>)))]
-async fn list_failure_groups(InTenant(tenant): InTenant) -> Result<Json<Vec<FailureGroup>>, Problem> {
-    Ok(Json(tenant.failure_groups().await?))
+/// Count what was refused, by sync and category, the most first. Between two pages of it the counts may have changed.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/failures/groups", tag = "failures", params(PageQuery),
+    responses((status = 200, body = Page<FailureGroup>)))]
+async fn list_failure_groups(
+    InTenant(tenant): InTenant,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Json<Page<FailureGroup>>, Problem> {
+    let key = |group: &FailureGroup| (Reverse(group.count), group.sync.clone(), group.category);
+    Ok(paged(tenant.failure_groups().await?, key, page)?)
 }
 
 /// Download what was refused as CSV: record id, link, category, property, value, message, sync, time. A text that a
@@ -85,14 +91,19 @@ struct RecordPath {
     record: SalesforceId,
 }
 
-/// Read what was refused of one record.
-#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/failures/{record}", tag = "failures",
-    responses((status = 200, body = Vec<FailureEntry>)))]
+/// Read what was refused of one record, the newest first: of the record itself, and of its links.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/failures/{record}", tag = "failures", params(PageQuery),
+    responses((status = 200, body = Page<FailureEntry>)))]
 async fn get_record_failures(
     InTenant(tenant): InTenant,
     Named(path): Named<RecordPath>,
-) -> Result<Json<Vec<FailureEntry>>, Problem> {
-    Ok(Json(tenant.failures_of_record(path.record).await?))
+    Asked(page): Asked<PageQuery>,
+) -> Result<Json<Page<FailureEntry>>, Problem> {
+    Ok(paged(
+        tenant.failures_of_record(path.record).await?,
+        failure_key,
+        page,
+    )?)
 }
 
 /// Read refused records again, and try again.

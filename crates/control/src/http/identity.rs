@@ -22,7 +22,8 @@ pub(super) fn routes() -> OpenApiRouter<Service> {
         .routes(routes!(disconnect))
 }
 
-/// List what changed in the Salesforce schema that a sync reads, newest first, each with what followed from it.
+/// List what changed in the Salesforce schema that a sync reads, newest first, each with what followed from it: all
+/// that is remembered at once, which is the latest hundred.
 #[utoipa::path(get, path = "/api/v1/tenants/{tenant}/syncs/{sync}/schema-events", tag = "syncs",
     responses((status = 200, body = SchemaEvents)))]
 async fn list_schema_events(

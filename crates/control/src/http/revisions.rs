@@ -1,7 +1,7 @@
 //! What syncs were before, and what is not a sync yet.
 
 use axum::Json;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use landbridge_model::{Revision, SyncName};
 use serde::Deserialize;
@@ -9,10 +9,10 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Asked, Body, InTenant, Named, PageQuery, Precondition, precondition};
+use super::extract::{Asked, Body, InTenant, Named, PageQuery, paged, seen, seen_tag, tagged};
 use super::problem::Problem;
 use super::syncs::SyncPath;
-use crate::ask::RevisionUndo;
+use crate::ask::{RevisionUndo, Seen};
 use crate::service::{
     Draft, DraftId, Page, RevisionDiff, RevisionLine, Service, ServiceError, StoredRevision,
 };
@@ -127,18 +127,17 @@ struct DraftPath {
 }
 
 fn with_tag(draft: &Draft) -> Response {
-    let mut response = Json(draft).into_response();
-    if let Ok(tag) = HeaderValue::try_from(format!("\"{}\"", draft.tag)) {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    response
+    tagged(Json(draft).into_response(), &draft.tag)
 }
 
-/// List a tenant's drafts.
-#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/drafts", tag = "revisions",
-    responses((status = 200, body = Vec<Draft>)))]
-async fn list_drafts(InTenant(tenant): InTenant) -> Result<Json<Vec<Draft>>, Problem> {
-    Ok(Json(tenant.drafts().await?))
+/// List a tenant's drafts, by name.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/drafts", tag = "revisions", params(PageQuery),
+    responses((status = 200, body = Page<Draft>)))]
+async fn list_drafts(
+    InTenant(tenant): InTenant,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Json<Page<Draft>>, Problem> {
+    Ok(paged(tenant.drafts().await?, |draft| draft.id.clone(), page)?)
 }
 
 /// Read a draft.
@@ -148,10 +147,12 @@ async fn get_draft(InTenant(tenant): InTenant, Named(path): Named<DraftPath>) ->
     Ok(with_tag(&tenant.draft(&path.draft).await?))
 }
 
-/// Store a draft: any JSON document that its editor needs to go on. With `If-Match` only over what you read.
+/// Store a draft: any JSON document that its editor needs to go on. Send `If-Match` with the `ETag` that you read, or
+/// `If-None-Match: *` for a new draft.
 #[utoipa::path(put, path = "/api/v1/tenants/{tenant}/drafts/{draft}", tag = "revisions",
     request_body = serde_json::Value,
-    params(("If-Match" = Option<String>, Header, description = "The `ETag` that was read.")),
+    params(("If-Match" = Option<String>, Header, description = "The `ETag` that was read."),
+        ("If-None-Match" = Option<String>, Header, description = "`*`, for a new draft.")),
     responses((status = 200, body = Draft, headers(("ETag" = String)))))]
 async fn put_draft(
     InTenant(tenant): InTenant,
@@ -159,22 +160,25 @@ async fn put_draft(
     headers: HeaderMap,
     Body(body): Body<serde_json::Value>,
 ) -> Result<Response, Problem> {
-    let seen = match precondition(&headers)? {
-        Precondition::Tag(tag) => Some(tag),
-        Precondition::None | Precondition::Absent => None,
+    let seen = match seen(&headers)? {
+        Seen::Tag(tag) => Some(tag),
+        Seen::Nothing | Seen::Anything => None,
     };
     Ok(with_tag(
         &tenant.put_draft(&path.draft, body, seen.as_deref()).await?,
     ))
 }
 
-/// Forget a draft.
+/// Forget a draft. Send `If-Match` with the `ETag` that you read.
 #[utoipa::path(delete, path = "/api/v1/tenants/{tenant}/drafts/{draft}", tag = "revisions",
+    params(("If-Match" = Option<String>, Header, description = "The `ETag` that was read.")),
     responses((status = 204, description = "It is forgotten.")))]
 async fn delete_draft(
     InTenant(tenant): InTenant,
     Named(path): Named<DraftPath>,
+    headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    tenant.remove_draft(&path.draft).await?;
+    let seen = Seen::Tag(seen_tag(&headers)?);
+    tenant.remove_draft(&path.draft, &seen).await?;
     Ok(StatusCode::NO_CONTENT)
 }

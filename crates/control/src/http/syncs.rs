@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use landbridge_model::SyncName;
 use landbridge_model::config::SyncStatus;
@@ -12,10 +12,10 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Asked, Body, InTenant, Named, PageQuery, Precondition, precondition};
+use super::extract::{Asked, Body, InTenant, Named, PageQuery, seen, seen_tag, tagged};
 use super::problem::Problem;
 use super::session::Session;
-use crate::ask::{Applied, AppliedSync, Change, Expected, WrittenRecords};
+use crate::ask::{Applied, AppliedSync, Change, Expected, Seen, WrittenRecords};
 use crate::service::{Page, Service, ServiceError, SyncView, TenantService};
 
 pub(super) fn routes() -> OpenApiRouter<Service> {
@@ -38,13 +38,6 @@ pub(super) struct SyncPath {
 
 fn with_tag(status: StatusCode, view: &SyncView) -> Response {
     tagged((status, Json(view)).into_response(), &view.tag)
-}
-
-fn tagged(mut response: Response, tag: &str) -> Response {
-    if let Ok(tag) = HeaderValue::try_from(format!("\"{tag}\"")) {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    response
 }
 
 /// List a tenant's syncs.
@@ -84,16 +77,9 @@ async fn put_sync(
         ))
         .into());
     }
-    let tag = match precondition(&headers)? {
-        Precondition::Tag(tag) => Some(tag),
-        Precondition::Absent => None,
-        Precondition::None => {
-            return Err(ServiceError::PreconditionRequired(
-                "send If-Match with the ETag that you read, or If-None-Match: * to make a new sync"
-                    .to_owned(),
-            )
-            .into());
-        }
+    let tag = match seen(&headers)? {
+        Seen::Tag(tag) => Some(tag),
+        Seen::Nothing | Seen::Anything => None,
     };
     let name = path.sync;
     let expected = Expected {
@@ -145,7 +131,7 @@ struct RemoveQuery {
     records: WrittenRecords,
 }
 
-/// Remove a sync, and what it wrote to HubSpot if that is to go too.
+/// Remove a sync, and what it wrote to HubSpot if that is to go too. Send `If-Match` with the `ETag` that you read.
 #[utoipa::path(delete, path = "/api/v1/tenants/{tenant}/syncs/{sync}", tag = "syncs",
     params(RemoveQuery, ("If-Match" = Option<String>, Header, description = "The `ETag` that was read.")),
     responses((status = 204, description = "It is removed."),
@@ -156,11 +142,8 @@ async fn delete_sync(
     Asked(query): Asked<RemoveQuery>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let seen = match precondition(&headers)? {
-        Precondition::Tag(tag) => Some(tag),
-        Precondition::None | Precondition::Absent => None,
-    };
-    tenant.remove_sync(&path.sync, seen, query.records).await?;
+    let seen = seen_tag(&headers)?;
+    tenant.remove_sync(&path.sync, Some(seen), query.records).await?;
     Ok(match query.records {
         WrittenRecords::Keep => StatusCode::NO_CONTENT,
         WrittenRecords::Delete => StatusCode::ACCEPTED,
@@ -221,8 +204,9 @@ pub struct ApplyRequest {
     /// Only say what would be done, and what is wrong.
     #[serde(default)]
     pub dry_run: bool,
-    /// What a plan was made from; when that is no longer so, nothing is written and the answer is 412. Syncs that are not
-    /// named here are written whatever is there.
+    /// What a plan was made from: for each sync the `stored_tag` of the plan, or the `tag` that was read. When that is no
+    /// longer so, nothing is written and the answer is 412. A sync that would be overwritten and is not named here is
+    /// answered with 428; one that is new, or is there just so, need not be named.
     #[serde(default)]
     pub expected: Vec<Expected>,
 }

@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use landbridge_model::TenantId;
 use serde::Deserialize;
@@ -11,11 +11,11 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Asked, Body, InTenant, PageQuery, tenant_of};
+use super::extract::{Asked, Body, InTenant, PageQuery, seen, tagged, tenant_of};
 use super::problem::Problem;
 use super::session::Session;
 use crate::ask::Change;
-use crate::service::{AuditEntry, AuditFilter, Page, PutTenantBody, Service, TenantView};
+use crate::service::{AuditEntry, AuditFilter, Page, PutTenantBody, Service, TenantView, tenant_tag};
 
 pub(super) fn routes() -> OpenApiRouter<Service> {
     OpenApiRouter::new()
@@ -36,11 +36,11 @@ async fn list_tenants(
     Ok(Json(service.list_tenants(&session.caller, &page.into())?))
 }
 
-/// Read a tenant.
+/// Read a tenant. Its `ETag` stands for what can be changed of it.
 #[utoipa::path(get, path = "/api/v1/tenants/{tenant}", tag = "tenants",
-    responses((status = 200, body = TenantView)))]
-async fn get_tenant(InTenant(tenant): InTenant) -> Json<TenantView> {
-    Json(tenant.view())
+    responses((status = 200, body = TenantView, headers(("ETag" = String)))))]
+async fn get_tenant(InTenant(tenant): InTenant) -> Response {
+    tagged(Json(tenant.view()).into_response(), &tenant.tag())
 }
 
 /// The tenant of the path, for whom may change it or add it. Taken before the body is read.
@@ -57,21 +57,28 @@ impl FromRequestParts<Service> for Puttable {
     }
 }
 
-/// Add a tenant, or change its connections. Adding needs an admin of all tenants, changing an admin of this one.
+/// Add a tenant, or change its connections. Adding needs an admin of all tenants, changing an admin of this one. Send
+/// `If-Match` with the `ETag` that you read, or `If-None-Match: *` for a new tenant.
 #[utoipa::path(put, path = "/api/v1/tenants/{tenant}", tag = "tenants", request_body = PutTenantBody,
-    responses((status = 200, body = TenantView), (status = 201, description = "It was added.", body = TenantView)))]
+    params(("If-Match" = Option<String>, Header, description = "The `ETag` that was read."),
+        ("If-None-Match" = Option<String>, Header, description = "`*`, for a new tenant.")),
+    responses((status = 200, body = TenantView, headers(("ETag" = String))),
+        (status = 201, description = "It was added.", body = TenantView, headers(("ETag" = String)))))]
 async fn put_tenant(
     State(service): State<Service>,
     Puttable(tenant, session): Puttable,
+    headers: HeaderMap,
     Body(wanted): Body<PutTenantBody>,
 ) -> Result<Response, Problem> {
-    let (change, view) = service.put_tenant(&session.caller, &tenant, wanted).await?;
+    let put = service.put_tenant(&session.caller, &tenant, wanted, seen(&headers)?);
+    let (change, view) = put.await?;
     let status = if change == Change::Created {
         StatusCode::CREATED
     } else {
         StatusCode::OK
     };
-    Ok((status, Json(view)).into_response())
+    let tag = tenant_tag(&view.tenant);
+    Ok(tagged((status, Json(view)).into_response(), &tag))
 }
 
 /// Remove a tenant with its syncs, imports and credentials. What was written to HubSpot stays.

@@ -1,7 +1,8 @@
 //! What waits for a person, and how a tenant did lately.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use landbridge_model::ask::{Decided, HeldDecision};
 use landbridge_model::{SalesforceId, SyncName};
 use serde::{Deserialize, Serialize};
@@ -9,10 +10,10 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Asked, Body, InTenant, Named};
+use super::extract::{Asked, Body, InTenant, Named, PageQuery, paged, seen_tag, tagged};
 use super::problem::Problem;
-use crate::ask::{HeldEntry, ParkedGroup, TenantHistory};
-use crate::service::Service;
+use crate::ask::{HeldEntry, ParkedGroup, Seen, TenantHistory};
+use crate::service::{Page, Service};
 
 pub(super) fn routes() -> OpenApiRouter<Service> {
     OpenApiRouter::new()
@@ -32,10 +33,14 @@ async fn get_history(InTenant(tenant): InTenant) -> Result<Json<TenantHistory>, 
 }
 
 /// List the links that wait for a record, by lookup field, the one that has waited longest first.
-#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/parked", tag = "health",
-    responses((status = 200, body = Vec<ParkedGroup>)))]
-async fn list_parked(InTenant(tenant): InTenant) -> Result<Json<Vec<ParkedGroup>>, Problem> {
-    Ok(Json(tenant.parked().await?))
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/parked", tag = "health", params(PageQuery),
+    responses((status = 200, body = Page<ParkedGroup>)))]
+async fn list_parked(
+    InTenant(tenant): InTenant,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Json<Page<ParkedGroup>>, Problem> {
+    let key = |group: &ParkedGroup| (group.oldest_ms, group.sync.clone(), group.field.clone());
+    Ok(paged(tenant.parked().await?, key, page)?)
 }
 
 /// Which held deletes.
@@ -47,13 +52,15 @@ struct HeldQuery {
 }
 
 /// List the deletes that are in their grace period or wait for approval, the oldest first.
-#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/held", tag = "health", params(HeldQuery),
-    responses((status = 200, body = Vec<HeldEntry>)))]
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/held", tag = "health", params(HeldQuery, PageQuery),
+    responses((status = 200, body = Page<HeldEntry>)))]
 async fn list_held(
     InTenant(tenant): InTenant,
     Asked(query): Asked<HeldQuery>,
-) -> Result<Json<Vec<HeldEntry>>, Problem> {
-    Ok(Json(tenant.held(query.sync).await?))
+    Asked(page): Asked<PageQuery>,
+) -> Result<Json<Page<HeldEntry>>, Problem> {
+    let key = |entry: &HeldEntry| (entry.deleted_ms, entry.sync.clone(), entry.id);
+    Ok(paged(tenant.held(query.sync).await?, key, page)?)
 }
 
 /// A person's word on held deletes.
@@ -106,13 +113,17 @@ pub struct Allocation {
     pub daily_calls: Option<u64>,
 }
 
-/// Change how many API calls a day Landbridge may make to Salesforce.
-#[utoipa::path(put, path = "/api/v1/tenants/{tenant}/allocation", tag = "health",
-    request_body = Allocation, responses((status = 200, body = Allocation)))]
+/// Change how many API calls a day Landbridge may make to Salesforce. Send `If-Match` with the `ETag` of the tenant, of
+/// which this is a part.
+#[utoipa::path(put, path = "/api/v1/tenants/{tenant}/allocation", tag = "health", request_body = Allocation,
+    params(("If-Match" = Option<String>, Header, description = "The tenant's `ETag` that was read.")),
+    responses((status = 200, body = Allocation, headers(("ETag" = String)))))]
 async fn put_allocation(
     InTenant(tenant): InTenant,
+    headers: HeaderMap,
     Body(wanted): Body<Allocation>,
-) -> Result<Json<Allocation>, Problem> {
-    tenant.allocate(wanted.daily_calls).await?;
-    Ok(Json(wanted))
+) -> Result<Response, Problem> {
+    let seen = Seen::Tag(seen_tag(&headers)?);
+    let tag = tenant.allocate(wanted.daily_calls, seen).await?;
+    Ok(tagged(Json(wanted).into_response(), &tag))
 }

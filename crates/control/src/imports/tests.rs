@@ -19,6 +19,7 @@ fn import(wish: ImportWish) -> Import {
         started_by: String::new(),
         started_ms: 0,
         continues: None,
+        after: Vec::new(),
     }
 }
 
@@ -52,7 +53,16 @@ fn states_are_those_of_the_table() {
         (Pause, Queued, None, &no_errors, None, "Paused"),
         (Pause, Ended, None, &no_errors, None, "Running"),
         (Pause, Ended, Some(5), &no_errors, None, "Completed"),
-        (Cancel, Ended, None, &no_errors, None, "Canceled"),
+        // The cancel came too late: it is as if nobody had said a word, from now to the end.
+        (Cancel, Ended, None, &no_errors, None, "Running"),
+        (Cancel, Ended, None, &no_errors, Some("no token"), "Paused"),
+        (Run, Ended, None, &no_errors, Some("no token"), "Paused"),
+        (Cancel, Ended, Some(5), &errors, None, "Completed with errors"),
+        (Cancel, Queued, None, &no_errors, None, "Canceled"),
+        (Cancel, Counting, None, &no_errors, Some("no token"), "Canceled"),
+        (Cancel, CatchingUp, None, &no_errors, None, "Canceled"),
+        (Cancel, Canceled, None, &no_errors, None, "Canceled"),
+        (Cancel, Failed, None, &no_errors, None, "Failed"),
         (Run, Ended, Some(5), &no_errors, None, "Completed"),
         (Run, Ended, Some(5), &no_errors, Some("no token"), "Completed"),
         (Run, Ended, Some(5), &errors, None, "Completed with errors"),
@@ -64,9 +74,38 @@ fn states_are_those_of_the_table() {
         (Run, Failed, None, &no_errors, None, "Failed"),
     ] {
         let account = account(phase, ended);
-        let around = Circumstances { stopped, now_ms: 0 };
+        let around = Circumstances {
+            stopped,
+            before: &[],
+            now_ms: 0,
+        };
         let found = status(&import(wish), Some(&account), counts, around, None);
         assert_eq!(found.state, expected, "{wish:?} {phase:?} {ended:?} {stopped:?}");
+    }
+}
+
+#[test]
+fn only_what_is_queued_waits_for_others() {
+    let parent = [ImportId::new("imp-0").unwrap()];
+    let counts = Assessment::default();
+    for (wish, phase, stopped, waits) in [
+        (ImportWish::Run, RunPhase::Queued, None, true),
+        (ImportWish::Pause, RunPhase::Queued, None, false),
+        (ImportWish::Run, RunPhase::Queued, Some("no token"), false),
+        (ImportWish::Run, RunPhase::Counting, None, false),
+    ] {
+        let account = account(phase, None);
+        let around = Circumstances {
+            stopped,
+            before: &parent,
+            now_ms: 0,
+        };
+        let found = status(&import(wish), Some(&account), &counts, around, None);
+        assert_eq!(
+            !found.waits_for.is_empty(),
+            waits,
+            "{wish:?} {phase:?} {stopped:?}"
+        );
     }
 }
 
@@ -85,6 +124,7 @@ fn a_status_adds_up() {
     let counts = account.records.assess(account.records.mark(), &lanes);
     let around = Circumstances {
         stopped: None,
+        before: &[],
         now_ms: 0,
     };
     let found = status(&import(ImportWish::Run), Some(&account), &counts, around, None);
@@ -97,11 +137,47 @@ fn a_status_adds_up() {
 }
 
 #[test]
+fn what_remains_is_told_only_where_it_is_known() {
+    let status = |state: &str, salesforce_total, created: u64, rate, ended_ms| ImportStatus {
+        state: state.to_owned(),
+        salesforce_total,
+        extracted: created,
+        outcomes: vec![(Outcome::Created, created), (Outcome::Failed, 0)],
+        rate,
+        ended_ms,
+        ..super::status(
+            &import(ImportWish::Run),
+            None,
+            &Assessment::default(),
+            Circumstances {
+                stopped: None,
+                before: &[],
+                now_ms: 0,
+            },
+            None,
+        )
+    };
+    for (status, expected) in [
+        (status("Running", Some(1_000), 400, 20.0, None), Some(30.0)),
+        (status("Running", Some(1_000), 1_000, 20.0, None), Some(0.0)),
+        // More was read than Salesforce counted at the beginning.
+        (status("Running", Some(1_000), 1_100, 20.0, None), Some(0.0)),
+        (status("Running", Some(1_000), 400, 0.0, None), None),
+        (status("Running", None, 400, 20.0, None), None),
+        (status("Paused", Some(1_000), 400, 20.0, None), None),
+        (status("Completed", Some(1_000), 400, 20.0, Some(9)), None),
+    ] {
+        assert_eq!(remaining(&status), expected, "{status:?}");
+    }
+}
+
+#[test]
 fn an_undo_stands_before_everything_else() {
     let counts = Assessment::default();
     let account = account(RunPhase::Ended, Some(5));
     let around = Circumstances {
         stopped: Some("its sync is paused"),
+        before: &[],
         now_ms: 10,
     };
     let told = |undo: UndoStatus| {

@@ -6,8 +6,10 @@ use landbridge_model::{ImportId, MappedPart, RunId, SyncName, TenantId};
 use landbridge_wire::{AskError, AskErrorCode, RunPhase};
 use sha2::{Digest as _, Sha256};
 
+use super::order::{parents_before, parents_first};
 use crate::ask::{
-    CancelImport, Done, PauseImport, ResumeImport, StartImports, StartedImport, StartedImports, Writing,
+    AppliedSync, CancelImport, Done, PauseImport, ResumeImport, StartImports, StartedImport, StartedImports,
+    Writing,
 };
 use crate::definitions;
 use crate::definitions::back_fill::lacking_of;
@@ -77,11 +79,12 @@ impl ControlShard {
                 problems: Vec::new(),
             });
         }
-        let order = ask.syncs;
+        let order = self.in_order(tenant, &ask.syncs);
         let ask = StartImports { syncs: left, ..ask };
         crate::removals::refuse_removed(&self.context, tenant, &ask.syncs).await?;
         crate::undo::refuse_undoing(&self.context, tenant, &ask.syncs).await?;
-        let resolved = definitions::resolve_stored(self, tenant, &ask.syncs).await?;
+        let syncs = self.in_order(tenant, &ask.syncs);
+        let resolved = definitions::resolve_stored(self, tenant, &syncs).await?;
         if resolved.iter().any(|sync| !sync.problems.is_empty()) {
             return Ok(StartedImports {
                 imports: Vec::new(),
@@ -98,7 +101,9 @@ impl ControlShard {
             parts.push((overwrite || undone, only));
         }
         let mut imports = begun;
-        for (sync, (overwrite, only)) in resolved.into_iter().zip(parts) {
+        let already = imports.len();
+        let before = self.parents_before(tenant, &resolved);
+        for ((sync, (overwrite, only)), before) in resolved.into_iter().zip(parts).zip(before) {
             let id = match &ask.once {
                 Some(once) => id_of_once(once, &sync.name, &ask)?,
                 None => self.new_import_id()?,
@@ -116,6 +121,10 @@ impl ControlShard {
                 started_by: ask.started_by.clone(),
                 started_ms: self.context.hub.now_ms(),
                 continues: None,
+                after: before
+                    .into_iter()
+                    .map(|at| imports[already + at].id.clone())
+                    .collect(),
             };
             self.put_import(&import).await?;
             imports.push(StartedImport { sync: sync.name, id });
@@ -146,6 +155,33 @@ impl ControlShard {
             }
         }
         Ok((begun, left))
+    }
+
+    /// The syncs, parents before their children; those that are not there last, for the resolving to say so.
+    fn in_order(&self, tenant: &TenantId, names: &[SyncName]) -> Vec<SyncName> {
+        let stored = names
+            .iter()
+            .filter_map(|name| self.context.config.sync(tenant, name));
+        let definitions: Vec<_> = stored.map(|sync| sync.definition.clone()).collect();
+        let mut order = parents_first(&definitions);
+        let unknown = names.iter().filter(|name| !order.contains(name));
+        let unknown: Vec<SyncName> = unknown.cloned().collect();
+        order.extend(unknown);
+        order
+    }
+
+    /// For each of the syncs, which of those before it have the records that its own look up.
+    fn parents_before(&self, tenant: &TenantId, order: &[AppliedSync]) -> Vec<Vec<usize>> {
+        let stored: Vec<_> = order
+            .iter()
+            .map(|sync| self.context.config.sync(tenant, &sync.name))
+            .collect();
+        if stored.iter().any(Option::is_none) {
+            // One was removed this moment: without an order nothing waits, and links that come early do.
+            return vec![Vec::new(); order.len()];
+        }
+        let definitions: Vec<_> = stored.iter().flatten().map(|sync| &sync.definition).collect();
+        parents_before(&definitions)
     }
 
     /// Whether an import of a sync writes over what is there, and the part that it writes.
@@ -216,9 +252,21 @@ impl ControlShard {
         tenant: &TenantId,
         ask: &CancelImport,
     ) -> Result<Done, AskError> {
-        let next = |wish| Ok((wish != ImportWish::Cancel).then_some(ImportWish::Cancel));
-        self.change_wish(tenant, &ask.id, next).await?;
+        if self.phase_of(tenant, &ask.id).await? == RunPhase::Ended {
+            return Err(invalid(format!(
+                "{} has read everything: there is nothing left to cancel. What it brought is taken back by an undo, if it \
+                 keeps what was there before",
+                ask.id
+            )));
+        }
+        self.stop_reading(tenant, &ask.id).await?;
         Ok(Done {})
+    }
+
+    /// Has the extractor read nothing more for an import, however far it is.
+    pub(crate) async fn stop_reading(&self, tenant: &TenantId, id: &ImportId) -> Result<(), AskError> {
+        let next = |wish| Ok((wish != ImportWish::Cancel).then_some(ImportWish::Cancel));
+        self.change_wish(tenant, id, next).await
     }
 
     /// Lets an import stand until it is resumed.
@@ -335,6 +383,7 @@ mod tests {
             started_by: String::new(),
             started_ms: 0,
             continues: None,
+            after: Vec::new(),
         }
     }
 

@@ -1,16 +1,20 @@
 //! How tenants stand, and what happens as it happens.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use landbridge_model::SyncName;
+use landbridge_model::sync::MaxDeletes;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::caller::{Caller, Role};
 use super::error::ServiceError;
 use super::page::{Page, PageRequest, paginate};
+use super::records::FailureGroup;
 use super::{Service, TenantService};
-use crate::ask::{AskTenant, TenantStatus};
+use crate::ask::{AskTenant, HeldEntry, ParkedGroup, TenantHistory, TenantStatus};
 
 /// How long one tenant's status may take.
 const STATUS: Duration = Duration::from_secs(15);
@@ -28,6 +32,22 @@ pub struct Overview {
     /// Why it could not be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+}
+
+/// What a page of a tenant's health is made of.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HealthFacts {
+    pub(crate) status: TenantStatus,
+    pub(crate) history: TenantHistory,
+    pub(crate) parked: Vec<ParkedGroup>,
+    pub(crate) held: Vec<HeldEntry>,
+    pub(crate) failures: Vec<FailureGroup>,
+    /// The safety limits of the syncs.
+    pub(crate) limits: Vec<(SyncName, MaxDeletes)>,
+    /// Freshness beyond this is told to people.
+    pub(crate) bound: Option<Duration>,
+    /// Calls a day that Landbridge may make to Salesforce.
+    pub(crate) allocation: Option<u64>,
 }
 
 impl Service {
@@ -62,5 +82,46 @@ impl TenantService {
         self.require(Role::Viewer)?;
         self.ask(landbridge_model::StageKind::Control, &AskTenant {}, STATUS)
             .await
+    }
+
+    /// The tenant's health as it is now.
+    pub(crate) async fn health_now(&self) -> Result<Arc<HealthFacts>, ServiceError> {
+        self.require(Role::Viewer)?;
+        self.service.inner.health.now(self.id(), self.find_health()).await
+    }
+
+    /// The tenant's health as it was a moment ago. All failures, held deletes and parked links are listed for it: once for
+    /// all pages that follow it.
+    pub(crate) async fn recent_health(&self) -> Result<Arc<HealthFacts>, ServiceError> {
+        self.require(Role::Viewer)?;
+        self.service
+            .inner
+            .health
+            .recent(self.id(), self.find_health())
+            .await
+    }
+
+    /// Nothing in it depends on who asks.
+    async fn find_health(&self) -> Result<HealthFacts, ServiceError> {
+        let (status, history, parked, held, failures, alerts) = futures::try_join!(
+            self.status(),
+            self.history(),
+            self.parked(),
+            self.held(None),
+            self.failure_groups(),
+            self.alerts(),
+        )?;
+        let settings = &alerts.settings;
+        let bound = settings.bounds.behind_seconds.map(Duration::from_secs);
+        Ok(HealthFacts {
+            status,
+            history,
+            parked,
+            held,
+            failures,
+            bound: bound.filter(|_| settings.webhook.is_some() || settings.mail.is_some()),
+            limits: self.delete_limits(),
+            allocation: self.tenant.salesforce.daily_calls,
+        })
     }
 }

@@ -19,6 +19,7 @@ use super::{LONG_PATIENCE, PATIENCE, TenantService};
 use crate::ask::{
     CancelImport, CountMatching, PauseImport, ResumeImport, StartImports, StartedImport, Writing,
 };
+use crate::imports::order::{is_parent, parents_first};
 
 /// How many records an import of one sync would read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -314,13 +315,6 @@ impl TenantService {
     }
 }
 
-/// Whether a lookup of the child becomes an association with what the parent's sync writes.
-fn is_parent(parent: &SyncDefinition, child: &SyncDefinition) -> bool {
-    let ends = &child.spec.associations;
-    ends.iter()
-        .any(|rule| rule.to.eq_ignore_ascii_case(&parent.spec.hubspot.object_type))
-}
-
 /// The most that an import writes: every record, and for each a link by every lookup.
 fn writing(sync: &Sync, records: u64) -> EstimateWriting {
     let Some(resolved) = &sync.resolved else {
@@ -351,66 +345,5 @@ fn writing(sync: &Sync, records: u64) -> EstimateWriting {
         writes: records,
         deletes: 0,
         links: links.collect(),
-    }
-}
-
-/// Parents before their children, otherwise in the order given. Where syncs are each other's parents, the one named
-/// first goes first: links that come early wait.
-pub(crate) fn parents_first(definitions: &[SyncDefinition]) -> Vec<SyncName> {
-    let mut waiting: Vec<&SyncDefinition> = definitions.iter().collect();
-    let mut order = Vec::with_capacity(waiting.len());
-    while !waiting.is_empty() {
-        let is_free = |child: &SyncDefinition| {
-            waiting
-                .iter()
-                .all(|other| other.key() == child.key() || !is_parent(other, child))
-        };
-        let at = waiting.iter().position(|child| is_free(child)).unwrap_or(0);
-        order.push(waiting.remove(at).metadata.name.clone());
-    }
-    order
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sync(name: &str, parents: &[&str]) -> SyncDefinition {
-        let rules = parents
-            .iter()
-            .map(|to| format!("{{ field: F{to}__c, to: {to} }}"));
-        let text = format!(
-            "apiVersion: landbridge/v1\nkind: Sync\nmetadata: {{ tenant: acme, name: {name} }}\nspec:\n  salesforce: \
-             {{ object: O__c }}\n  hubspot: {{ objectType: {name} }}\n  associations: [{}]\n  fields: []\n",
-            rules.collect::<Vec<_>>().join(", ")
-        );
-        landbridge_model::yaml::load("test", &text).unwrap().remove(0)
-    }
-
-    fn order(definitions: &[SyncDefinition]) -> String {
-        let names = parents_first(definitions);
-        names.iter().map(SyncName::as_str).collect::<Vec<_>>().join(" ")
-    }
-
-    #[test]
-    fn parents_go_first() {
-        let (visits, vehicles, depots) = (
-            sync("visits", &["vehicles"]),
-            sync("vehicles", &["Depots", "companies"]),
-            sync("depots", &[]),
-        );
-        assert_eq!(
-            order(&[visits.clone(), vehicles.clone(), depots.clone()]),
-            "depots vehicles visits"
-        );
-        assert_eq!(order(&[depots, visits]), "depots visits");
-        assert_eq!(
-            order(std::slice::from_ref(&vehicles)),
-            "vehicles",
-            "a parent that is not imported is not waited for"
-        );
-        let (own, circle) = (sync("own", &["own"]), [sync("a", &["b"]), sync("b", &["a"])]);
-        assert_eq!(order(&[own]), "own");
-        assert_eq!(order(&circle), "a b");
     }
 }

@@ -319,9 +319,10 @@ impl TenantService {
     }
 }
 
-type FailureKey = (std::cmp::Reverse<i64>, SyncName, SalesforceId, Option<String>);
+/// By what failures are ordered: the newest first.
+pub(crate) type FailureKey = (std::cmp::Reverse<i64>, SyncName, SalesforceId, Option<String>);
 
-fn failure_key(entry: &FailureEntry) -> FailureKey {
+pub(crate) fn failure_key(entry: &FailureEntry) -> FailureKey {
     let newest_first = std::cmp::Reverse(entry.at_ms);
     (
         newest_first,

@@ -12,6 +12,7 @@ use super::audit::Change;
 use super::caller::Role;
 use super::error::ServiceError;
 use super::page::{Page, PageRequest, paginate};
+use crate::ask::Seen;
 use crate::definitions::revisions;
 
 pub use crate::definitions::revisions::StoredRevision;
@@ -187,7 +188,7 @@ impl TenantService {
         ServiceError::NotFound(format!("{} has no draft {}", self.id(), id.0))
     }
 
-    /// Stores a draft: over what the caller has seen when `seen` says so, else whatever was there.
+    /// Stores a draft: over what the caller has seen, or, when they have seen nothing, where there is none.
     pub async fn put_draft(
         &self,
         id: &DraftId,
@@ -208,10 +209,17 @@ impl TenantService {
                 }
             }
             None => {
-                if kv.get(&key).await?.is_none() {
-                    self.refuse_many_drafts().await?;
+                self.refuse_many_drafts().await?;
+                match kv.create(&key, value).await {
+                    Err(KvError::Exists) => {
+                        let what = format!(
+                            "there is a draft {} already; look at it before you change it",
+                            id.0
+                        );
+                        return Err(ServiceError::Stale(what));
+                    }
+                    written => written?,
                 }
-                kv.put(&key, value).await?
             }
         };
         Ok(Draft {
@@ -270,12 +278,23 @@ impl TenantService {
         )))
     }
 
-    /// Forgets a draft.
-    pub async fn remove_draft(&self, id: &DraftId) -> Result<(), ServiceError> {
+    /// Forgets a draft, if it is as the caller has seen it.
+    pub async fn remove_draft(&self, id: &DraftId, seen: &Seen) -> Result<(), ServiceError> {
         self.require(Role::Editor)?;
         let before = self.draft(id).await?;
+        let stale = || ServiceError::Stale("the draft was changed since; look at it again".to_owned());
+        if !seen.holds(Some(&before.tag)) {
+            return Err(stale());
+        }
         self.audited("draft.removed", &before.id, async {
-            self.service.inner.definitions.delete(&self.draft_key(id)).await?;
+            let (kv, key) = (&self.service.inner.definitions, self.draft_key(id));
+            match (seen, before.tag.parse()) {
+                (Seen::Tag(_), Ok(revision)) => match kv.delete_at(&key, revision).await {
+                    Err(KvError::Conflict) => return Err(stale()),
+                    removed => removed?,
+                },
+                _ => kv.delete(&key).await?,
+            }
             Ok(((), Change::between(Some(&before.body), None)?.into()))
         })
         .await

@@ -170,6 +170,7 @@ impl TenantService {
     ) -> Result<Applied, ServiceError> {
         self.require(Role::Editor)?;
         self.check_owner(&definitions)?;
+        self.refuse_unseen(&definitions, &expected)?;
         let before: Vec<Option<Arc<Sync>>> = definitions
             .iter()
             .map(|definition| self.service.config().sync(self.id(), &definition.metadata.name))
@@ -195,6 +196,28 @@ impl TenantService {
             Ok((applied, trace))
         })
         .await
+    }
+
+    /// Whoever overwrites a sync says what they have seen of it. Control decides this once more when it writes; here it can
+    /// be told what is missing.
+    fn refuse_unseen(
+        &self,
+        definitions: &[SyncDefinition],
+        expected: &[Expected],
+    ) -> Result<(), ServiceError> {
+        let unseen = definitions.iter().filter(|wanted| {
+            let name = &wanted.metadata.name;
+            let stored = self.service.config().sync(self.id(), name);
+            stored.is_some_and(|stored| stored.definition != **wanted)
+                && expected.iter().all(|expected| expected.name != *name)
+        });
+        let names = joined(unseen.map(|definition| &definition.metadata.name));
+        if names.is_empty() {
+            return Ok(());
+        }
+        Err(ServiceError::PreconditionRequired(format!(
+            "{names} would be overwritten: name it in `expected` with the `tag` that you read, or the `stored_tag` of the plan"
+        )))
     }
 
     /// A definition says itself whose it is: it must not say another.
@@ -254,19 +277,24 @@ impl TenantService {
             WrittenRecords::Delete => Role::Operator,
         })?;
         let before = self.stored_sync(name)?;
-        if expected.is_some_and(|tag| tag != definition_tag(&before.definition)) {
-            return Err(ServiceError::Stale(format!(
-                "{name} was changed since; look at it again"
-            )));
-        }
-        let names = vec![name.clone()];
-        let by = self.caller.who.clone();
+        let question = RemoveSyncs {
+            names: vec![name.clone()],
+            records,
+            by: self.caller.who.clone(),
+            expected: expected
+                .map(|tag| Expected {
+                    name: name.clone(),
+                    tag: Some(tag),
+                })
+                .into_iter()
+                .collect(),
+        };
         let action = match records {
             WrittenRecords::Keep => "sync.removed",
             WrittenRecords::Delete => "sync.removed-with-records",
         };
         self.audited(action, name.as_str(), async {
-            self.ask_control(&RemoveSyncs { names, records, by }).await?;
+            self.ask_control(&question).await?;
             let change = Change::between(Some(&before.definition), None)?;
             let change = match records {
                 WrittenRecords::Keep => change,

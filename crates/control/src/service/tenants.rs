@@ -13,7 +13,9 @@ use super::connections::{PutCredentials, PutSide};
 use super::error::ServiceError;
 use super::page::{Page, PageRequest, paginate};
 use super::{LONG_PATIENCE, Service, TenantService};
-use crate::ask::{Change, PutTenant, RemoveTenant, TenantPart};
+use crate::ask::{Change, EditTenant, PutTenant, RemoveTenant, Seen, TenantPart};
+
+pub use crate::definitions::tenant_tag;
 
 /// A tenant, as a caller sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -147,6 +149,7 @@ impl Service {
         caller: &Caller,
         id: &TenantId,
         wanted: PutTenantBody,
+        seen: Seen,
     ) -> Result<(Change, TenantView), ServiceError> {
         self.may_put_tenant(caller, id)?;
         let stored = self.config().tenant(id);
@@ -156,10 +159,11 @@ impl Service {
         } else {
             "tenant.changed"
         };
+        let edit = EditTenant { put, seen };
         let effect = async {
-            let asked = self.hub().ask(StageKind::Control, id, &put, LONG_PATIENCE);
+            let asked = self.hub().ask(StageKind::Control, id, &edit, LONG_PATIENCE);
             let change = asked.await?;
-            let after = self.tenant_soon(id, |seen| is_as_put(&put, seen)).await?;
+            let after = self.tenant_soon(id, |seen| is_as_put(&edit.put, seen)).await?;
             self.inner.sides.forget(id);
             if change == Change::Unchanged {
                 return Ok((change, audit::Trace::nothing()));
@@ -272,6 +276,11 @@ impl Service {
 }
 
 impl TenantService {
+    /// Stands for what people can change of the tenant, as the caller sees it.
+    pub fn tag(&self) -> String {
+        tenant_tag(&self.tenant)
+    }
+
     /// The tenant as the caller sees it.
     pub fn view(&self) -> TenantView {
         TenantView {

@@ -9,6 +9,7 @@ use super::attempts::Counted;
 use super::audit::Change;
 use super::caller::{Caller, Grant, Role};
 use super::error::ServiceError;
+use crate::ask::Seen;
 
 /// A user's name: 1 to 64 lower-case letters, digits and `.` `_` `-` `@`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -143,9 +144,19 @@ impl Service {
 
     /// One user.
     pub async fn user(&self, caller: &Caller, name: &UserName) -> Result<UserView, ServiceError> {
+        Ok(self.user_with_tag(caller, name).await?.0)
+    }
+
+    /// One user, and what stands for how they are.
+    pub async fn user_with_tag(
+        &self,
+        caller: &Caller,
+        name: &UserName,
+    ) -> Result<(UserView, String), ServiceError> {
         self.require_everywhere(caller, Role::Admin)?;
         let found = self.stored_user(name).await?;
-        found.map(|(user, _)| view(user)).ok_or_else(|| no_user(name))
+        let (user, revision) = found.ok_or_else(|| no_user(name))?;
+        Ok((view(user), revision.to_string()))
     }
 
     /// Adds a user, or changes what they may do and, if a password is given, their password.
@@ -155,15 +166,30 @@ impl Service {
         name: &UserName,
         wanted: PutUser,
     ) -> Result<UserView, ServiceError> {
+        let put = self.put_user_seen(caller, name, wanted, &Seen::Anything).await?;
+        Ok(put.0)
+    }
+
+    /// The same, if the user is as the caller has seen them. Gives the new tag as well.
+    pub async fn put_user_seen(
+        &self,
+        caller: &Caller,
+        name: &UserName,
+        wanted: PutUser,
+        seen: &Seen,
+    ) -> Result<(UserView, String), ServiceError> {
         self.require_everywhere(caller, Role::Admin)?;
         let stored = self.stored_user(name).await?;
+        let at = stored.as_ref().map(|(_, revision)| *revision);
+        if !seen.holds(at.map(|revision| revision.to_string()).as_deref()) {
+            return Err(stale_user(name));
+        }
         let new_hash = match &wanted.password {
             Some(password) => Some(self.inner.hashing.hash(password).await?),
             None => None,
         };
         let has_new_password = new_hash.is_some();
         let before = stored.clone().map(|(user, _)| view(user));
-        let seen = stored.as_ref().map(|(_, revision)| *revision);
         let next = match (stored, new_hash) {
             (None, None) => {
                 return Err(ServiceError::invalid(format!(
@@ -199,26 +225,23 @@ impl Service {
             change = change.with_detail("the password was set anew; sessions are over");
         }
         self.audited(caller, None, action, name.as_str(), async {
-            self.write_user(&next, seen).await?;
-            Ok((after, change.into()))
+            let revision = self.write_user(&next, at).await?;
+            Ok(((after, revision.to_string()), change.into()))
         })
         .await
     }
 
     /// Writes a user over what was seen of them, and over nothing else: a password that was changed since, or a role that
     /// was taken away, stays so.
-    async fn write_user(&self, user: &StoredUser, seen: Option<u64>) -> Result<(), ServiceError> {
+    async fn write_user(&self, user: &StoredUser, seen: Option<u64>) -> Result<u64, ServiceError> {
         let (access, key) = (&self.inner.access, user.name.key());
         let written = match seen {
             Some(revision) => access.update_json(&key, user, revision).await,
             None => access.create_json(&key, user).await,
         };
         match written {
-            Ok(_) => Ok(()),
-            Err(KvError::Conflict | KvError::Exists) => Err(ServiceError::Conflict(
-                "the user was changed at the same moment; look again and try again".to_owned(),
-            )),
-            Err(error) => Err(error.into()),
+            Err(KvError::Conflict | KvError::Exists) => Err(stale_user(&user.name)),
+            written => Ok(written?),
         }
     }
 
@@ -295,6 +318,12 @@ fn view(user: StoredUser) -> UserView {
         grants: user.grants,
         created_ms: user.created_ms,
     }
+}
+
+fn stale_user(name: &UserName) -> ServiceError {
+    ServiceError::Stale(format!(
+        "the user {name} is not as you have seen them; look at them again, and repeat the change"
+    ))
 }
 
 fn no_user(name: &UserName) -> ServiceError {

@@ -11,8 +11,10 @@ use super::audit::Change;
 use super::caller::Role;
 use super::error::ServiceError;
 use crate::ask::{
-    AskHistory, ChangeTenant, DismissFailure, HeldEntry, ListHeld, ListParked, ParkedGroup, TenantHistory,
+    AskHistory, ChangeTenant, DismissFailure, HeldEntry, ListHeld, ListParked, ParkedGroup, Seen,
+    TenantHistory,
 };
+use crate::definitions::tenant_tag;
 
 impl TenantService {
     /// What became of changes over time.
@@ -80,20 +82,22 @@ impl TenantService {
         .await
     }
 
-    /// Changes how many calls a day Landbridge may make to Salesforce; `None` leaves only the reserve alone.
-    pub async fn allocate(&self, daily_calls: Option<u64>) -> Result<(), ServiceError> {
+    /// Changes how many calls a day Landbridge may make to Salesforce, if the tenant is as the caller has seen it; `None`
+    /// leaves only the reserve alone. Gives the tenant's new tag.
+    pub async fn allocate(&self, daily_calls: Option<u64>, seen: Seen) -> Result<String, ServiceError> {
         self.require(Role::Operator)?;
         if daily_calls == Some(0) {
             return Err(ServiceError::invalid(
                 "with no call at all nothing can be read: give at least 1, or nothing to leave only the reserve alone",
             ));
         }
-        let change = ChangeTenant::Allocate { daily_calls };
+        let change = ChangeTenant::Allocate { daily_calls, seen };
         self.audited("allocation.changed", self.id().as_str(), async {
             self.ask_control(&change).await?;
             let is_seen = |seen: &Tenant| seen.salesforce.daily_calls == daily_calls;
             let after = self.service.tenant_soon(self.id(), is_seen).await?;
-            Ok(((), Change::between(Some(&*self.tenant), Some(&*after))?.into()))
+            let change = Change::between(Some(&*self.tenant), Some(&*after))?;
+            Ok((tenant_tag(&after), change.into()))
         })
         .await
     }

@@ -71,6 +71,7 @@ mod tests {
             started_by: String::new(),
             started_ms,
             continues: None,
+            after: Vec::new(),
         }
     }
 

@@ -228,6 +228,31 @@ impl Api {
         self.send(Method::DELETE, path, proof, &[], None).await
     }
 
+    /// Puts over what is there now, or where there is nothing.
+    pub(crate) async fn put_seen(&self, path: &str, proof: &Proof, body: &Value) -> Answer {
+        let tag = self.tag_of(path, proof).await;
+        let condition = match &tag {
+            Some(tag) => ("if-match", tag.as_str()),
+            None => ("if-none-match", "*"),
+        };
+        self.send(Method::PUT, path, proof, &[condition], Some(body))
+            .await
+    }
+
+    /// Removes what is there now.
+    pub(crate) async fn delete_seen(&self, path: &str, proof: &Proof) -> Answer {
+        let tag = self.tag_of(path, proof).await;
+        let tag = tag.unwrap_or_else(|| "\"nothing\"".to_owned());
+        self.send(Method::DELETE, path, proof, &[("if-match", &tag)], None)
+            .await
+    }
+
+    async fn tag_of(&self, path: &str, proof: &Proof) -> Option<String> {
+        let (resource, _) = path.split_once('?').unwrap_or((path, ""));
+        let headers = self.get(resource, proof).await.headers;
+        Some(headers.get("etag")?.to_str().unwrap().to_owned())
+    }
+
     /// Follows server-sent events.
     pub(crate) async fn events(&self, path: &str, proof: &Proof) -> Events {
         let Proof::Token(token) = proof else {

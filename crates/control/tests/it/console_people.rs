@@ -179,8 +179,10 @@ async fn the_audit_log_is_searched_and_read_page_by_page() {
     let editor = api.in_acme(Role::Editor).await;
     for number in 0..60 {
         let path = format!("/api/v1/tenants/acme/drafts/d{number:02}");
-        api.put(&path, &editor, &serde_json::json!({})).await.expect(200);
-        api.delete(&path, &editor).await.expect(204);
+        api.put_seen(&path, &editor, &serde_json::json!({}))
+            .await
+            .expect(200);
+        api.delete_seen(&path, &editor).await.expect(204);
     }
     let first = ann
         .get("/tenants/acme/audit")

@@ -428,7 +428,7 @@ async fn drafts_are_listed_with_a_way_to_go_on() {
     let api = Api::new().await;
     let editor = api.in_acme(Role::Editor).await;
     let body = serde_json::json!({"definition": {"spec": {"salesforce": {"object": "Depot__c"}}}});
-    api.put("/api/v1/tenants/acme/drafts/depots", &editor, &body)
+    api.put_seen("/api/v1/tenants/acme/drafts/depots", &editor, &body)
         .await
         .expect(200);
     let ann = in_acme(&api, "ann", Role::Editor).await;

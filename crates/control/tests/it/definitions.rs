@@ -173,6 +173,7 @@ async fn a_sync_lives_from_draft_to_removal() {
     let [own, other] = ["vehicles", "trucks"].map(parked);
     rig.hub.park(&[own, other.clone()]).await.unwrap();
     rig.ask(&RemoveSyncs {
+        expected: Vec::new(),
         names: vec![sync_name()],
         records: WrittenRecords::Keep,
         by: String::new(),

@@ -1,11 +1,11 @@
 //! Imports over a real bus: counted from lanes and outcomes, through the loss of control and of its folder.
 
 use landbridge_bus::Filter;
-use landbridge_control::ask::{CancelImport, StartImports, Writing};
+use landbridge_control::ask::{CancelImport, PauseImport, ResumeImport, StartImports, Writing};
 use landbridge_model::ask::{ImportStatus, ListImports};
 use landbridge_model::{
     ChangeBatch, ChangeKind, Envelope, ImportId, Lane, Outcome, Purpose, RecordOutcome, Revision, RunId,
-    Source, StageKind, Table,
+    Source, StageKind, SyncName, Table,
 };
 use landbridge_wire::{ReportBody, RunPhase, RunProgress, VersionedId};
 
@@ -187,12 +187,12 @@ async fn neither_a_stop_nor_a_crash_nor_a_lost_folder_loses_progress() {
     rig.extract(&run, &[1, 2, 3]).await;
     rig.settle(&run, &[1], Outcome::Created).await;
     let mut before = rig.status(&import).await;
-    before.rate = 0.0;
+    (before.rate, before.remaining_seconds) = (0.0, None);
     control.stop().await;
     let mut control = rig.control().await;
     for loses_folder in [false, true] {
         let mut after = rig.status(&import).await;
-        after.rate = 0.0;
+        (after.rate, after.remaining_seconds) = (0.0, None);
         assert_eq!(after, before);
         drop(control); // as a crash: nothing is put down
         if loses_folder {
@@ -207,7 +207,7 @@ async fn neither_a_stop_nor_a_crash_nor_a_lost_folder_loses_progress() {
         control = rig.control().await;
     }
     let mut after = rig.status(&import).await;
-    after.rate = 0.0;
+    (after.rate, after.remaining_seconds) = (0.0, None);
     assert_eq!(after, before);
 }
 
@@ -222,4 +222,69 @@ async fn a_cancelled_import_says_so() {
         id: ImportId::new("imp-none").unwrap(),
     };
     assert!(rig.ask(&unknown).await.is_err());
+}
+
+/// A child of vehicles.
+const RENTALS: &str = "
+apiVersion: landbridge/v1
+kind: Sync
+metadata: { tenant: acme, name: rentals }
+spec:
+  salesforce: { object: Vehicle__c }
+  hubspot: { objectType: rentals }
+  associations: [ { field: Tows__c, to: vehicles, label: tows } ]
+  fields: [ { from: Name, to: name } ]
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_child_waits_for_a_parent_that_goes_on_and_is_not_read_yet() {
+    let rig = Rig::new().await;
+    rig.world.lock().unwrap().late.insert("rentals".into(), 0);
+    let _control = rig.control().await;
+    rig.apply(VEHICLES).await;
+    rig.apply(RENTALS).await;
+    let question = StartImports {
+        syncs: vec![SyncName::new("rentals").unwrap(), sync_name()],
+        writing: Writing::Changes,
+        keep_before: false,
+        started_by: "test".into(),
+    };
+    let started = rig.ask(&question).await.unwrap().imports;
+    let names: Vec<&str> = started.iter().map(|import| import.sync.as_str()).collect();
+    assert_eq!(names, ["vehicles", "rentals"]);
+    let (parent, child) = (started[0].id.clone(), started[1].id.clone());
+    assert!(rig.status(&parent).await.waits_for.is_empty());
+    assert_eq!(rig.status(&child).await.waits_for, [parent.clone()]);
+    rig.ask(&PauseImport { id: parent.clone() }).await.unwrap();
+    let waits = rig.status(&child).await.waits_for;
+    assert!(waits.is_empty(), "the parent may stand for ever");
+    let again = ResumeImport {
+        id: parent.clone(),
+        by: "test".into(),
+    };
+    rig.ask(&again).await.unwrap();
+    assert_eq!(rig.status(&child).await.waits_for, [parent.clone()]);
+    rig.progress(&RunId::from(&parent), RunPhase::Ended).await;
+    assert!(rig.status(&child).await.waits_for.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_that_comes_after_the_reading_is_refused() {
+    let rig = Rig::new().await;
+    let _control = rig.control().await;
+    let import = rig.start_import().await;
+    let run = RunId::from(&import);
+    rig.extract(&run, &[1]).await;
+    rig.progress(&run, RunPhase::Ended).await;
+    assert_eq!(
+        rig.status(&import).await.state,
+        "Running",
+        "a record is on its way"
+    );
+    let refused = rig.ask(&CancelImport { id: import.clone() }).await.unwrap_err();
+    assert!(refused.to_string().contains("has read everything"), "{refused}");
+    assert_eq!(rig.status(&import).await.state, "Running");
+    rig.settle(&run, &[1], Outcome::Created).await;
+    rig.acknowledge_everything().await;
+    assert_eq!(rig.status(&import).await.state, "Completed");
 }

@@ -43,11 +43,11 @@ async fn a_sync_goes_when_none_of_its_deletes_is_held_any_more() {
     let editor = api.in_acme(Role::Editor).await;
     let operator = api.in_acme(Role::Operator).await;
     let path = format!("{SYNC}?records=delete");
-    api.delete(&path, &editor).await.expect(403);
-    api.delete(&format!("{SYNC}?records=burn"), &operator)
+    api.delete_seen(&path, &editor).await.expect(403);
+    api.delete_seen(&format!("{SYNC}?records=burn"), &operator)
         .await
         .expect(400);
-    api.delete(&path, &operator).await.expect(202);
+    api.delete_seen(&path, &operator).await.expect(202);
     soon("both pages", async {
         while api.rig.world.lock().unwrap().held_pages.len() < 2 {
             tokio::task::yield_now().await;
@@ -118,14 +118,14 @@ async fn what_cannot_be_told_apart_is_not_deleted() {
     soon("the other sync", seen).await;
     let operator = api.in_acme(Role::Operator).await;
     let refused = api
-        .delete(&format!("{SYNC}?records=delete"), &operator)
+        .delete_seen(&format!("{SYNC}?records=delete"), &operator)
         .await
         .expect(422);
     assert!(refused.text.contains("twins"), "{}", refused.text);
     let stands = api.get(SYNC, &operator).await.expect(200).json();
     assert_eq!(stands["status"], "active");
     // Keeping what it wrote is always possible.
-    api.delete(SYNC, &operator).await.expect(204);
+    api.delete_seen(SYNC, &operator).await.expect(204);
 }
 
 #[tokio::test(flavor = "multi_thread")]

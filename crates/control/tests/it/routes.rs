@@ -1,5 +1,6 @@
 //! Every route: what it does, and what it says to what cannot be done.
 
+mod conditions;
 mod dry_runs;
 mod imports;
 mod proposals;

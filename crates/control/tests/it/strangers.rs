@@ -3,7 +3,7 @@
 use axum::http::Method;
 use landbridge_bus::seal::{KeyPair, publish_key};
 use landbridge_bus::{Bucket, KeyFilter};
-use landbridge_control::service::{Grant, Role};
+use landbridge_control::service::{Caller, Grant, Role, UserName};
 use landbridge_model::{StageKind, TenantId};
 use serde_json::{Value, json};
 
@@ -73,7 +73,7 @@ async fn with_things() -> Api {
     let api = Api::new().await;
     api.rig.apply(VEHICLES).await;
     let editor = api.in_acme(Role::Editor).await;
-    api.put(
+    api.put_seen(
         "/api/v1/tenants/acme/drafts/d1",
         &editor,
         &json!({"a-draft-of": "vehicles"}),
@@ -83,13 +83,36 @@ async fn with_things() -> Api {
     api
 }
 
+/// What stands for what an operation changes, as its admin has seen it; anything where it is not looked at before it is
+/// decided who may.
+async fn seen(api: &Api, operation: &str) -> Option<String> {
+    let local = Caller::local("test");
+    Some(match operation {
+        "put_user" => {
+            let ann = UserName::new("ann").unwrap();
+            let found = api.service.user_with_tag(&local, &ann).await;
+            found.map_or("nobody".to_owned(), |(_, tag)| tag)
+        }
+        "delete_draft" => {
+            let acme = api.service.tenant(&local, &crate::rig::tenant()).unwrap();
+            let found = acme.draft(&"d1".parse().unwrap()).await;
+            found.map_or("nothing".to_owned(), |draft| draft.tag)
+        }
+        "put_draft" | "put_tenant" | "put_allocation" | "delete_sync" => "1".to_owned(),
+        _ => return None,
+    })
+}
+
 async fn call(api: &Api, operation: &Operation, tenant: &str, proof: &Proof) -> crate::api::Answer {
     let path = path(operation, tenant);
     // Whoever knows how, sends what is wanted: they are refused for who they are, not for how they ask.
-    let headers: &[(&str, &str)] = match operation.id.as_str() {
-        "put_sync" | "put_alerts" => &[("if-none-match", "*")],
-        "undo_revision" => &[("if-match", "\"0123\"")],
-        _ => &[],
+    let tag = seen(api, &operation.id).await;
+    let tag = tag.map(|tag| format!("\"{tag}\""));
+    let headers: &[(&str, &str)] = match (operation.id.as_str(), &tag) {
+        ("undo_revision", _) => &[("if-match", "\"0123\"")],
+        ("put_sync" | "put_alerts", _) => &[("if-none-match", "*")],
+        (_, Some(tag)) => &[("if-match", tag.as_str())],
+        (_, None) => &[],
     };
     api.send(
         operation.method.clone(),

@@ -8,6 +8,7 @@ mod imports;
 mod ledger;
 mod live;
 mod nothing_missed;
+mod order;
 mod other_org;
 mod portal;
 mod rig;

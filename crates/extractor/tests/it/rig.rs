@@ -385,11 +385,23 @@ impl Rig {
         wish: ImportWish,
         continues: Option<&ImportId>,
     ) -> ImportId {
+        self.store_import_of(&key().name, id, wish, continues, &[]).await
+    }
+
+    /// An import of a sync that is read after others.
+    pub(crate) async fn store_import_of(
+        &self,
+        sync: &SyncName,
+        id: &str,
+        wish: ImportWish,
+        continues: Option<&ImportId>,
+        after: &[&ImportId],
+    ) -> ImportId {
         let id: ImportId = id.parse().unwrap();
         let import = Import {
             id: id.clone(),
             tenant: tenant(),
-            sync: key().name,
+            sync: sync.clone(),
             revision: Revision(1),
             wish,
             overwrite: false,
@@ -397,6 +409,7 @@ impl Rig {
             started_by: "test".into(),
             started_ms: self.hub.now_ms(),
             continues: continues.cloned(),
+            after: after.iter().map(|id| (*id).clone()).collect(),
             keep_before: false,
             undo_ms: None,
         };
@@ -406,6 +419,23 @@ impl Rig {
             .change_import(&tenant, &id, |_| Ok::<_, ()>(Some(import.clone())));
         stored.await.unwrap().unwrap();
         id
+    }
+
+    /// Stores the sync of vehicles once more, by another name.
+    pub(crate) async fn copy_sync(&self, name: &str) -> SyncName {
+        let copied = self.config.sync(&tenant(), &key().name);
+        let name = SyncName::new(name).unwrap();
+        let copy = SyncKey {
+            tenant: tenant(),
+            name: name.clone(),
+        };
+        let mut sync = Sync::clone(&copied.unwrap());
+        sync.definition.metadata.name = name.clone();
+        let stored = self
+            .config
+            .change_sync(&copy, |_| Ok::<_, ()>(Some(sync.clone())));
+        stored.await.unwrap().unwrap();
+        name
     }
 
     pub(crate) async fn cancel_import(&self, id: &ImportId) {

@@ -114,9 +114,7 @@ async fn put_user(context: &Context, name: &UserName, wanted: PutUser) -> anyhow
         Installation::Bus { service, .. } => service.put_user(&local(), name, wanted).await?,
         Installation::Server(remote) => {
             let body = serde_json::to_value(wanted)?;
-            remote
-                .call(Method::PUT, &["users", name.as_str()], &[], Some(&body))
-                .await?
+            remote.put(&["users", name.as_str()], &body).await?
         }
     })
 }
@@ -124,7 +122,7 @@ async fn put_user(context: &Context, name: &UserName, wanted: PutUser) -> anyhow
 async fn users(context: &Context) -> anyhow::Result<Vec<UserView>> {
     Ok(match &context.installation {
         Installation::Bus { service, .. } => service.users(&local()).await?,
-        Installation::Server(remote) => remote.call(Method::GET, &["users"], &[], None).await?,
+        Installation::Server(remote) => remote.all(&["users"], &[]).await?,
     })
 }
 
@@ -134,7 +132,7 @@ pub(super) async fn run_token(context: &Context, command: TokenCommand) -> anyho
         TokenCommand::List => {
             let tokens: Vec<TokenView> = match &context.installation {
                 Installation::Bus { service, .. } => service.tokens(&local()).await?,
-                Installation::Server(remote) => remote.call(Method::GET, &["tokens"], &[], None).await?,
+                Installation::Server(remote) => remote.all(&["tokens"], &[]).await?,
             };
             show(context.output, &tokens, |tokens| {
                 if tokens.is_empty() {

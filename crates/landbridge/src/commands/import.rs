@@ -104,11 +104,13 @@ async fn list(context: &Context, arguments: &ImportListArgs) -> anyhow::Result<E
                 "sync",
                 "state",
                 "started",
+                "by",
                 "ended",
                 "extracted",
                 "outcomes",
                 "in flight",
                 "links",
+                "pace",
             ],
             imports.iter().map(row),
         )
@@ -116,22 +118,32 @@ async fn list(context: &Context, arguments: &ImportListArgs) -> anyhow::Result<E
     Ok(Exit::Done)
 }
 
-fn row(import: &ImportStatus) -> [String; 9] {
+fn row(import: &ImportStatus) -> [String; 11] {
     let undone = import.undo.as_ref().map(|undo| undo::told(&undo.counts));
-    let state = match import.reason.as_ref().or(undone.as_ref()) {
-        Some(reason) => format!("{}: {reason}", import.state),
-        None => import.state.clone(),
+    let state = match (
+        import.reason.as_ref().or(undone.as_ref()),
+        import.waits_for.first(),
+    ) {
+        (Some(reason), _) => format!("{}: {reason}", import.state),
+        (None, Some(before)) => format!("{} after {before}", import.state),
+        (None, None) => import.state.clone(),
     };
     [
         import.id.to_string(),
         import.sync.to_string(),
         state,
         time(import.started_ms),
+        import.started_by.clone(),
         import.ended_ms.map(time).unwrap_or_default(),
         import.extracted.to_string(),
         counts(&import.outcomes),
         import.in_flight.to_string(),
         counts(&import.links),
+        if watch::is_over(import) {
+            String::new()
+        } else {
+            watch::speed(import)
+        },
     ]
 }
 

@@ -15,6 +15,7 @@ use landbridge_control::service::{Keys, page_cursor};
 use landbridge_model::TenantId;
 use landbridge_model::ask::{DecideHeld, Explain, ImportStatus, ListFailures, ListImports, Question};
 use landbridge_model::config::SyncStatus;
+use reqwest::header::{ETAG, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use reqwest::{Method, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -91,7 +92,7 @@ impl Remote {
         body: &Value,
     ) -> Result<A, CommandError> {
         let request = self.request(Method::PUT, path).json(body);
-        let request = request.header(reqwest::header::IF_MATCH, format!("\"{tag}\""));
+        let request = request.header(IF_MATCH, format!("\"{tag}\""));
         let text = self.send(request).await?;
         self.understand(&text)
     }
@@ -132,7 +133,43 @@ impl Remote {
         self.client.request(method, url).bearer_auth(&self.token)
     }
 
+    /// What stands for what is there: its `ETag`, in its quotes.
+    async fn tag_of(&self, path: &[&str]) -> Result<HeaderValue, CommandError> {
+        let (_, tag) = self.receive(self.request(Method::GET, path)).await?;
+        tag.ok_or_else(|| {
+            let what = format!("{} does not say what stands for {}", self.server, path.join("/"));
+            CommandError::new(Exit::Failed, what)
+        })
+    }
+
+    /// Makes something what it is to be, over what is there this moment or where there is nothing.
+    pub async fn put<A: DeserializeOwned>(&self, path: &[&str], body: &Value) -> Result<A, CommandError> {
+        let request = self.request(Method::PUT, path).json(body);
+        let request = match self.tag_of(path).await {
+            Ok(tag) => request.header(IF_MATCH, tag),
+            Err(error) if error.exit == Exit::NotFound => request.header(IF_NONE_MATCH, "*"),
+            Err(error) => return Err(error),
+        };
+        let text = self.send(request).await?;
+        self.understand(&text)
+    }
+
+    /// Removes what is there this moment.
+    async fn remove_seen(&self, path: &[&str], query: &[(&str, &str)]) -> Result<(), CommandError> {
+        let tag = self.tag_of(path).await?;
+        let request = self.request(Method::DELETE, path).query(query);
+        self.send(request.header(IF_MATCH, tag)).await.map(drop)
+    }
+
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<String, CommandError> {
+        self.receive(request).await.map(|(text, _)| text)
+    }
+
+    /// The answer's text and `ETag`.
+    async fn receive(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<(String, Option<HeaderValue>), CommandError> {
         let unreachable = |error: reqwest::Error| {
             let error = error.without_url();
             CommandError::new(
@@ -142,9 +179,10 @@ impl Remote {
         };
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
+        let tag = response.headers().get(ETAG).cloned();
         let text = response.text().await.map_err(unreachable)?;
         if status.is_success() {
-            return Ok(text);
+            return Ok((text, tag));
         }
         Err(refused(status, &text, &self.server))
     }
@@ -237,7 +275,8 @@ impl Remote {
             ListHeld::SERVICE => {
                 let sync = read::<ListHeld>(question)?.sync;
                 let query: Vec<(&str, &str)> = sync.iter().map(|sync| ("sync", sync.as_str())).collect();
-                self.call(get, &["tenants", tenant, "held"], &query, None).await
+                let held: Vec<Value> = self.all(&["tenants", tenant, "held"], &query).await?;
+                as_json(&held)
             }
             _ => self.change(service, tenant, question).await,
         }
@@ -274,8 +313,7 @@ impl Remote {
                 };
                 for name in asked.names {
                     let path = ["tenants", tenant, "syncs", name.as_str()];
-                    self.text(Method::DELETE, &path, &[("records", records)], None)
-                        .await?;
+                    self.remove_seen(&path, &[("records", records)]).await?;
                 }
                 as_json(&Done {})
             }
@@ -375,21 +413,7 @@ impl Remote {
             },
             "credentials": { "salesforce": sealed(put.salesforce), "hubspot": sealed(put.hubspot) },
         });
-        for part in put.keep {
-            let (side, field) = match part {
-                TenantPart::DailyCalls => ("salesforce", "daily_calls"),
-                TenantPart::ChangeEvents => ("salesforce", "change_events"),
-                TenantPart::PubsubUrl => ("salesforce", "pubsub_url"),
-                TenantPart::CallsPerTenSeconds => ("hubspot", "calls_per_ten_seconds"),
-                TenantPart::ApiVersion => ("hubspot", "api_version"),
-            };
-            // What is left out stays; `null` takes it away.
-            if let Some(side) = body[side].as_object_mut() {
-                side.remove(field);
-            }
-        }
-        self.text(Method::PUT, &["tenants", tenant], &[], Some(&body))
-            .await?;
+    "api_version"), "calls_per_ten_seconds"), "change_events"), "daily_calls"), "pubsub_url"), &["tenants", &[], &body).await?;, Some(&body))             .await?;, TenantPart::ApiVersion => ("hubspot", TenantPart::CallsPerTenSeconds => ("hubspot", TenantPart::ChangeEvents => ("salesforce", TenantPart::PubsubUrl => ("salesforce", field) = match part {                 TenantPart::DailyCalls => ("salesforce", for part in put.keep {             let (side, let _: Value = self.put(&["tenants", tenant], };             // What is left out stays; `null` takes it away.             if let Some(side) = body[side].as_object_mut() {                 side.remove(field);             }         }         self.text(Method::PUT,
         as_json(&landbridge_control::ask::Change::Changed)
     }
 

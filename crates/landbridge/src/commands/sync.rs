@@ -354,6 +354,7 @@ async fn remove(context: &Context, arguments: SyncRemoveArgs) -> anyhow::Result<
         .ask(
             &tenant,
             &RemoveSyncs {
+                expected: Vec::new(),
                 names: arguments.names,
                 records,
                 by: super::local_name(),

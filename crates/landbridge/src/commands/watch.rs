@@ -78,14 +78,6 @@ fn total(status: &ImportStatus) -> u64 {
     status.salesforce_total.unwrap_or_default().max(status.extracted)
 }
 
-/// The time that what remains takes at this rate.
-fn remaining(status: &ImportStatus) -> Option<String> {
-    let left = total(status)
-        .checked_sub(settled(status))
-        .filter(|left| *left > 0)?;
-    (status.rate > 0.0).then(|| duration((left as f64 / status.rate * 1_000.0) as i64))
-}
-
 /// An import in one line.
 pub(super) fn line(status: &ImportStatus) -> String {
     let mut text = format!(
@@ -108,10 +100,22 @@ fn pace(status: &ImportStatus) -> String {
     if is_over(status) {
         return String::new();
     }
-    let left = remaining(status)
-        .map(|left| format!(", {left} left"))
-        .unwrap_or_default();
-    format!("; {} in flight, {:.0}/s{left}", status.in_flight, status.rate)
+    let first = match status.waits_for.as_slice() {
+        [] => String::new(),
+        ids => {
+            let ids: Vec<&str> = ids.iter().map(ImportId::as_str).collect();
+            format!("; after {}", ids.join(" and "))
+        }
+    };
+    format!("; {} in flight, {}{first}", status.in_flight, speed(status))
+}
+
+/// How fast it goes, and for how long it still does where that can be told.
+pub(super) fn speed(status: &ImportStatus) -> String {
+    let left = status
+        .remaining_seconds
+        .map(|seconds| format!(", {} left", duration((seconds * 1_000.0) as i64)));
+    format!("{:.0}/s{}", status.rate, left.unwrap_or_default())
 }
 
 /// The account of every record, as a sum.
@@ -245,10 +249,13 @@ mod tests {
             in_flight: 10,
             links: vec![(LinkOutcome::Linked, 30), (LinkOutcome::Parked, 2)],
             rate: 5.0,
+            remaining_seconds: Some(10.0),
+            started_by: "ann".to_owned(),
             started_ms: 0,
             ended_ms: None,
             unaccounted: 0,
             reason: None,
+            waits_for: Vec::new(),
             keeps_before: false,
             undo: None,
         }
@@ -274,6 +281,22 @@ mod tests {
         assert_eq!(
             line(&status()),
             "import imp-1 of vehicles: Running, 50 of 100 settled: 40 created, 10 failed; 10 in flight, 5/s, 10 s left"
+        );
+    }
+
+    #[test]
+    fn a_line_says_what_is_read_first() {
+        let queued = ImportStatus {
+            state: "Queued".to_owned(),
+            salesforce_total: None,
+            remaining_seconds: None,
+            waits_for: vec![ImportId::new("imp-0").unwrap()],
+            ..status()
+        };
+        assert!(
+            line(&queued).ends_with("; 10 in flight, 5/s; after imp-0"),
+            "{}",
+            line(&queued)
         );
     }
 

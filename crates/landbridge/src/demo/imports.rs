@@ -8,22 +8,26 @@ use super::arrivals::Arrivals;
 use super::screen::Screen;
 use super::world::World;
 
-/// Starts an import of each sync, children first.
+/// Starts an import of each sync, children first: each is asked for alone, since of one request parents go first.
 pub async fn start(world: &World) -> anyhow::Result<Vec<StartedImport>> {
-    let question = StartImports {
-        syncs: world.sync_names(),
-        writing: Writing::Changes,
-        keep_before: false,
-        started_by: "demo".to_owned(),
-        once: None,
-    };
-    let started = world.control(&question).await?;
-    anyhow::ensure!(
-        started.problems.is_empty(),
-        "an import cannot start: {:?}",
-        started.problems
-    );
-    Ok(started.imports)
+    let mut imports = Vec::new();
+    for sync in world.sync_names() {
+        let question = StartImports {
+            syncs: vec![sync],
+            writing: Writing::Changes,
+            keep_before: false,
+            started_by: "demo".to_owned(),
+            once: None,
+        };
+        let started = world.control(&question).await?;
+        anyhow::ensure!(
+            started.problems.is_empty(),
+            "an import cannot start: {:?}",
+            started.problems
+        );
+        imports.extend(started.imports);
+    }
+    Ok(imports)
 }
 
 /// Shows a bar for each import, and live edits as they arrive, until all imports have ended.

@@ -487,6 +487,7 @@ impl Rig {
             started_by: "test".to_owned(),
             started_ms: 0,
             continues: None,
+            after: Vec::new(),
         };
         let put = |_: Option<Import>| Ok::<_, std::convert::Infallible>(Some(import.clone()));
         let _stored = self.view.change_import(&self.tenant, &id, put).await.unwrap();

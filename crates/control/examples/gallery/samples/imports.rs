@@ -39,32 +39,31 @@ fn import(id: &str, state: &str, numbers: [u64; 9], in_flight: u64, ended: Optio
                 [0; 4]
             }),
             rate: 182.4,
+            remaining_seconds: None,
+            started_by: "Mira Okonkwo".to_owned(),
             started_ms: world::before(600).as_millisecond(),
             ended_ms: ended.map(|seconds| world::before(seconds).as_millisecond()),
             unaccounted: 0,
             reason: None,
+            waits_for: Vec::new(),
             keeps_before: false,
             undo: None,
         },
         objects: ("Vehicle".to_owned(), "Vehicle".to_owned()),
-        started_by: "Mira Okonkwo".to_owned(),
-        remaining: None,
     }
 }
 
 fn import_pages(gallery: &mut Gallery) {
     let shell = world::shell(Place::Imports);
     let tenant = world::tenant();
-    let running = ImportRow {
-        remaining: Some(Duration::from_secs(118)),
-        ..import(
-            "vehicles-7f2c",
-            "Running",
-            [25_000, 1_204, 400, 0, 12, 0, 0, 0, 37],
-            800,
-            None,
-        )
-    };
+    let mut running = import(
+        "vehicles-7f2c",
+        "Running",
+        [25_000, 1_204, 400, 0, 12, 0, 0, 3, 37],
+        800,
+        None,
+    );
+    running.status.remaining_seconds = Some(118.0);
     let mut failed = import(
         "vehicles-55b0",
         "Failed",
@@ -75,9 +74,11 @@ fn import_pages(gallery: &mut Gallery) {
     failed.status.reason = Some(
         "Salesforce refuses the user: its licence was removed. Give it a licence, then resume.".to_owned(),
     );
+    let mut queued = import("depots-9e01", "Queued", [0; 9], 0, None);
+    queued.status.waits_for = vec![running.status.id.clone()];
     let rows = vec![
         running.clone(),
-        import("depots-9e01", "Queued", [0; 9], 0, None),
+        queued.clone(),
         import("rentals-31aa", "Counting", [0; 9], 0, None),
         import(
             "vehicles-2c77",
@@ -146,10 +147,9 @@ fn import_pages(gallery: &mut Gallery) {
         "import--failed",
         imports::detail_page(&shell, &tenant, &Ok(detail(failed, false))),
     );
-    let queued = import("depots-9e01", "Queued", [0; 9], 0, None);
     gallery.add(
         "import--empty",
-        imports::detail_page(&shell, &tenant, &Ok(detail(queued, true))),
+        imports::detail_page(&shell, &tenant, &Ok(detail(queued, false))),
     );
     gallery.add(
         "import--error",

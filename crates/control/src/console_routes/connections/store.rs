@@ -2,6 +2,7 @@
 
 use landbridge_model::config::Tenant;
 
+use crate::ask::Seen;
 use crate::console::connections::Side;
 use crate::console_routes::visit::Visit;
 use crate::service::{
@@ -65,6 +66,9 @@ pub(super) async fn store_sealed(
     }
     wanted.credentials = Some(PutBoth { salesforce, hubspot });
     let caller = &visit.session.caller;
-    visit.service.put_tenant(caller, tenant.id(), wanted).await?;
+    visit
+        .service
+        .put_tenant(caller, tenant.id(), wanted, Seen::Anything)
+        .await?;
     Ok(())
 }

@@ -13,30 +13,14 @@ use crate::console::health::{
     ApiBudget, Backlog, Budgets, FailureGroup, FreshnessBucket, Health, HeldDeletes, OutcomeBucket,
     ParkedLinks, SuspendedSync,
 };
-use crate::service;
+use crate::service::{self, HealthFacts};
 
 /// Held records that are named.
 const EXAMPLES: usize = 5;
 /// Hours of the chart.
 const HOURS: i64 = 24;
 
-/// What the page is made of.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Facts {
-    pub(super) status: TenantStatus,
-    pub(super) history: TenantHistory,
-    pub(super) parked: Vec<ParkedGroup>,
-    pub(super) held: Vec<HeldEntry>,
-    pub(super) failures: Vec<service::FailureGroup>,
-    /// The safety limits of the syncs.
-    pub(super) limits: Vec<(SyncName, MaxDeletes)>,
-    /// Freshness beyond this is told to people.
-    pub(super) bound: Option<Duration>,
-    /// Calls a day that Landbridge may make to Salesforce.
-    pub(super) allocation: Option<u64>,
-}
-
-pub(super) fn health(facts: &Facts, now: Timestamp) -> Health {
+pub(super) fn health(facts: &HealthFacts, now: Timestamp) -> Health {
     let status = &facts.status;
     let stretches = chart(&facts.history, now);
     let has_history = !facts.history.hours.is_empty()

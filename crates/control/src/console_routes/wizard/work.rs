@@ -8,6 +8,7 @@ use landbridge_model::validate::validate;
 use landbridge_model::{Problem, RunId, SyncName};
 use serde::{Deserialize, Serialize};
 
+use crate::ask::Seen;
 use crate::console::Trouble;
 use crate::console::wizard::read::{self, ReadRules};
 use crate::console::wizard::{Draft, Step};
@@ -218,7 +219,7 @@ impl Opened {
         if self.kept.is_none() {
             return Ok(());
         }
-        missing_is_none(tenant.remove_draft(&draft_id(&self.name)?).await).map(drop)
+        missing_is_none(tenant.remove_draft(&draft_id(&self.name)?, &Seen::Anything).await).map(drop)
     }
 
     /// Whether the sync runs or has run, so that an edit makes a revision of it.

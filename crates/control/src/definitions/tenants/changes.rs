@@ -91,7 +91,8 @@ pub(crate) async fn change_tenant(
 /// The tenant with that change; `None` when it is to stay as it is. Pure.
 fn changed(stored: Tenant, ask: &ChangeTenant) -> Result<Option<Tenant>, AskError> {
     match ask {
-        ChangeTenant::Allocate { daily_calls } => {
+        ChangeTenant::Allocate { daily_calls, seen } => {
+            super::still_so(seen, &stored.id, Some(&stored))?;
             let mut next = stored.clone();
             next.salesforce.daily_calls = *daily_calls;
             Ok((next != stored).then_some(next))

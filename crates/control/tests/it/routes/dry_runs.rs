@@ -35,7 +35,10 @@ async fn a_dry_run_is_started_followed_and_read_page_by_page() {
         .collect();
     let editor = api.in_acme(Role::Editor).await;
     let all = format!("{ACME}/dry-runs");
-    assert_eq!(api.get(&all, &editor).await.expect(200).json(), json!([]));
+    assert_eq!(
+        api.get(&all, &editor).await.expect(200).json(),
+        json!({"items": []})
+    );
     let started = api.post(&all, &editor, &wanted()).await.expect(202).json();
     let run = started["run"].as_str().unwrap();
     let path = format!("{all}/{run}");
@@ -67,6 +70,7 @@ async fn a_dry_run_is_started_followed_and_read_page_by_page() {
     }
 
     let list = api.get(&all, &viewer).await.expect(200).json();
+    let list = &list["items"];
     assert_eq!(list.as_array().unwrap().len(), 1);
     assert_eq!(
         (&list[0]["run"], &list[0]["sync"]),
@@ -79,7 +83,7 @@ async fn a_dry_run_is_started_followed_and_read_page_by_page() {
         api.get(&path, &stranger).await.expect(404);
     }
     let list = api.get("/api/v1/tenants/globex/dry-runs", &stranger).await;
-    assert_eq!(list.expect(200).json(), json!([]));
+    assert_eq!(list.expect(200).json(), json!({"items": []}));
 }
 
 #[tokio::test(flavor = "multi_thread")]

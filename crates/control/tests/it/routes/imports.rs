@@ -3,11 +3,13 @@
 use axum::http::Method;
 use landbridge_bus::{Bucket, Key, KeyFilter};
 use landbridge_control::service::{Caller, Grant, PutUser, Role, UserName};
+use landbridge_model::{Failure, FailureCategory, RunId, Source, StageKind};
+use landbridge_wire::FailedRecord;
 use serde_json::{Value, json};
 
 use super::ACME;
 use crate::api::{Api, Proof};
-use crate::rig::{VEHICLES, soon, tenant};
+use crate::rig::{VEHICLES, id, soon, sync_name, tenant, version};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn imports_are_counted_started_once_and_canceled() {
@@ -161,11 +163,7 @@ async fn what_happens_is_told_until_the_session_is_over() {
     })
     .await;
     let admin = api.admin().await;
-    for token in api
-        .get("/api/v1/tokens", &admin)
-        .await
-        .expect(200)
-        .json()
+    for token in api.get("/api/v1/tokens", &admin).await.expect(200).json()["items"]
         .as_array()
         .unwrap()
     {
@@ -213,4 +211,58 @@ async fn a_repetition_is_answered_by_todays_rights() {
     start(&ann).await.expect(404);
     regrant(acme(Role::Admin)).await;
     assert_eq!(start(&ann).await.expect(201).text, first.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_import_brought_stays_its_error_until_it_succeeds() {
+    let api = Api::new().await;
+    let operator = api.in_acme(Role::Operator).await;
+    api.rig.apply(VEHICLES).await;
+    let body = json!({"syncs": ["vehicles"]});
+    let started = api.post(&format!("{ACME}/imports"), &operator, &body).await;
+    let import = started.expect(201).json()[0]["id"].as_str().unwrap().to_owned();
+    let run: RunId = import.parse().unwrap();
+    let refuse = async |run: Option<&RunId>, source: Source, message: &str| {
+        let failed = FailedRecord {
+            envelope: api.rig.envelope(source, run),
+            id: id(1),
+            version: version(1),
+            stage: StageKind::Loader,
+            failure: Failure::new(FailureCategory::PicklistOption, message),
+            at_ms: 1,
+            attempts: 1,
+            link_field: None,
+            write: None,
+            retry: false,
+        };
+        api.rig.hub.remember_failure(&failed).await.unwrap();
+    };
+    let errors = async || {
+        let path = format!("{ACME}/imports/{import}/errors.csv");
+        let file = api.get(&path, &operator).await.expect(200).text;
+        file.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    refuse(Some(&run), Source::Import, "there is no such option").await;
+    assert_eq!(errors().await.len(), 1);
+    let retry = json!({"ids": [id(1)]});
+    let path = format!("{ACME}/failures/retry");
+    assert_eq!(
+        api.post(&path, &operator, &retry).await.expect(200).json()["records"],
+        1
+    );
+    // It was read again, also for a new revision or because it changed, and refused again.
+    for (source, message) in [
+        (Source::Reread, "there is still no such option"),
+        (Source::Increment, "nor is there now"),
+    ] {
+        refuse(None, source, message).await;
+        let rows = errors().await;
+        assert!(rows.len() == 1 && rows[0].contains(message), "{rows:?}");
+    }
+    // What had succeeded fails later on its own account.
+    let (tenant, sync) = (tenant(), sync_name());
+    let forgotten = api.rig.hub.forget_failure(&tenant, &sync, id(1), None);
+    forgotten.await.unwrap();
+    refuse(None, Source::Increment, "and later once more").await;
+    assert_eq!(errors().await, [""; 0]);
 }

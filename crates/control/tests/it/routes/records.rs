@@ -1,35 +1,44 @@
 //! Failures, stories, verifies.
 
+use std::collections::BTreeSet;
+
 use axum::http::Method;
 use landbridge_control::service::Role;
 use landbridge_model::{Failure, FailureCategory, Outcome, RecordOutcome, Source, StageKind};
-use landbridge_wire::{FailedRecord, ReportBody};
+use landbridge_wire::{FailedRecord, ParkedLink, ReportBody};
 use serde_json::json;
 
 use super::ACME;
 use crate::api::{Api, Proof};
 use crate::rig::{VEHICLES, id, soon, version};
 
+fn refused(api: &Api, number: u32) -> FailedRecord {
+    let failure = Failure::new(FailureCategory::PicklistOption, "there is no such option")
+        .property("fuel")
+        .value("=1+1");
+    FailedRecord {
+        envelope: api.rig.envelope(Source::Increment, None),
+        id: id(number),
+        version: version(1),
+        stage: StageKind::Mapper,
+        failure,
+        at_ms: i64::from(number),
+        attempts: 1,
+        link_field: None,
+        write: None,
+        retry: false,
+    }
+}
+
 async fn with_failures() -> (Api, Proof) {
     let api = Api::new().await;
     api.rig.apply(VEHICLES).await;
     for number in 1..=3 {
-        let failure = Failure::new(FailureCategory::PicklistOption, "there is no such option")
-            .property("fuel")
-            .value("=1+1");
-        let failed = FailedRecord {
-            envelope: api.rig.envelope(Source::Increment, None),
-            id: id(number),
-            version: version(1),
-            stage: StageKind::Mapper,
-            failure,
-            at_ms: i64::from(number),
-            attempts: 1,
-            link_field: None,
-            write: None,
-            retry: false,
-        };
-        api.rig.hub.remember_failure(&failed).await.unwrap();
+        api.rig
+            .hub
+            .remember_failure(&refused(&api, number))
+            .await
+            .unwrap();
     }
     let operator = api.in_acme(Role::Operator).await;
     (api, operator)
@@ -68,14 +77,14 @@ async fn failures_are_listed_downloaded_and_retried() {
         .json();
     assert_eq!(
         groups,
-        json!([{"sync": "vehicles", "category": "picklist-option", "count": 3, "latest_ms": 3}])
+        json!({"items": [{"sync": "vehicles", "category": "picklist-option", "count": 3, "latest_ms": 3}]})
     );
     let one = api
         .get(&format!("{path}/{}", id(2)), &operator)
         .await
         .expect(200)
         .json();
-    assert_eq!(one[0]["failure"]["value"], "=1+1");
+    assert_eq!(one["items"][0]["failure"]["value"], "=1+1");
     api.get(&format!("{path}/{}", id(9)), &operator).await.expect(404);
     api.get(&format!("{path}/no-id"), &operator).await.expect(404);
     let file = api
@@ -187,4 +196,77 @@ async fn a_sync_is_verified_and_repaired() {
     )
     .await
     .expect(422);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_be_long_is_read_page_by_page() {
+    let (api, operator) = with_failures().await;
+    for number in 1..=3 {
+        api.rig.hub.hold(&api.rig.held(number, None)).await.unwrap();
+        api.send(
+            Method::PUT,
+            &format!("{ACME}/drafts/d{number}"),
+            &operator,
+            &[("if-none-match", "*")],
+            Some(&json!({})),
+        )
+        .await
+        .expect(200);
+    }
+    let admin = api.admin().await;
+    for name in ["ann", "bob", "eve"] {
+        api.add_user(name, "correct horse battery", Vec::new()).await;
+    }
+    let links = ["A__c", "B__c", "C__c"].map(|field| ParkedLink {
+        field: field.to_owned(),
+        ..api.rig.parked(1, 2)
+    });
+    api.rig.hub.park(&links).await.unwrap();
+    let of_record = format!("{ACME}/failures/{}", id(1));
+    for field in ["A__c", "B__c"] {
+        let failed = FailedRecord {
+            link_field: Some(field.to_owned()),
+            ..refused(&api, 1)
+        };
+        api.rig.hub.remember_failure(&failed).await.unwrap();
+    }
+    for (path, of, key) in [
+        (format!("{ACME}/held"), 3, "id"),
+        (format!("{ACME}/parked"), 3, "field"),
+        (format!("{ACME}/drafts"), 3, "id"),
+        ("/api/v1/users".to_owned(), 3, "name"),
+        (of_record, 3, "link_field"),
+    ] {
+        let page = async |query: &str| {
+            let page = api.get(&format!("{path}?limit=2{query}"), &admin).await;
+            page.expect(200).json()
+        };
+        let first = page("").await;
+        let next = first["next"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{path}: {first}"));
+        let second = page(&format!("&cursor={next}")).await;
+        assert_eq!(second.get("next"), None, "{path}");
+        let all = [&first, &second]
+            .map(|page| page["items"].as_array().unwrap().clone())
+            .concat();
+        let keys: BTreeSet<String> = all.iter().map(|item| item[key].to_string()).collect();
+        assert_eq!(keys.len(), of, "{path}: {all:?}");
+        api.get(&format!("{path}?cursor=made-up"), &admin)
+            .await
+            .expect(422);
+    }
+    for path in [
+        "/api/v1/tokens".to_owned(),
+        format!("{ACME}/dry-runs"),
+        format!("{ACME}/failures/groups"),
+    ] {
+        api.get(&format!("{path}?limit=0"), &admin).await.expect(422);
+        let page = api
+            .get(&format!("{path}?limit=1"), &admin)
+            .await
+            .expect(200)
+            .json();
+        assert!(page["items"].as_array().unwrap().len() <= 1, "{path}: {page}");
+    }
 }

@@ -77,7 +77,7 @@ async fn a_stale_edit_overwrites_nothing() {
     put(Some(("if-none-match", "*")), &json!({"kind": "Sync"}))
         .await
         .expect(422);
-    api.delete(&path, &editor).await.expect(204);
+    api.delete_seen(&path, &editor).await.expect(204);
     soon(
         "that it is gone",
         api.rig
@@ -193,7 +193,8 @@ async fn several_definitions_are_planned_and_applied() {
     assert_eq!(again["written"], false, "applying the same again changes nothing");
 
     let wrong: SyncDefinition = definition(&VEHICLES.replace("from: Name", "from: Nam"));
-    let body = json!({"definitions": [wrong]});
+    let tag = api.get(&format!("{ACME}/syncs/vehicles"), &editor).await.json()["tag"].clone();
+    let body = json!({"definitions": [wrong], "expected": [{"name": "vehicles", "tag": tag}]});
     let refused = api.post(&path, &editor, &body).await.expect(422).json();
     assert!(
         refused["problems"][0]["place"]
@@ -278,7 +279,10 @@ async fn drafts_survive_and_are_not_overwritten_unseen() {
     let api = Api::new().await;
     let editor = api.in_acme(Role::Editor).await;
     let path = format!("{ACME}/drafts/fleet");
-    let first = api.put(&path, &editor, &json!({"step": 2})).await.expect(200);
+    let first = api
+        .put_seen(&path, &editor, &json!({"step": 2}))
+        .await
+        .expect(200);
     let tag = first.header("etag");
     let put = async |tag: &str, body: Value| {
         api.send(Method::PUT, &path, &editor, &[("if-match", tag)], Some(&body))
@@ -295,12 +299,12 @@ async fn drafts_survive_and_are_not_overwritten_unseen() {
         .await
         .expect(200)
         .json();
-    assert_eq!(list.as_array().unwrap().len(), 1);
+    assert_eq!(list["items"].as_array().unwrap().len(), 1);
     let large = json!("x".repeat(300_000));
-    api.put(&path, &editor, &large).await.expect(422);
-    api.put(&format!("{ACME}/drafts/No!"), &editor, &json!({}))
+    api.put_seen(&path, &editor, &large).await.expect(422);
+    api.put_seen(&format!("{ACME}/drafts/No!"), &editor, &json!({}))
         .await
         .expect(404);
-    api.delete(&path, &editor).await.expect(204);
+    api.delete_seen(&path, &editor).await.expect(204);
     api.get(&path, &editor).await.expect(404);
 }

@@ -19,14 +19,14 @@ async fn tenants_are_added_changed_and_removed() {
         "hubspot": {"base_url": "https://api.hubapi.com"},
     });
     let path = "/api/v1/tenants/new";
-    let added = api.put(path, &admin, &wanted).await.expect(201).json();
+    let added = api.put_seen(path, &admin, &wanted).await.expect(201).json();
     assert_eq!(added["salesforce"]["login_url"], "https://new.my.salesforce.com");
     assert_eq!(added["role"], "admin");
-    api.put(path, &admin, &wanted).await.expect(200);
+    api.put_seen(path, &admin, &wanted).await.expect(200);
     assert_eq!(api.get(path, &admin).await.expect(200).json(), added);
 
     let elsewhere = json!({"salesforce": {"login_url": "https://evil.example"}, "hubspot": {}});
-    let refused = api.put(path, &admin, &elsewhere).await.expect(422);
+    let refused = api.put_seen(path, &admin, &elsewhere).await.expect(422);
     assert!(
         refused.text.contains("credentials"),
         "secrets do not follow an address: {}",
@@ -35,11 +35,11 @@ async fn tenants_are_added_changed_and_removed() {
     // Tokens go to the Pub/Sub API as well.
     let mut streamed = wanted.clone();
     streamed["salesforce"]["pubsub_url"] = json!("https://evil.example:7443");
-    let refused = api.put(path, &admin, &streamed).await.expect(422);
+    let refused = api.put_seen(path, &admin, &streamed).await.expect(422);
     assert!(refused.text.contains("credentials"), "{}", refused.text);
     let mut polled = wanted.clone();
     polled["salesforce"]["change_events"] = json!(false);
-    let without = api.put(path, &admin, &polled).await.expect(200).json();
+    let without = api.put_seen(path, &admin, &polled).await.expect(200).json();
     assert_eq!(without["salesforce"]["change_events"], false);
     // What is not mentioned stays: an operator allocated it.
     api.put(
@@ -67,11 +67,11 @@ async fn tenants_are_added_changed_and_removed() {
             "sales",
         ),
     ] {
-        let refused = api.put(path, &admin, &wrong).await.expect(422);
+        let refused = api.put_seen(path, &admin, &wrong).await.expect(422);
         assert!(refused.text.contains(part), "{}", refused.text);
     }
     let own = api.in_acme(Role::Admin).await;
-    api.put(path, &own, &wanted).await.expect(404);
+    api.put_seen(path, &own, &wanted).await.expect(404);
     api.delete(ACME, &own).await.expect(403);
 
     api.delete(path, &admin).await.expect(204);
