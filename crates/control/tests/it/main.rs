@@ -15,6 +15,7 @@ mod dry_runs;
 mod identity;
 mod imports;
 mod provider;
+mod operations;
 mod records;
 mod removals;
 mod rig;

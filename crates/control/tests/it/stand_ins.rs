@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use landbridge_model::ask::{
-    AskStatus, CallBudget, Count, CountRecords, CreateObjectType, CreateProperty, DecideHeld, Decided,
-    DescribeObject, Estimate, EstimateReading, EstimateWriting, EstimatedCalls, Explain, FindIdentities,
-    FoundIdentities, GetLabels, GetSchema, HeldPage, HoldWritten, HubSpotTest, ListObjects, ListRecords,
-    ListSchemas, ListedRecord, Provision, Provisioned, Question, RecordPage, SalesforceTest, StageStatus,
-    StartCompare, Started, StopCompare, Story, TestHubSpot, TestSalesforce,
+    AskFormulas, AskStatus, CallBudget, Count, CountRecords, CreateObjectType, CreateProperty, DecideHeld,
+    Decided, DescribeObject, Estimate, EstimateReading, EstimateWriting, EstimatedCalls, Explain,
+    FindIdentities, FormulaReading, FoundIdentities, GetLabels, GetSchema, HeldPage, HoldWritten,
+    HubSpotTest, ListObjects, ListRecords, ListSchemas, ListedRecord, Provision, Provisioned, Question,
+    RecordPage, SalesforceTest, StageStatus, StartCompare, Started, StopCompare, Story, TestHubSpot,
+    TestSalesforce, UndoPage, UndonePage,
 };
 use landbridge_model::config::Sync;
 use landbridge_model::hubspot::{AssociationLabel, ObjectSchema, PropertyDefinition};
@@ -54,6 +55,8 @@ pub(crate) struct World {
     pub(crate) created_types: Vec<serde_json::Value>,
     /// Properties that were created, each with its object type.
     pub(crate) created_properties: Vec<(ObjectTypeId, PropertyDefinition)>,
+    /// The association labels between any two types.
+    pub(crate) labels: Vec<AssociationLabel>,
     /// Whether HubSpot shows single object types.
     pub(crate) shows_types: bool,
     /// Pages of what a sync wrote whose deletes were to be held.
@@ -125,6 +128,11 @@ impl Worker for ExtractorStandIn {
             }
             Explain::SERVICE => answer_with(&Story::default()),
             StartCompare::SERVICE => {
+            AskFormulas::SERVICE => answer_with(&FormulaReading {
+                every_seconds: Some(3_600),
+                records: 7,
+                ..FormulaReading::default()
+            }),
                 let question: StartCompare = parse_ask(&ask)?;
                 if question.draft {
                     let (predicted, forever) = {
@@ -317,7 +325,11 @@ impl Worker for LoaderStandIn {
                 answer
             }
             AskStatus::SERVICE => answer_with(&StageStatus::default()),
-            GetLabels::SERVICE => answer_with(&Vec::<AssociationLabel>::new()),
+            GetLabels::SERVICE => answer_with(&world.labels),
+            UndoPage::SERVICE => answer_with(&UndonePage {
+                is_last: true,
+                ..UndonePage::default()
+            }),
             EstimateWriting::SERVICE => {
                 world.reckoned.push(parse_ask(&ask)?);
                 answer_with(&Estimate {
