@@ -1,19 +1,18 @@
 //! Connected apps › Salesforce of a tenant.
 
-use axum::Router;
 use axum::extract::Path;
-use axum::routing::get;
 use landbridge_model::ask::{HubSpotTest, SalesforceTest};
 use landbridge_model::config::Tenant;
 
+use super::routes::Routes;
 use super::summary::{moment, summaries};
 use super::visit::{Answer, Visit, trouble};
 use crate::console::connected::{Connected, Connection, page};
 use crate::console::{Place, Trouble};
-use crate::service::{Service, SideSeen, SidesSeen};
+use crate::service::{SideSeen, SidesSeen};
 
-pub(super) fn routes() -> Router<Service> {
-    Router::new().route("/tenants/{tenant}", get(show))
+pub(super) fn routes() -> Routes {
+    Routes::default().get("/tenants/{tenant}", show)
 }
 
 async fn show(visit: Visit, Path(tenant): Path<String>) -> Answer {

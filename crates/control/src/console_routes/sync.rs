@@ -2,11 +2,9 @@
 
 mod duplicate;
 
-use axum::Router;
 use axum::extract::{Path, Query};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
 use landbridge_model::ask::FormulaReading;
 use landbridge_model::config::{Sync, SyncStatus};
 use landbridge_model::sync::{AssociationRule, SyncDefinition};
@@ -14,6 +12,7 @@ use landbridge_model::{LinkOutcome, Outcome, Revision, SyncName, yaml};
 use serde::Deserialize;
 
 use super::form::Form;
+use super::routes::Routes;
 use super::summary::{behind, moment, summaries};
 use super::visit::{Answer, Refusal, Visit, trouble};
 use crate::ask::{SchemaEvents, SyncLine, Writing, WrittenRecords};
@@ -23,26 +22,25 @@ use crate::console::sync::{
 };
 use crate::console::{Place, Trouble, fields, parts, paths};
 use crate::definitions::back_fill::Lacking;
-use crate::service::{Draft, Role, Service, ServiceError, StoredRevision, SyncView, TenantService};
+use crate::service::{Draft, Role, ServiceError, StoredRevision, SyncView, TenantService};
 
 /// Revisions that are listed.
 const REVISIONS: usize = 50;
 /// Changes of the schema that are listed.
 const SCHEMA_EVENTS: usize = 20;
 
-pub(super) fn routes() -> Router<Service> {
-    Router::new()
-        .route("/tenants/{tenant}/syncs/{sync}", get(show))
-        .route("/tenants/{tenant}/syncs/{sync}/pause", post(pause))
-        .route("/tenants/{tenant}/syncs/{sync}/resume", post(resume))
-        .route(
-            "/tenants/{tenant}/syncs/{sync}/duplicate",
-            get(duplicate::ask).post(duplicate::copy),
-        )
-        .route("/tenants/{tenant}/syncs/{sync}/back-fill", post(fill))
-        .route("/tenants/{tenant}/syncs/{sync}/back-fill/dismiss", post(dismiss))
-        .route("/tenants/{tenant}/syncs/{sync}/export", get(export))
-        .route("/tenants/{tenant}/syncs/{sync}/delete", get(ask).post(delete))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get("/tenants/{tenant}/syncs/{sync}", show)
+        .post("/tenants/{tenant}/syncs/{sync}/pause", pause)
+        .post("/tenants/{tenant}/syncs/{sync}/resume", resume)
+        .get("/tenants/{tenant}/syncs/{sync}/duplicate", duplicate::ask)
+        .post("/tenants/{tenant}/syncs/{sync}/duplicate", duplicate::copy)
+        .post("/tenants/{tenant}/syncs/{sync}/back-fill", fill)
+        .post("/tenants/{tenant}/syncs/{sync}/back-fill/dismiss", dismiss)
+        .get("/tenants/{tenant}/syncs/{sync}/export", export)
+        .get("/tenants/{tenant}/syncs/{sync}/delete", ask)
+        .post("/tenants/{tenant}/syncs/{sync}/delete", delete)
 }
 
 /// The sync that a path names, of a tenant that this visitor may see.
