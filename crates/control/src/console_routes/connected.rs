@@ -72,7 +72,7 @@ fn side<T>(seen: SideSeen<T>) -> Connection<T> {
         return Connection::Missing;
     }
     match (seen.test, seen.trouble, seen.at_ms.and_then(moment)) {
-        (Some(test), _, Some(at)) => Connection::Tested { test, name: None, at },
+        (Some(test), _, Some(at)) => Connection::Tested { test, at },
         (_, Some(what), _) => Connection::Broken(Trouble::new(
             what,
             "Check the address and the credentials under Repair. Nothing is lost: reading goes on where it stopped.",

@@ -145,6 +145,10 @@ async fn a_tenant_is_added_and_both_sides_are_connected() {
         "HubSpot works: signed in to portal 42",
         "Sync custom object",
         "No object is synced yet",
+        // What each side says of itself: an org has a name, a portal none.
+        "Acme Rentals",
+        "app-eu1.hubspot.com",
+        "eu1",
     ])
     .without(&["pat-hush"]);
 

@@ -79,6 +79,7 @@ impl Worker for ExtractorStandIn {
         match ask.service.as_str() {
             TestSalesforce::SERVICE => answer_with(&SalesforceTest {
                 org_id: "00D000000000001EAA".into(),
+                org_name: Some("Acme Rentals".into()),
                 ..Default::default()
             }),
             DescribeObject::SERVICE => {
@@ -127,12 +128,12 @@ impl Worker for ExtractorStandIn {
                 answer_with(&Started {})
             }
             Explain::SERVICE => answer_with(&Story::default()),
-            StartCompare::SERVICE => {
             AskFormulas::SERVICE => answer_with(&FormulaReading {
                 every_seconds: Some(3_600),
                 records: 7,
                 ..FormulaReading::default()
             }),
+            StartCompare::SERVICE => {
                 let question: StartCompare = parse_ask(&ask)?;
                 if question.draft {
                     let (predicted, forever) = {
@@ -280,6 +281,8 @@ impl Worker for LoaderStandIn {
         match ask.service.as_str() {
             TestHubSpot::SERVICE => answer_with(&HubSpotTest {
                 portal_id: 42,
+                ui_domain: Some("app-eu1.hubspot.com".into()),
+                data_hosting: Some("eu1".into()),
                 ..Default::default()
             }),
             ListSchemas::SERVICE => answer_with(&vec![vehicles()]),
