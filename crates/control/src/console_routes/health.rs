@@ -65,6 +65,7 @@ async fn facts(tenant: &TenantService) -> Result<Facts, ServiceError> {
         held,
         failures,
         bound: bound.filter(|_| settings.webhook.is_some() || settings.mail.is_some()),
+        standing: alerts.standing,
         limits: tenant.delete_limits(),
         allocation: tenant.view().tenant.salesforce.daily_calls,
     })

@@ -10,6 +10,7 @@ use landbridge_model::SyncName;
 use serde::Deserialize;
 
 use super::routes::Routes;
+use super::summary::length;
 use super::visit::trouble;
 use super::{Answer, Form, Visit};
 use crate::ask::Writing;
@@ -66,9 +67,7 @@ fn estimate(count: &ImportCount) -> Estimate {
         salesforce_calls: count.salesforce_calls,
         hubspot_calls: count.hubspot_calls,
         before_calls: count.before_calls,
-        takes: count
-            .seconds
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+        takes: count.seconds.and_then(length),
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod duplicate;
 
+use std::time::Duration;
+
 use axum::extract::{Path, Query};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -13,7 +15,7 @@ use serde::Deserialize;
 
 use super::form::Form;
 use super::routes::Routes;
-use super::summary::{behind, moment, summaries};
+use super::summary::{behind, length, moment, summaries};
 use super::visit::{Answer, Refusal, Visit, trouble};
 use crate::ask::{SchemaEvents, SyncLine, Writing, WrittenRecords};
 use crate::console::schema::SchemaView;
@@ -22,12 +24,14 @@ use crate::console::sync::{
 };
 use crate::console::{Place, Trouble, fields, parts, paths};
 use crate::definitions::back_fill::Lacking;
-use crate::service::{Draft, Role, ServiceError, StoredRevision, SyncView, TenantService};
+use crate::service::{Draft, ImportCount, Role, ServiceError, StoredRevision, SyncView, TenantService};
 
 /// Revisions that are listed.
 const REVISIONS: usize = 50;
 /// Changes of the schema that are listed.
 const SCHEMA_EVENTS: usize = 20;
+/// How long a page waits for what an import would take: it can do without.
+const RECKONING: Duration = Duration::from_secs(3);
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -85,6 +89,14 @@ async fn show(visit: Visit, Path(place): Path<(String, String)>, Query(wanted): 
         SyncStatus::Active => tenant.formulas(&name).await,
         SyncStatus::Draft | SyncStatus::Paused | SyncStatus::Suspended => Ok(FormulaReading::default()),
     };
+    // Counting costs a call to Salesforce: only where something is offered.
+    let reckoned = match touched.is_empty() {
+        true => None,
+        false => {
+            let reckoned = tokio::time::timeout(RECKONING, tenant.reckon_import(&name)).await;
+            reckoned.ok().and_then(Result::ok)
+        }
+    };
     let known = Known {
         line,
         trouble,
@@ -92,6 +104,7 @@ async fn show(visit: Visit, Path(place): Path<(String, String)>, Query(wanted): 
         revisions: &revisions,
         shown: wanted.revision.map(Revision),
         touched,
+        reckoned,
         // Control that cannot be asked says so by its status.
         schema: schema_view(schema.unwrap_or_default(), formulas.unwrap_or_default()),
     };
@@ -111,6 +124,7 @@ struct Known<'a> {
     revisions: &'a [StoredRevision],
     shown: Option<Revision>,
     touched: Lacking,
+    reckoned: Option<ImportCount>,
     schema: SchemaView,
 }
 
@@ -124,8 +138,8 @@ fn schema_view(events: SchemaEvents, formulas: FormulaReading) -> SchemaView {
     }
 }
 
-/// The offer to fill what older records lack.
-fn back_fill(touched: Lacking) -> Option<BackFill> {
+/// The offer to fill what older records lack, with what an import of all of them takes.
+fn back_fill(touched: Lacking, reckoned: Option<&ImportCount>) -> Option<BackFill> {
     (!touched.is_empty()).then(|| BackFill {
         properties: touched
             .part
@@ -134,9 +148,9 @@ fn back_fill(touched: Lacking) -> Option<BackFill> {
             .chain(touched.part.lookups)
             .collect(),
         everything: touched.everything,
-        records: None,
-        calls: None,
-        takes: None,
+        records: reckoned.map(|reckoned| reckoned.records),
+        calls: reckoned.map(|reckoned| reckoned.hubspot_calls),
+        takes: reckoned.and_then(|reckoned| length(reckoned.seconds?)),
     })
 }
 
@@ -162,7 +176,7 @@ fn tab(sync: &SyncView, known: Known<'_>) -> SyncTab {
         }),
         revisions: revision_rows(known.revisions),
         shown: known.shown.and_then(|shown| difference(known.revisions, shown)),
-        back_fill: back_fill(known.touched),
+        back_fill: back_fill(known.touched, known.reckoned.as_ref()),
         schema: known.schema,
         has_draft: known.drafts.iter().any(|draft| draft.id == sync.name.as_str()),
         trouble: known.trouble,
@@ -325,7 +339,6 @@ fn delete_view(name: &SyncName, sync: &SyncView, syncs: &[std::sync::Arc<Sync>])
         .map(|other| &other.definition)
         .filter(|other| other.metadata.name != *name && other.spec.associations.iter().any(leads_here));
     DeleteSync {
-        written: None,
         children: children.map(|child| child.metadata.name.clone()).collect(),
         is_mistyped: false,
         etag: sync.tag.clone(),
