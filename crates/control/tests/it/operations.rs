@@ -79,7 +79,7 @@ impl Ask {
     }
 }
 
-type Done<'w> = Pin<Box<dyn Future<Output = Answer> + Send + 'w>>;
+type Done<'w> = Pin<Box<dyn Future<Output = Answer> + 'w>>;
 
 /// The request that succeeds.
 enum Good {
@@ -294,7 +294,7 @@ impl World {
             holds_what_is_documented(&document, documented, id, &answer);
             (entry.says)(&answer);
             for (name, part) in &entry.keeps {
-                self.kept.insert(name, part(&answer));
+                self.kept.insert(*name, part(&answer));
             }
         }
     }

@@ -59,7 +59,7 @@ fn signing_in() -> Vec<Entry> {
             assert_eq!(answer.header("location"), "/tenants");
         })
         .by_other_means(|world| {
-            Box::pin(async {
+            Box::pin(async move {
                 let (path, cookie) = to_provider(&world.api, "/tenants").await;
                 back(&world.api, &path, &cookie).await
             })
