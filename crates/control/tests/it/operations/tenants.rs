@@ -21,7 +21,8 @@ async fn tenants_are_connected_watched_and_limited() {
         publish_key(api.rig.hub.bus(), stage, &key).await.unwrap();
     }
     // Another org than the stand-in answers as.
-    let changed = api.rig.config.change_tenant(&tenant(), |stored| {
+    let acme = tenant();
+    let changed = api.rig.config.change_tenant(&acme, |stored| {
         let mut stored = stored.unwrap();
         stored.salesforce.org_id = Some("00D000000000009EAA".to_owned());
         Ok::<_, Infallible>(Some(stored))
