@@ -79,6 +79,9 @@ impl Ask {
     }
 }
 
+/// A part of an answer.
+type Part = fn(&Answer) -> Value;
+
 type Done<'w> = Pin<Box<dyn Future<Output = Answer> + 'w>>;
 
 /// The request that succeeds.
@@ -99,7 +102,7 @@ struct Entry {
     bad: Vec<(Ask, u16)>,
     /// Neither parameters nor a body: nothing can be wrong with it but who asks.
     takes_nothing: bool,
-    keeps: Vec<(&'static str, fn(&Answer) -> Value)>,
+    keeps: Vec<(&'static str, Part)>,
 }
 
 fn entry(id: &'static str, good: Ask, status: u16, says: fn(&Answer)) -> Entry {
@@ -134,7 +137,7 @@ impl Entry {
     }
 
     /// Keeps a part of the answer under a name, for the entries below.
-    fn keeps(mut self, name: &'static str, part: fn(&Answer) -> Value) -> Self {
+    fn keeps(mut self, name: &'static str, part: Part) -> Self {
         self.keeps.push((name, part));
         self
     }
