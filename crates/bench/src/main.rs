@@ -67,7 +67,8 @@ enum Command {
     Csv(CsvArgs),
     /// Park links whose parents do not come, show what that takes, and let some parents come.
     Parked(ParkedArgs),
-    /// Load the console's pages with many tenants in the store, and compare with a page that asks nothing.
+    /// Load the console's pages with many tenants in the store, and compare with a page that asks nothing. Fails when a
+    /// page takes over 100 ms at the median.
     Console(ConsoleArgs),
 }
 
@@ -389,7 +390,8 @@ async fn console(arguments: ConsoleArgs) -> anyhow::Result<()> {
         async |binary: &Path, folder: &Path| console::run(binary, folder, tenants, syncs, requests).await;
     let pages = in_folder(&arguments.setup, run).await?;
     say(&pages.told())?;
-    say(&serde_json::to_string(&pages)?)
+    say(&serde_json::to_string(&pages)?)?;
+    pages.check()
 }
 
 fn cores() -> usize {

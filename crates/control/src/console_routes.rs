@@ -20,6 +20,7 @@ mod listing;
 mod live;
 mod people;
 mod records;
+mod routes;
 mod start_import;
 mod summary;
 mod sync;
@@ -35,12 +36,28 @@ use axum::response::Response;
 use crate::console::{CONTENT_SECURITY_POLICY, assets};
 use crate::service::Service;
 
+use self::routes::Routes;
 pub(crate) use form::Form;
+pub use routes::Route;
 pub(crate) use visit::{Answer, Refusal, Visit};
 
 /// The console's pages. Serve it beside [`crate::http::router`], with the same connection information.
 pub fn router(service: Service) -> Router {
-    let pages = Router::new()
+    let pages = all()
+        .into_router()
+        .fallback(visit::nothing_here)
+        .layer(from_fn(headers))
+        .with_state(service);
+    pages.merge(assets::router())
+}
+
+/// Every page, stream and form of the console.
+pub fn listing() -> Vec<Route> {
+    all().into_lines()
+}
+
+fn all() -> Routes {
+    Routes::default()
         .merge(entry::routes())
         .merge(tenants::routes())
         .merge(connected::routes())
@@ -56,10 +73,6 @@ pub fn router(service: Service) -> Router {
         .merge(imports::routes())
         .merge(records::routes())
         .merge(start_import::routes())
-        .fallback(visit::nothing_here)
-        .layer(from_fn(headers))
-        .with_state(service);
-    pages.merge(assets::router())
 }
 
 /// What every page says of itself: it is for its visitor alone, and nothing in it comes from elsewhere.

@@ -145,8 +145,11 @@ async fn test(shard: &Arc<Shard>, tenant: &TenantId) -> Result<SalesforceTest, T
     if calls.is_some_and(|calls| calls.remaining <= 0) {
         problems.push("the org's daily API calls are used up; reading waits until some are free".to_owned());
     }
+    // Nothing depends on it: an org whose name is hidden from the user goes by its id.
+    let org_name = client.organization_name().await.ok().flatten();
     Ok(SalesforceTest {
         org_id: session.org_id.to_string(),
+        org_name,
         user,
         instance_url: session.instance_url.to_string(),
         api_version: version,

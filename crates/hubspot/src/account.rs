@@ -21,6 +21,12 @@ pub struct AccountDetails {
     /// The zone whose midnight resets the daily limit.
     #[serde(default)]
     pub time_zone: String,
+    /// The host that people sign in at.
+    #[serde(default)]
+    pub ui_domain: Option<String>,
+    /// Where its data lies.
+    #[serde(default)]
+    pub data_hosting_location: Option<String>,
 }
 
 impl AccountDetails {
@@ -167,6 +173,8 @@ mod tests {
                 portal_id: 1,
                 account_type: String::new(),
                 time_zone: zone.to_owned(),
+                ui_domain: None,
+                data_hosting_location: None,
             };
             let ends = details.day_ends_in(now).unwrap().as_secs_f64() / 3_600.0;
             assert!((ends - hours).abs() < 1e-6, "{zone}: {ends} h");
@@ -175,6 +183,8 @@ mod tests {
             portal_id: 1,
             account_type: String::new(),
             time_zone: "Nowhere".into(),
+            ui_domain: None,
+            data_hosting_location: None,
         };
         assert_eq!(nowhere.day_ends_in(now), None);
     }

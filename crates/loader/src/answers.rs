@@ -189,6 +189,8 @@ async fn test(portal: &Portal) -> Result<HubSpotTest, AskError> {
         portal_id: portal.details.portal_id,
         account_type: portal.details.account_type.clone(),
         time_zone: portal.details.time_zone.clone(),
+        ui_domain: portal.details.ui_domain.clone(),
+        data_hosting: portal.details.data_hosting_location.clone(),
         burst_max: usage.burst_limit.map(u64::from),
         daily_max: usage.daily_limit.map(u64::from),
         daily_left: usage

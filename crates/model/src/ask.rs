@@ -52,6 +52,9 @@ question!(TestSalesforce, "test-salesforce", SalesforceTest);
 pub struct SalesforceTest {
     /// The org's 18-character id.
     pub org_id: String,
+    /// The org's name, as its company information has it; none when the user may not read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org_name: Option<String>,
     /// The user that Landbridge is there.
     pub user: String,
     /// Where calls go.
@@ -309,6 +312,12 @@ pub struct HubSpotTest {
     pub account_type: String,
     /// The zone whose midnight resets the daily limit.
     pub time_zone: String,
+    /// Where people sign in to the portal, such as `app-eu1.hubspot.com`; an account has no name. None when it is not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ui_domain: Option<String>,
+    /// Where its data lies, such as `eu1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_hosting: Option<String>,
     /// Calls per ten seconds, by the headers.
     pub burst_max: Option<u64>,
     /// Calls a day.

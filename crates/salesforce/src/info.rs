@@ -7,7 +7,9 @@ use serde::Deserialize;
 
 use crate::calls::Family;
 use crate::client::{Call, Client};
+use crate::columns::Columns;
 use crate::error::SalesforceError;
+use crate::query::Scope;
 
 /// One API version of the host.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -76,6 +78,15 @@ impl Client {
             "/services/oauth2/userinfo",
         ))
         .await
+    }
+
+    /// The org's name, from its company information; none when its one row is hidden from the user.
+    pub async fn organization_name(&self) -> Result<Option<String>, SalesforceError> {
+        let columns = Columns::text(["Name"]);
+        let page = self
+            .query(Scope::Live, "SELECT Name FROM Organization", &columns)
+            .await?;
+        Ok(page.rows.at(0).iter().flatten().next().map(str::to_owned))
     }
 
     /// All limits of the org by name; needs the permission to view set-up.

@@ -40,8 +40,6 @@ pub enum Connection<T> {
     Tested {
         /// The answer; its `problems` say what is missing, each with its remedy.
         test: T,
-        /// The name of the org or portal, where it has one.
-        name: Option<String>,
         /// When.
         at: Timestamp,
     },
@@ -219,7 +217,7 @@ fn salesforce_card(shell: &Shell, tenant: &TenantId, connection: &Connection<Sal
             change("Repair"),
             &parts::trouble(trouble),
         ),
-        Connection::Tested { test, name, at } => {
+        Connection::Tested { test, at } => {
             let health = if test.problems.is_empty() {
                 Health::Good
             } else {
@@ -228,7 +226,7 @@ fn salesforce_card(shell: &Shell, tenant: &TenantId, connection: &Connection<Sal
             let calls = test.daily_calls_max.zip(test.daily_calls_left);
             let content = html! {
                 dl.facts {
-                    @if let Some(name) = name { div { dt { "Org" } dd { (name) } } }
+                    @if let Some(name) = &test.org_name { div { dt { "Org" } dd { (name) } } }
                     div { dt { "Org id" } dd { code { (test.org_id) } } }
                     div { dt { "Signed in as" } dd { (test.user) } }
                     div { dt { "API version" } dd { (test.api_version) } }
@@ -270,7 +268,7 @@ fn hubspot_card(shell: &Shell, tenant: &TenantId, connection: &Connection<HubSpo
             change("Repair"),
             &parts::trouble(trouble),
         ),
-        Connection::Tested { test, name, at } => {
+        Connection::Tested { test, at } => {
             let health = if test.problems.is_empty() {
                 Health::Good
             } else {
@@ -280,9 +278,10 @@ fn hubspot_card(shell: &Shell, tenant: &TenantId, connection: &Connection<HubSpo
             let note = format!("starts anew at midnight, {}", test.time_zone);
             let content = html! {
                 dl.facts {
-                    @if let Some(name) = name { div { dt { "Portal" } dd { (name) } } }
                     div { dt { "Portal id" } dd { code { (test.portal_id) } } }
                     div { dt { "Account type" } dd { (test.account_type) } }
+                    @if let Some(domain) = &test.ui_domain { div { dt { "Signed in to at" } dd { (domain) } } }
+                    @if let Some(place) = &test.data_hosting { div { dt { "Data hosted in" } dd { code { (place) } } } }
                     div { dt { "Burst limit" } dd { @match test.burst_max { Some(calls) => { (count(calls)) " calls in 10 s" }, None => "not told" } } }
                 }
                 @if let Some((limit, left)) = calls {

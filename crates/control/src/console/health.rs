@@ -87,8 +87,6 @@ pub struct Backlog {
     pub lane: Lane,
     /// Messages.
     pub messages: u64,
-    /// How long the oldest has waited.
-    pub oldest: Option<Duration>,
 }
 
 /// Links that wait for the same kind of record.

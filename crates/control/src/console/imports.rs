@@ -293,6 +293,7 @@ fn undo(shell: &Shell, tenant: &TenantId, view: &ImportDetail) -> Markup {
                         div { dt { "Associations" } dd { (count(undo.counts.links)) } }
                         div.attention[undo.counts.left > 0] { dt { "Left" } dd { (count(undo.counts.left)) } }
                     }
+                    @if let Some(trouble) = &undo.trouble { div.banner.attention { (icon(Icon::Attention)) p { "It does not go on at the moment: " (trouble) ". It is tried again." } } }
                     @if undo.counts.left > 0 {
                         p { "What was changed since the import stays as it is. " a href=(paths::import_left(tenant, &status.id)) { "Download what was left (CSV)" } }
                     }

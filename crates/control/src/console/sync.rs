@@ -291,8 +291,8 @@ fn offer(shell: &Shell, tenant: &TenantId, name: &SyncName, back_fill: &BackFill
                 @if back_fill.everything { " and writes it whole, for the sync has another type of record now." }
                 @else { " and writes only these, of the records that HubSpot has from this sync. Other properties stay as they are in HubSpot." }
             }
-            @if let (Some(records), Some(calls), Some(takes)) = (back_fill.records, back_fill.calls, back_fill.takes) {
-                p.quiet { (count(records)) " records, at most " (count(calls)) " calls to HubSpot, about " (duration(takes)) "." }
+            @if let (Some(records), Some(calls)) = (back_fill.records, back_fill.calls) {
+                p.quiet { (parts::one_or_many(records, "record", "records")) ", at most " (parts::one_or_many(calls, "call", "calls")) " to HubSpot" @if let Some(takes) = back_fill.takes { ", about " (duration(takes)) } "." }
             }
             @if shell.may(Role::Operator) {
                 (shell.form(&paths::sync_part(tenant, name, "back-fill"), "stack tight", html! {
@@ -454,8 +454,6 @@ pub fn duplicate_page(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &
 /// What the page that asks before a sync is deleted shows.
 #[derive(Clone, Debug)]
 pub struct DeleteSync {
-    /// Records that Landbridge wrote and HubSpot has, when they could be counted.
-    pub written: Option<u64>,
     /// Syncs whose associations lead to this one's records.
     pub children: Vec<SyncName>,
     /// Whether the name that was typed was another one.
@@ -479,9 +477,6 @@ pub fn delete_page(
 }
 
 fn delete_form(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &DeleteSync) -> Markup {
-    let records = view.written.map_or("The records".to_owned(), |written| {
-        format!("The {} records", count(written))
-    });
     let mistyped = Problem::new("confirm", "that is not the sync's name", format!("type {name}"));
     let wrong: Vec<&Problem> = if view.is_mistyped {
         vec![&mistyped]
@@ -497,7 +492,7 @@ fn delete_form(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &DeleteS
         }
         (shell.form(&paths::sync_part(tenant, name, "delete"), "form", html! {
             input type="hidden" name=(fields::ETAG) value=(view.etag);
-            (radios("records", &format!("{records} that it wrote to HubSpot"), "keep", &[
+            (radios("records", "The records that it wrote to HubSpot", "keep", &[
                 ("keep", "Keep them", "They stay in HubSpot as they are."),
                 ("delete", "Delete them", "As many as the safety limit allows at once, the others when a person approves them under Sync health. The sync stands still meanwhile, and goes when no delete of it waits any more."),
             ]))

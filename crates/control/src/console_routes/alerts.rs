@@ -1,27 +1,27 @@
 //! A tenant's alerts: shown, changed, tried.
 
-use axum::Router;
 use axum::extract::Path;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
 use jiff::Timestamp;
 use landbridge_bus::Secret;
 use landbridge_model::Problem;
 
 use super::form::Form;
+use super::routes::Routes;
 use super::visit::{self, Answer, Visit};
 use crate::ask::TriedChannel;
 use crate::console::alerts::{Alerts, AlertsForm, StandingAlert, Unsent, page};
 use crate::console::{Place, fields, paths};
 use crate::service::{
-    AlertBounds, AlertSettings, AlertsView, MailSecurity, PutAlerts, PutMail, PutWebhook, Role, Service,
-    ServiceError, TenantService,
+    AlertBounds, AlertSettings, AlertsView, MailSecurity, PutAlerts, PutMail, PutWebhook, Role, ServiceError,
+    TenantService,
 };
 
-pub(super) fn routes() -> Router<Service> {
-    Router::new()
-        .route("/tenants/{tenant}/alerts", get(show).post(save))
-        .route("/tenants/{tenant}/alerts/test", post(test))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get("/tenants/{tenant}/alerts", show)
+        .post("/tenants/{tenant}/alerts", save)
+        .post("/tenants/{tenant}/alerts/test", test)
 }
 
 /// What the page shows of the alerts. Pure.

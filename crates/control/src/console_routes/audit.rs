@@ -1,13 +1,12 @@
 //! The audit log, of one tenant or of everything.
 
-use axum::Router;
 use axum::extract::{Path, Query};
-use axum::routing::get;
 use landbridge_model::sync::SyncDefinition;
 use landbridge_model::yaml;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::routes::Routes;
 use super::summary::moment;
 use super::visit::Refusal;
 use super::visit::{Answer, Visit, trouble};
@@ -15,17 +14,17 @@ use crate::console::audit::{Audit, AuditRow, page};
 use crate::console::parts::{Paging, who};
 use crate::console::sync::{DiffLine, diff};
 use crate::console::{Place, errors, fields, paths};
-use crate::service::{AuditEntry, AuditFilter, Page, PageRequest, Role, Service};
+use crate::service::{AuditEntry, AuditFilter, Page, PageRequest, Role};
 
 /// Entries on a page.
 const ROWS: usize = 50;
 /// Pages back that their links remember the way of.
 const TRAIL: usize = 40;
 
-pub(super) fn routes() -> Router<Service> {
-    Router::new()
-        .route(paths::AUDIT, get(show_all))
-        .route("/tenants/{tenant}/audit", get(show_tenant))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get(paths::AUDIT, show_all)
+        .get("/tenants/{tenant}/audit", show_tenant)
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -1,19 +1,18 @@
 //! Connected apps › Salesforce of a tenant.
 
-use axum::Router;
 use axum::extract::Path;
-use axum::routing::get;
 use landbridge_model::ask::{HubSpotTest, SalesforceTest};
 use landbridge_model::config::Tenant;
 
+use super::routes::Routes;
 use super::summary::{moment, summaries};
 use super::visit::{Answer, Visit, trouble};
 use crate::console::connected::{Connected, Connection, page};
 use crate::console::{Place, Trouble};
-use crate::service::{Service, SideSeen, SidesSeen};
+use crate::service::{SideSeen, SidesSeen};
 
-pub(super) fn routes() -> Router<Service> {
-    Router::new().route("/tenants/{tenant}", get(show))
+pub(super) fn routes() -> Routes {
+    Routes::default().get("/tenants/{tenant}", show)
 }
 
 async fn show(visit: Visit, Path(tenant): Path<String>) -> Answer {
@@ -73,7 +72,7 @@ fn side<T>(seen: SideSeen<T>) -> Connection<T> {
         return Connection::Missing;
     }
     match (seen.test, seen.trouble, seen.at_ms.and_then(moment)) {
-        (Some(test), _, Some(at)) => Connection::Tested { test, name: None, at },
+        (Some(test), _, Some(at)) => Connection::Tested { test, at },
         (_, Some(what), _) => Connection::Broken(Trouble::new(
             what,
             "Check the address and the credentials under Repair. Nothing is lost: reading goes on where it stopped.",

@@ -4,11 +4,9 @@ mod browser;
 mod entered;
 mod store;
 
-use axum::Router;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
 use landbridge_model::Problem;
 use landbridge_model::config::Tenant;
 use serde::Deserialize;
@@ -17,16 +15,18 @@ use self::browser::{come_back, go_on};
 use self::entered::{Entered, entered_of};
 use self::store::{address_of, store_sealed};
 use super::form::Form;
+use super::routes::Routes;
 use super::visit::{Answer, Refusal, Visit};
 use crate::ask::ConnectionsTest;
 use crate::console::connections::{ConnectionForm, Flow, Side, page};
 use crate::console::{Place, paths};
-use crate::service::{OAUTH_CALLBACK, PutCredentials, Role, Service, ServiceError, TenantService};
+use crate::service::{OAUTH_CALLBACK, PutCredentials, Role, ServiceError, TenantService};
 
-pub(super) fn routes() -> Router<Service> {
-    Router::new()
-        .route("/tenants/{tenant}/connections/{side}", get(show).post(save))
-        .route(OAUTH_CALLBACK, get(come_back))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get("/tenants/{tenant}/connections/{side}", show)
+        .post("/tenants/{tenant}/connections/{side}", save)
+        .get(OAUTH_CALLBACK, come_back)
 }
 
 #[derive(Deserialize)]

@@ -1,14 +1,13 @@
 //! Coming and going: signing in and out, and the colours.
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use serde::Deserialize;
 
 use super::form::Form;
+use super::routes::Routes;
 use super::visit::{self, Answer, THEME, Visit};
 use crate::console::sign_in::{SignIn, page};
 use crate::console::{fields, paths};
@@ -21,12 +20,13 @@ const THEME_SECONDS: u32 = 31_536_000;
 /// Bytes of a name, a password and an address to come back to.
 const SIGN_IN_BYTES_MAX: usize = 16 * 1024;
 
-pub(super) fn routes() -> Router<Service> {
-    Router::new()
-        .route(paths::SIGN_IN, get(show).post(sign_in))
-        .route(paths::SIGN_IN_OIDC, post(to_provider))
-        .route(paths::SIGN_OUT, post(sign_out))
-        .route(paths::THEME, post(theme))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get(paths::SIGN_IN, show)
+        .post(paths::SIGN_IN, sign_in)
+        .post(paths::SIGN_IN_OIDC, to_provider)
+        .post(paths::SIGN_OUT, sign_out)
+        .post(paths::THEME, theme)
 }
 
 #[derive(Deserialize)]

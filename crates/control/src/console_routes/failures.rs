@@ -1,28 +1,24 @@
 //! Refused records: the list, one of them, tried again, let be.
 
-use axum::Router;
 use axum::extract::{Path, Query};
-use axum::routing::{get, post};
 use landbridge_model::{FailureCategory, SalesforceId, SyncName};
 use serde::Deserialize;
 
 use super::listing::{Listing, ROWS};
+use super::routes::Routes;
 use super::visit::trouble;
 use super::{Answer, Form, Refusal, Visit};
 use crate::console::failures::{FailureDetail, Failures, detail_page, page};
 use crate::console::{Content, Place, Trouble, fields, paths};
-use crate::service::{FailureFilter, PageRequest, RetryRequest, Service, ServiceError, TenantService};
+use crate::service::{FailureFilter, PageRequest, RetryRequest, ServiceError, TenantService};
 
-pub(super) fn routes() -> Router<Service> {
-    Router::new()
-        .route("/tenants/{tenant}/failures", get(list))
-        .route("/tenants/{tenant}/failures/retry", post(retry_all))
-        .route("/tenants/{tenant}/failures/{sync}/{record}", get(show))
-        .route("/tenants/{tenant}/failures/{sync}/{record}/retry", post(retry))
-        .route(
-            "/tenants/{tenant}/failures/{sync}/{record}/dismiss",
-            post(dismiss),
-        )
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get("/tenants/{tenant}/failures", list)
+        .post("/tenants/{tenant}/failures/retry", retry_all)
+        .get("/tenants/{tenant}/failures/{sync}/{record}", show)
+        .post("/tenants/{tenant}/failures/{sync}/{record}/retry", retry)
+        .post("/tenants/{tenant}/failures/{sync}/{record}/dismiss", dismiss)
 }
 
 /// How the list is narrowed, as its form has it. What cannot be read narrows nothing.

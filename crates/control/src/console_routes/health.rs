@@ -3,31 +3,30 @@
 mod across;
 mod view;
 
-use axum::Router;
 use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use axum::routing::{get, post};
 use landbridge_model::ask::HeldDecision;
 use landbridge_model::{Problem, SyncName};
 
 use super::listing::{Listing, ROWS};
 use super::live::{self, Told};
+use super::routes::Routes;
 use super::visit::trouble;
 use super::{Answer, Form, Visit};
 use crate::ask::Seen;
 use crate::console::health::{AllHealth, Health, across_page, live_figures, page};
 use crate::console::{Content, Place, paths};
-use crate::service::{PageRequest, Service, ServiceError, TenantService};
+use crate::service::{PageRequest, ServiceError, TenantService};
 
-pub(super) fn routes() -> Router<Service> {
-    Router::new()
-        .route(paths::HEALTH, get(all))
-        .route("/tenants/{tenant}/health", get(show))
-        .route("/tenants/{tenant}/health/events", get(events))
-        .route("/tenants/{tenant}/health/allocation", post(allocate))
-        .route("/tenants/{tenant}/health/held/approve", post(approve))
-        .route("/tenants/{tenant}/health/held/discard", post(discard))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get(paths::HEALTH, all)
+        .get("/tenants/{tenant}/health", show)
+        .get("/tenants/{tenant}/health/events", events)
+        .post("/tenants/{tenant}/health/allocation", allocate)
+        .post("/tenants/{tenant}/health/held/approve", approve)
+        .post("/tenants/{tenant}/health/held/discard", discard)
 }
 
 async fn all(visit: Visit, Query(listing): Query<Listing>) -> Answer {

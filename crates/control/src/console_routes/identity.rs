@@ -1,22 +1,21 @@
 //! Another org behind a tenant's address: shown, adopted, or disconnected.
 
-use axum::Router;
 use axum::extract::Path;
-use axum::routing::{get, post};
 use landbridge_model::config::SyncStatus;
 
 use super::form::Form;
+use super::routes::Routes;
 use super::visit::{Answer, Visit, trouble};
 use crate::ask::ConnectionSide;
 use crate::console::identity::{IdentityView, page};
 use crate::console::{Place, Trouble, paths};
-use crate::service::{Role, Service, ServiceError};
+use crate::service::{Role, ServiceError};
 
-pub(super) fn routes() -> Router<Service> {
-    Router::new()
-        .route("/tenants/{tenant}/identity", get(show))
-        .route("/tenants/{tenant}/identity/adopt", post(adopt))
-        .route("/tenants/{tenant}/identity/disconnect", post(disconnect))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get("/tenants/{tenant}/identity", show)
+        .post("/tenants/{tenant}/identity/adopt", adopt)
+        .post("/tenants/{tenant}/identity/disconnect", disconnect)
 }
 
 async fn show(visit: Visit, Path(tenant): Path<String>) -> Answer {

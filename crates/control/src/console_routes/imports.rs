@@ -1,35 +1,34 @@
 //! Imports: the table, one of them, its errors, and the form that starts them.
 
-use axum::Router;
 use axum::extract::{Path, Query};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::routing::{get, post};
 use landbridge_model::ImportId;
 use landbridge_model::ask::{ImportStatus, UndoStatus};
 use landbridge_model::config::ImportWish;
 
 use super::listing::{Listing, ROWS};
 use super::live::{self, Told};
+use super::routes::Routes;
 use super::visit::trouble;
 use super::{Answer, Form, Refusal, Visit};
 use crate::console::imports::{ImportDetail, ImportRow, Imports, detail_page, live_parts, live_rows, page};
 use crate::console::{Content, Place, paths};
 use crate::http::csv_file;
-use crate::service::{Page, PageRequest, Service, ServiceError, TenantService};
+use crate::service::{Page, PageRequest, ServiceError, TenantService};
 
-pub(super) fn routes() -> Router<Service> {
-    Router::new()
-        .route("/tenants/{tenant}/imports", get(list))
-        .route("/tenants/{tenant}/imports/events", get(list_events))
-        .route("/tenants/{tenant}/imports/{import}", get(show))
-        .route("/tenants/{tenant}/imports/{import}/events", get(events))
-        .route("/tenants/{tenant}/imports/{import}/errors.csv", get(errors))
-        .route("/tenants/{tenant}/imports/{import}/left.csv", get(left))
-        .route("/tenants/{tenant}/imports/{import}/undo", post(undo))
-        .route("/tenants/{tenant}/imports/{import}/pause", post(pause))
-        .route("/tenants/{tenant}/imports/{import}/resume", post(resume))
-        .route("/tenants/{tenant}/imports/{import}/cancel", post(cancel))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get("/tenants/{tenant}/imports", list)
+        .get("/tenants/{tenant}/imports/events", list_events)
+        .get("/tenants/{tenant}/imports/{import}", show)
+        .get("/tenants/{tenant}/imports/{import}/events", events)
+        .get("/tenants/{tenant}/imports/{import}/errors.csv", errors)
+        .get("/tenants/{tenant}/imports/{import}/left.csv", left)
+        .post("/tenants/{tenant}/imports/{import}/undo", undo)
+        .post("/tenants/{tenant}/imports/{import}/pause", pause)
+        .post("/tenants/{tenant}/imports/{import}/resume", resume)
+        .post("/tenants/{tenant}/imports/{import}/cancel", cancel)
 }
 
 fn row_of(tenant: &TenantService, status: ImportStatus) -> ImportRow {

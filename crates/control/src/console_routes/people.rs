@@ -1,35 +1,32 @@
 //! Users and API tokens: those that the visitor may manage, and their own.
 
-use axum::Router;
 use axum::http::{Extensions, HeaderMap, StatusCode};
-use axum::routing::{get, post};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use landbridge_model::{Problem, TenantId};
 
 use super::form::Form;
+use super::routes::Routes;
 use super::summary::moment;
 use super::visit::{Answer, Refusal, Visit, role_on_pages};
 use crate::console::parts::who;
 use crate::console::people::{Granted, NewToken, People, Token, TokenForm, User, UserForm, form_path, page};
 use crate::console::{Place, paths};
 use crate::http::address_of;
-use crate::service::{
-    CreateToken, Grant, PutUser, Reach, Role, Service, ServiceError, TokenView, UserName, UserView,
-};
+use crate::service::{CreateToken, Grant, PutUser, Reach, Role, ServiceError, TokenView, UserName, UserView};
 
-pub(super) fn routes() -> Router<Service> {
-    Router::new()
-        .route(paths::PEOPLE, get(show))
-        .route(&form_path("users"), post(add_user))
-        .route(&form_path("grant"), post(grant))
-        .route(&form_path("revoke"), post(revoke))
-        .route(&form_path("remove"), post(remove))
-        .route(&form_path("password"), post(set_password))
-        .route(&form_path("own-password"), post(change_own_password))
-        .route(&form_path("tokens"), post(make_token))
-        .route(&form_path("tokens/revoke"), post(revoke_token))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get(paths::PEOPLE, show)
+        .post(&form_path("users"), add_user)
+        .post(&form_path("grant"), grant)
+        .post(&form_path("revoke"), revoke)
+        .post(&form_path("remove"), remove)
+        .post(&form_path("password"), set_password)
+        .post(&form_path("own-password"), change_own_password)
+        .post(&form_path("tokens"), make_token)
+        .post(&form_path("tokens/revoke"), revoke_token)
 }
 
 /// The page as it stands, without anything entered.

@@ -1,22 +1,21 @@
 //! Find a record.
 
-use axum::Router;
 use axum::extract::{Path, Query};
-use axum::routing::{get, post};
 use landbridge_model::ask::LatestOutcome;
 use landbridge_model::{HubSpotId, Outcome, SalesforceId};
 use serde::Deserialize;
 
+use super::routes::Routes;
 use super::visit::trouble;
 use super::{Answer, Form, Visit};
 use crate::console::record::{FindRecord, RecordStory, Standing, page};
 use crate::console::{Content, Place, Trouble, paths};
-use crate::service::{self, Role, Service, ServiceError, TenantService};
+use crate::service::{self, Role, ServiceError, TenantService};
 
-pub(super) fn routes() -> Router<Service> {
-    Router::new()
-        .route("/tenants/{tenant}/records", get(show))
-        .route("/tenants/{tenant}/records/{record}/read-again", post(read_again))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get("/tenants/{tenant}/records", show)
+        .post("/tenants/{tenant}/records/{record}/read-again", read_again)
 }
 
 #[derive(Deserialize)]

@@ -2,27 +2,29 @@
 
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
 use futures::StreamExt as _;
 use landbridge_model::SyncName;
 use serde::Deserialize;
 
+use super::routes::Routes;
+use super::summary::length;
 use super::visit::trouble;
 use super::{Answer, Form, Visit};
 use crate::ask::Writing;
 use crate::console::start_import::{Estimate, Importable, StartImport, page};
 use crate::console::{Content, Place, Trouble, paths};
-use crate::service::{ImportCount, Role, Service, ServiceError, TenantService};
+use crate::service::{ImportCount, Role, ServiceError, TenantService};
 
 /// Syncs that are counted at the same time.
 const TOGETHER: usize = 8;
 
-pub(super) fn routes() -> Router<Service> {
-    Router::new().route("/tenants/{tenant}/imports/new", get(show).post(start))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get("/tenants/{tenant}/imports/new", show)
+        .post("/tenants/{tenant}/imports/new", start)
 }
 
 #[derive(Default, Deserialize)]
@@ -65,9 +67,7 @@ fn estimate(count: &ImportCount) -> Estimate {
         salesforce_calls: count.salesforce_calls,
         hubspot_calls: count.hubspot_calls,
         before_calls: count.before_calls,
-        takes: count
-            .seconds
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+        takes: count.seconds.and_then(length),
     }
 }
 

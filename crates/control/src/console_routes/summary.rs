@@ -94,6 +94,11 @@ pub(super) fn behind(line: &SyncLine) -> Option<Duration> {
     Some(Duration::from_millis(behind))
 }
 
+/// A length of time of the service, which reckons in seconds.
+pub(super) fn length(seconds: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
 /// A moment of the service, which tells them in milliseconds since 1970.
 pub(super) fn moment(milliseconds: i64) -> Option<Timestamp> {
     Timestamp::from_millisecond(milliseconds).ok()

@@ -5,11 +5,11 @@ mod undo;
 
 use std::collections::BTreeMap;
 
-use axum::Router;
+use std::time::Duration;
+
 use axum::extract::{Path, Query};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
 use landbridge_model::ask::FormulaReading;
 use landbridge_model::config::{Sync, SyncStatus};
 use landbridge_model::sync::{AssociationRule, SyncDefinition};
@@ -17,7 +17,8 @@ use landbridge_model::{LinkOutcome, Outcome, Revision, SyncName, yaml};
 use serde::Deserialize;
 
 use super::form::Form;
-use super::summary::{behind, moment, summaries};
+use super::routes::Routes;
+use super::summary::{behind, length, moment, summaries};
 use super::visit::{Answer, Refusal, Visit, trouble};
 use crate::ask::{RevisionUndoStatus, SchemaEvents, SyncLine, Writing, WrittenRecords};
 use crate::console::schema::SchemaView;
@@ -27,34 +28,39 @@ use crate::console::sync::{
 };
 use crate::console::{Place, Trouble, fields, parts, paths};
 use crate::definitions::back_fill::Lacking;
-use crate::service::{Draft, Role, Service, ServiceError, StoredRevision, SyncView, TenantService};
+use crate::service::{Draft, ImportCount, Role, ServiceError, StoredRevision, SyncView, TenantService};
 
 /// Revisions that are listed.
 const REVISIONS: usize = 50;
 /// Changes of the schema that are listed.
 const SCHEMA_EVENTS: usize = 20;
+/// How long a page waits for what an import would take: it can do without.
+const RECKONING: Duration = Duration::from_secs(3);
 
-pub(super) fn routes() -> Router<Service> {
-    Router::new()
-        .route("/tenants/{tenant}/syncs/{sync}", get(show))
-        .route("/tenants/{tenant}/syncs/{sync}/pause", post(pause))
-        .route("/tenants/{tenant}/syncs/{sync}/resume", post(resume))
-        .route(
-            "/tenants/{tenant}/syncs/{sync}/duplicate",
-            get(duplicate::ask).post(duplicate::copy),
-        )
-        .route("/tenants/{tenant}/syncs/{sync}/back-fill", post(fill))
-        .route("/tenants/{tenant}/syncs/{sync}/back-fill/dismiss", post(dismiss))
-        .route(
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get("/tenants/{tenant}/syncs/{sync}", show)
+        .post("/tenants/{tenant}/syncs/{sync}/pause", pause)
+        .post("/tenants/{tenant}/syncs/{sync}/resume", resume)
+        .get("/tenants/{tenant}/syncs/{sync}/duplicate", duplicate::ask)
+        .post("/tenants/{tenant}/syncs/{sync}/duplicate", duplicate::copy)
+        .post("/tenants/{tenant}/syncs/{sync}/back-fill", fill)
+        .post("/tenants/{tenant}/syncs/{sync}/back-fill/dismiss", dismiss)
+        .get(
             "/tenants/{tenant}/syncs/{sync}/revisions/{revision}/undo",
-            get(undo::ask).post(undo::undo),
+            undo::ask,
         )
-        .route(
+        .post(
+            "/tenants/{tenant}/syncs/{sync}/revisions/{revision}/undo",
+            undo::undo,
+        )
+        .get(
             "/tenants/{tenant}/syncs/{sync}/revisions/{revision}/undo/events",
-            get(undo::events),
+            undo::events,
         )
-        .route("/tenants/{tenant}/syncs/{sync}/export", get(export))
-        .route("/tenants/{tenant}/syncs/{sync}/delete", get(ask).post(delete))
+        .get("/tenants/{tenant}/syncs/{sync}/export", export)
+        .get("/tenants/{tenant}/syncs/{sync}/delete", ask)
+        .post("/tenants/{tenant}/syncs/{sync}/delete", delete)
 }
 
 /// The sync that a path names, of a tenant that this visitor may see.
@@ -100,6 +106,14 @@ async fn show(visit: Visit, Path(place): Path<(String, String)>, Query(wanted): 
         SyncStatus::Active => tenant.formulas(&name).await,
         SyncStatus::Draft | SyncStatus::Paused | SyncStatus::Suspended => Ok(FormulaReading::default()),
     };
+    // Counting costs a call to Salesforce: only where something is offered.
+    let reckoned = match touched.is_empty() {
+        true => None,
+        false => {
+            let reckoned = tokio::time::timeout(RECKONING, tenant.reckon_import(&name)).await;
+            reckoned.ok().and_then(Result::ok)
+        }
+    };
     let known = Known {
         line,
         trouble,
@@ -108,6 +122,7 @@ async fn show(visit: Visit, Path(place): Path<(String, String)>, Query(wanted): 
         undos: &undos,
         shown: wanted.revision.map(Revision),
         touched,
+        reckoned,
         // Control that cannot be asked says so by its status.
         schema: schema_view(schema.unwrap_or_default(), formulas.unwrap_or_default()),
     };
@@ -128,6 +143,7 @@ struct Known<'a> {
     undos: &'a BTreeMap<Revision, RevisionUndoStatus>,
     shown: Option<Revision>,
     touched: Lacking,
+    reckoned: Option<ImportCount>,
     schema: SchemaView,
 }
 
@@ -141,8 +157,8 @@ fn schema_view(events: SchemaEvents, formulas: FormulaReading) -> SchemaView {
     }
 }
 
-/// The offer to fill what older records lack.
-fn back_fill(touched: Lacking) -> Option<BackFill> {
+/// The offer to fill what older records lack, with what an import of all of them takes.
+fn back_fill(touched: Lacking, reckoned: Option<&ImportCount>) -> Option<BackFill> {
     (!touched.is_empty()).then(|| BackFill {
         properties: touched
             .part
@@ -151,9 +167,9 @@ fn back_fill(touched: Lacking) -> Option<BackFill> {
             .chain(touched.part.lookups)
             .collect(),
         everything: touched.everything,
-        records: None,
-        calls: None,
-        takes: None,
+        records: reckoned.map(|reckoned| reckoned.records),
+        calls: reckoned.map(|reckoned| reckoned.hubspot_calls),
+        takes: reckoned.and_then(|reckoned| length(reckoned.seconds?)),
     })
 }
 
@@ -179,7 +195,7 @@ fn tab(sync: &SyncView, known: Known<'_>) -> SyncTab {
         }),
         revisions: revision_rows(known.revisions, known.undos),
         shown: known.shown.and_then(|shown| difference(known.revisions, shown)),
-        back_fill: back_fill(known.touched),
+        back_fill: back_fill(known.touched, known.reckoned.as_ref()),
         schema: known.schema,
         has_draft: known.drafts.iter().any(|draft| draft.id == sync.name.as_str()),
         trouble: known.trouble,
@@ -375,7 +391,6 @@ fn delete_view(name: &SyncName, sync: &SyncView, syncs: &[std::sync::Arc<Sync>])
         .map(|other| &other.definition)
         .filter(|other| other.metadata.name != *name && other.spec.associations.iter().any(leads_here));
     DeleteSync {
-        written: None,
         children: children.map(|child| child.metadata.name.clone()).collect(),
         is_mistyped: false,
         etag: sync.tag.clone(),

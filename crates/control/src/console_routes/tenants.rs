@@ -2,22 +2,21 @@
 
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::Query;
 use axum::http::StatusCode;
-use axum::routing::get;
 use landbridge_model::{Problem, TenantId};
 use serde::Deserialize;
 
 use super::attention::attention;
 use super::form::Form;
+use super::routes::Routes;
 use super::visit::{self, Answer, Refusal, Visit};
 use crate::ask::{Seen, TenantStatus};
 use crate::console::connections::{NewTenant, Side, new_tenant};
 use crate::console::parts::{Health, Paging};
 use crate::console::tenants::{TenantRow, Tenants, page};
 use crate::console::{Place, fields, paths};
-use crate::service::{PutHubSpot, PutSalesforce, PutTenantBody, Service, Standing, check_address};
+use crate::service::{PutHubSpot, PutSalesforce, PutTenantBody, Standing, check_address};
 
 /// Tenants on a page.
 const ROWS: usize = 50;
@@ -26,10 +25,11 @@ const HUBSPOT: &str = "https://api.hubapi.com";
 /// What the form of a new tenant has as its path: no tenant can be reached under it.
 const TAKEN: &str = "new";
 
-pub(super) fn routes() -> Router<Service> {
-    Router::new()
-        .route(paths::TENANTS, get(show))
-        .route(paths::NEW_TENANT, get(ask).post(add))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get(paths::TENANTS, show)
+        .get(paths::NEW_TENANT, ask)
+        .post(paths::NEW_TENANT, add)
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

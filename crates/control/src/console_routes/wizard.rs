@@ -8,40 +8,33 @@ mod trying;
 mod turning_on;
 mod work;
 
-use axum::Router;
 use axum::extract::Path;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
 
 use self::work::Opened;
 use super::form::Form;
+use super::routes::Routes;
 use super::visit;
 use super::visit::{Answer, Refusal, Visit};
 use crate::console::wizard::Step;
 use crate::console::wizard::read::{Action, Posted};
 use crate::console::{Trouble, errors, fields, paths};
-use crate::service::{Role, Service, ServiceError};
+use crate::service::{Role, ServiceError};
 
-pub(super) fn routes() -> Router<Service> {
+pub(super) fn routes() -> Routes {
     let sync = "/tenants/{tenant}/syncs/{sync}";
-    Router::new()
-        .route("/tenants/{tenant}/syncs/new", get(begin::show).post(begin::post))
-        .route(
-            "/tenants/{tenant}/syncs/new/object-type",
-            get(proposal::show).post(proposal::post),
-        )
-        .route(&format!("{sync}/edit/{{step}}"), get(show).post(send))
-        .route(&format!("{sync}/edit/discard"), post(discard))
-        .route(&format!("{sync}/edit/preview/dry-run"), post(trying::start))
-        .route(
-            &format!("{sync}/edit/preview/dry-run/cancel"),
-            post(trying::cancel),
-        )
-        .route(
-            &format!("{sync}/edit/preview/dry-run/events"),
-            get(trying::events),
-        )
-        .route(&format!("{sync}/turned-on"), get(turning_on::turned_on))
+    Routes::default()
+        .get("/tenants/{tenant}/syncs/new", begin::show)
+        .post("/tenants/{tenant}/syncs/new", begin::post)
+        .get("/tenants/{tenant}/syncs/new/object-type", proposal::show)
+        .post("/tenants/{tenant}/syncs/new/object-type", proposal::post)
+        .get(&format!("{sync}/edit/{{step}}"), show)
+        .post(&format!("{sync}/edit/{{step}}"), send)
+        .post(&format!("{sync}/edit/discard"), discard)
+        .post(&format!("{sync}/edit/preview/dry-run"), trying::start)
+        .post(&format!("{sync}/edit/preview/dry-run/cancel"), trying::cancel)
+        .get(&format!("{sync}/edit/preview/dry-run/events"), trying::events)
+        .get(&format!("{sync}/turned-on"), turning_on::turned_on)
 }
 
 /// The fields of a form as the steps read them.

@@ -44,6 +44,8 @@ pub(crate) struct HealthFacts {
     pub(crate) failures: Vec<FailureGroup>,
     /// The safety limits of the syncs.
     pub(crate) limits: Vec<(SyncName, MaxDeletes)>,
+    /// What was told to people and is not over.
+    pub(crate) standing: Vec<StandingAlert>,
     /// Freshness beyond this is told to people.
     pub(crate) bound: Option<Duration>,
     /// Calls a day that Landbridge may make to Salesforce.
@@ -120,6 +122,7 @@ impl TenantService {
             held,
             failures,
             bound: bound.filter(|_| settings.webhook.is_some() || settings.mail.is_some()),
+            standing: alerts.standing,
             limits: self.delete_limits(),
             allocation: self.tenant.salesforce.daily_calls,
         })

@@ -253,6 +253,16 @@ impl Api {
         Some(headers.get("etag")?.to_str().unwrap().to_owned())
     }
 
+    /// The answer that server-sent events begin with, and the first of them.
+    pub(crate) async fn first_event(&self, path: &str, proof: &Proof) -> Answer {
+        let mut events = self.events(path, proof).await;
+        Answer {
+            status: StatusCode::OK,
+            headers: events.headers.clone(),
+            text: events.next().await,
+        }
+    }
+
     /// Follows server-sent events.
     pub(crate) async fn events(&self, path: &str, proof: &Proof) -> Events {
         let Proof::Token(token) = proof else {
@@ -269,6 +279,7 @@ impl Api {
             .unwrap();
         assert_eq!(response.status(), 200);
         Events {
+            headers: response.headers().clone(),
             stream: response.into_body().into_data_stream(),
             text: String::new(),
         }
@@ -290,6 +301,7 @@ impl Api {
 
 /// Server-sent events as they come.
 pub(crate) struct Events {
+    headers: HeaderMap,
     stream: axum::body::BodyDataStream,
     text: String,
 }

@@ -57,6 +57,8 @@ async fn what_an_edit_touches_is_told_and_filled_or_left() {
         "Back-fill this property",
         "<code>other</code>",
         "writes only these",
+        // As the stand-ins count and reckon.
+        "7 records, at most 1 call to HubSpot, about",
     ]);
     visitor
         .post_through(&format!("{PAGE}/back-fill/dismiss"), &[])

@@ -70,6 +70,16 @@ impl Visitor {
         Self::sign_in(api, name, PASSWORD).await
     }
 
+    /// Somebody who has not signed in.
+    pub(crate) fn nobody(api: &Api) -> Self {
+        Self {
+            router: console_routes::router(api.service.clone()),
+            session: String::new(),
+            notice: std::sync::Mutex::default(),
+            csrf: String::new(),
+        }
+    }
+
     pub(crate) async fn sign_in(api: &Api, name: &str, password: &str) -> Self {
         let signed_in = api.service.sign_in(name, password, "127.0.0.1").await.unwrap();
         Self {

@@ -102,18 +102,14 @@ impl Browser {
         self.send(request.body(Body::empty()).unwrap()).await
     }
 
-    async fn post_as(&self, path: &str, csrf: &str, fields: &[(&str, &str)]) -> Got {
+    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Got {
         let mut body = url::form_urlencoded::Serializer::new(String::new());
-        body.append_pair("csrf", csrf);
+        body.append_pair("csrf", &self.csrf);
         body.extend_pairs(fields);
         let request = Request::post(path)
             .header(header::COOKIE, &self.cookie)
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         self.send(request.body(Body::from(body.finish())).unwrap()).await
-    }
-
-    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Got {
-        self.post_as(path, &self.csrf, fields).await
     }
 
     /// The parts that one stream of events replaces, until it ends or `enough` is among them.
@@ -451,58 +447,14 @@ async fn a_record_is_found_by_either_id_or_its_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_viewer_looks_and_a_stranger_finds_nothing() {
+async fn a_viewer_looks_at_what_runs() {
     let api = Api::new().await;
     api.rig.apply(VEHICLES).await;
     refuse(&api, 1, None).await;
     let viewer = Browser::of(&api, "vera", Grant::of(Role::Viewer, tenant())).await;
-    let other = landbridge_model::TenantId::new("globex").unwrap();
-    let stranger = Browser::of(&api, "stan", Grant::of(Role::Admin, other)).await;
     let failure = format!("failures/vehicles/{}", id(1));
-    let import = "imports/imp-20260301-101500-k3f9";
-    let looks = [
-        "imports",
-        "imports/new",
-        "imports/events",
-        import,
-        "health",
-        "health/events",
-        "failures",
-        &failure,
-        "records",
-    ];
-    for part in looks {
-        stranger
-            .get(&format!("/tenants/acme/{part}"))
-            .await
-            .expect(404)
-            .hides("Steam");
-    }
     for part in ["imports", "health", "failures", &failure, "records"] {
         viewer.get(&format!("/tenants/acme/{part}")).await.expect(200);
     }
     viewer.get("/tenants/acme/imports/new").await.expect(403);
-    let changes: [(&str, &[(&str, &str)]); 10] = [
-        ("imports/new", &[("sync", "vehicles"), ("action", "start")]),
-        (&format!("{import}/pause"), &[]),
-        (&format!("{import}/resume"), &[]),
-        (&format!("{import}/cancel"), &[]),
-        ("health/allocation", &[("dailyCalls", "5")]),
-        ("health/held/approve", &[("sync", "vehicles")]),
-        ("health/held/discard", &[("sync", "vehicles")]),
-        ("failures/retry", &[]),
-        (&format!("{failure}/retry"), &[]),
-        (&format!("{failure}/dismiss"), &[]),
-    ];
-    let before = api.audit().await.len();
-    for (part, fields) in changes {
-        let path = format!("/tenants/acme/{part}");
-        viewer.post(&path, fields).await.expect(403);
-        stranger.post(&path, fields).await.expect(404);
-        // A form that came from elsewhere does nothing, whoever's browser sends it.
-        viewer.post_as(&path, "forged", fields).await.expect(403);
-    }
-    let read_again = format!("/tenants/acme/records/{}/read-again", id(1));
-    viewer.post(&read_again, &[]).await.expect(403);
-    assert_eq!(api.audit().await.len(), before, "nothing was done");
 }

@@ -5,7 +5,7 @@ use landbridge_bus::{Bucket, Key};
 use landbridge_control::Settings;
 use landbridge_control::service::{Grant, Role};
 use landbridge_model::config::HubSpotCredentials;
-use landbridge_model::{Failure, FailureCategory, Outcome, RecordOutcome, Source, StageKind, TenantId};
+use landbridge_model::{Failure, FailureCategory, Outcome, RecordOutcome, Source, StageKind};
 use landbridge_stage::{SecretOpener, Side};
 use landbridge_wire::{FailedRecord, ReportBody};
 
@@ -146,6 +146,10 @@ async fn a_tenant_is_added_and_both_sides_are_connected() {
         "HubSpot works: signed in to portal 42",
         "Sync custom object",
         "No object is synced yet",
+        // What each side says of itself: an org has a name, a portal none.
+        "Acme Rentals",
+        "app-eu1.hubspot.com",
+        "eu1",
     ])
     .without(&["pat-hush"]);
 
@@ -440,7 +444,7 @@ async fn drafts_are_listed_with_a_way_to_go_on() {
     ]);
 }
 
-/// Every page and form of these, with what it needs.
+/// What a viewer may look at. Strangers, and forms, are tried on every route there is, in a file of their own.
 const PAGES: [&str; 5] = [
     "/tenants/acme",
     "/tenants/acme/audit",
@@ -454,46 +458,12 @@ const EDITORS_PAGES: [&str; 4] = [
     "/tenants/acme/connections/hubspot",
     "/tenants/acme/syncs/vehicles/delete",
 ];
-const FORMS: [&str; 6] = [
-    "/tenants/acme/connections/salesforce",
-    "/tenants/acme/connections/hubspot",
-    "/tenants/acme/syncs/vehicles/pause",
-    "/tenants/acme/syncs/vehicles/resume",
-    "/tenants/acme/syncs/vehicles/duplicate",
-    "/tenants/acme/syncs/vehicles/delete",
-];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stranger_sees_no_tenant_and_a_viewer_changes_none() {
+async fn a_viewer_looks_and_is_offered_no_change() {
     let api = Api::new().await;
     api.rig.apply(VEHICLES).await;
-    let stranger = Visitor::new(
-        &api,
-        "eve",
-        vec![Grant::of(Role::Admin, TenantId::new("globex").unwrap())],
-    )
-    .await;
     let viewer = in_acme(&api, "vic", Role::Viewer).await;
-    let before = api.audit().await.len();
-    for path in PAGES.iter().chain(&EDITORS_PAGES) {
-        let refused = stranger.get(path).await.expect(404);
-        let of_none = stranger.get(&path.replace("acme", "nowhere")).await.expect(404);
-        assert_eq!(
-            refused.text.replace("acme", "nowhere"),
-            of_none.text,
-            "{path} tells a tenant that is there from one that is not"
-        );
-    }
-    for path in FORMS {
-        stranger
-            .post(path, &[("confirm", "vehicles"), ("token", "x")])
-            .await
-            .expect(404);
-        viewer
-            .post(path, &[("confirm", "vehicles"), ("token", "x")])
-            .await
-            .expect(403);
-    }
     for path in PAGES {
         viewer.get(path).await.expect(200);
     }
@@ -504,14 +474,6 @@ async fn a_stranger_sees_no_tenant_and_a_viewer_changes_none() {
             .expect(403)
             .says(&["This is not yours to do"]);
     }
-    for visitor in [&stranger, &viewer] {
-        visitor.get("/tenants/new").await.expect(403);
-        visitor
-            .post("/tenants/new", &[("tenant", "mine")])
-            .await
-            .expect(403);
-        visitor.get("/audit").await.expect(403);
-    }
     viewer
         .get("/tenants/acme/syncs/vehicles")
         .await
@@ -521,25 +483,4 @@ async fn a_stranger_sees_no_tenant_and_a_viewer_changes_none() {
             "/syncs/vehicles/delete",
             "/edit/mappings",
         ]);
-    assert_eq!(api.audit().await.len(), before, "nothing was changed");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_form_of_another_session_changes_nothing() {
-    let api = Api::new().await;
-    api.rig.apply(VEHICLES).await;
-    let ann = admin(&api).await;
-    let before = api.audit().await.len();
-    for path in FORMS
-        .iter()
-        .chain(&["/tenants/new", "/people/users", "/people/tokens"])
-    {
-        for csrf in ["", "forged"] {
-            ann.post_with(path, csrf, &[("confirm", "vehicles")])
-                .await
-                .expect(403)
-                .says(&["This form is too old"]);
-        }
-    }
-    assert_eq!(api.audit().await.len(), before);
 }

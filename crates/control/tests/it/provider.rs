@@ -54,7 +54,7 @@ impl Told {
     }
 }
 
-struct Provider {
+pub(crate) struct Provider {
     issuer: String,
     told: Mutex<Told>,
     /// What each code stands for: the challenge and the nonce.
@@ -80,6 +80,14 @@ impl Provider {
             .with_state(provider.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         provider
+    }
+
+    /// The groups that the person is in from now on.
+    pub(crate) fn tell_groups(&self, groups: &[&str]) {
+        self.tell(Told {
+            groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+            ..Told::default()
+        });
     }
 
     fn tell(&self, told: Told) {
@@ -197,7 +205,7 @@ async fn token(
     })))
 }
 
-async fn with_provider() -> (Api, Arc<Provider>) {
+pub(crate) async fn with_provider() -> (Api, Arc<Provider>) {
     crate::api::install_tls();
     let provider = Provider::start().await;
     let settings = Settings {
@@ -209,7 +217,7 @@ async fn with_provider() -> (Api, Arc<Provider>) {
 }
 
 /// To the provider and back, as a browser goes. Gives the way back with the cookie that the browser kept.
-async fn to_provider(api: &Api, return_to: &str) -> (String, String) {
+pub(crate) async fn to_provider(api: &Api, return_to: &str) -> (String, String) {
     let start = api
         .get(
             &format!("/api/v1/oidc/start?return_to={return_to}"),
@@ -231,7 +239,7 @@ async fn to_provider(api: &Api, return_to: &str) -> (String, String) {
     (path.to_owned(), cookie)
 }
 
-async fn back(api: &Api, path: &str, cookie: &str) -> Answer {
+pub(crate) async fn back(api: &Api, path: &str, cookie: &str) -> Answer {
     api.get(path, &Proof::Cookie(cookie.to_owned(), None)).await
 }
 

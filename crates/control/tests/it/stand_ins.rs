@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use landbridge_model::ask::{
-    AskStatus, CallBudget, Count, CountRecords, CreateObjectType, CreateProperty, DecideHeld, Decided,
-    DescribeObject, Estimate, EstimateReading, EstimateWriting, EstimatedCalls, Explain, FindIdentities,
-    FoundIdentities, GetLabels, GetSchema, HeldPage, HoldWritten, HubSpotTest, ListObjects, ListRecords,
-    ListSchemas, ListedRecord, Provision, Provisioned, Question, RecordPage, SalesforceTest, StageStatus,
-    StartCompare, Started, StopCompare, Story, TestHubSpot, TestSalesforce, UndoPage, UndonePage,
+    AskFormulas, AskStatus, CallBudget, Count, CountRecords, CreateObjectType, CreateProperty, DecideHeld,
+    Decided, DescribeObject, Estimate, EstimateReading, EstimateWriting, EstimatedCalls, Explain,
+    FindIdentities, FormulaReading, FoundIdentities, GetLabels, GetSchema, HeldPage, HoldWritten,
+    HubSpotTest, ListObjects, ListRecords, ListSchemas, ListedRecord, Provision, Provisioned, Question,
+    RecordPage, SalesforceTest, StageStatus, StartCompare, Started, StopCompare, Story, TestHubSpot,
+    TestSalesforce, UndoPage, UndonePage,
 };
 use landbridge_model::config::Sync;
 use landbridge_model::hubspot::{AssociationLabel, ObjectSchema, PropertyDefinition};
@@ -54,6 +55,8 @@ pub(crate) struct World {
     pub(crate) created_types: Vec<serde_json::Value>,
     /// Properties that were created, each with its object type.
     pub(crate) created_properties: Vec<(ObjectTypeId, PropertyDefinition)>,
+    /// The association labels between any two types.
+    pub(crate) labels: Vec<AssociationLabel>,
     /// Whether HubSpot shows single object types.
     pub(crate) shows_types: bool,
     /// Pages of what a sync wrote whose deletes were to be held.
@@ -80,6 +83,7 @@ impl Worker for ExtractorStandIn {
         match ask.service.as_str() {
             TestSalesforce::SERVICE => answer_with(&SalesforceTest {
                 org_id: "00D000000000001EAA".into(),
+                org_name: Some("Acme Rentals".into()),
                 ..Default::default()
             }),
             DescribeObject::SERVICE => {
@@ -129,6 +133,11 @@ impl Worker for ExtractorStandIn {
                 answer_with(&Started {})
             }
             Explain::SERVICE => answer_with(&Story::default()),
+            AskFormulas::SERVICE => answer_with(&FormulaReading {
+                every_seconds: Some(3_600),
+                records: 7,
+                ..FormulaReading::default()
+            }),
             StartCompare::SERVICE => {
                 let question: StartCompare = parse_ask(&ask)?;
                 if question.draft {
@@ -277,6 +286,8 @@ impl Worker for LoaderStandIn {
         match ask.service.as_str() {
             TestHubSpot::SERVICE => answer_with(&HubSpotTest {
                 portal_id: 42,
+                ui_domain: Some("app-eu1.hubspot.com".into()),
+                data_hosting: Some("eu1".into()),
                 ..Default::default()
             }),
             ListSchemas::SERVICE => answer_with(&vec![vehicles()]),
@@ -322,7 +333,11 @@ impl Worker for LoaderStandIn {
                 answer
             }
             AskStatus::SERVICE => answer_with(&StageStatus::default()),
-            GetLabels::SERVICE => answer_with(&Vec::<AssociationLabel>::new()),
+            GetLabels::SERVICE => answer_with(&world.labels),
+            UndoPage::SERVICE => answer_with(&UndonePage {
+                is_last: true,
+                ..UndonePage::default()
+            }),
             EstimateWriting::SERVICE => {
                 world.reckoned.push(parse_ask(&ask)?);
                 answer_with(&Estimate {

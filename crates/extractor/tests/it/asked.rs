@@ -136,6 +136,11 @@ async fn questions_about_the_org_are_answered() {
         .unwrap();
     assert_eq!(test.problems, Vec::<String>::new());
     assert!(test.org_id.starts_with("00D") && test.daily_calls_max.is_some());
+    assert_eq!(
+        test.org_name.as_deref(),
+        Some("Sandbox"),
+        "as its company information has it"
+    );
     let objects = rig
         .hub
         .ask(StageKind::Extractor, &tenant(), &ListObjects {}, deadline)

@@ -33,7 +33,9 @@ fn text(result: &ConnectionsTest) -> String {
     match &result.salesforce {
         None => lines.push("Salesforce  no connection".to_owned()),
         Some(test) => {
-            lines.push(format!("Salesforce  org {} as {}", test.org_id, test.user));
+            let name = test.org_name.as_ref();
+            let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
+            lines.push(format!("Salesforce  org {}{name} as {}", test.org_id, test.user));
             lines.push(format!(
                 "            {} (API {})",
                 test.instance_url, test.api_version

@@ -413,7 +413,20 @@ impl Remote {
             },
             "credentials": { "salesforce": sealed(put.salesforce), "hubspot": sealed(put.hubspot) },
         });
-    "api_version"), "calls_per_ten_seconds"), "change_events"), "daily_calls"), "pubsub_url"), &["tenants", &[], &body).await?;, Some(&body))             .await?;, TenantPart::ApiVersion => ("hubspot", TenantPart::CallsPerTenSeconds => ("hubspot", TenantPart::ChangeEvents => ("salesforce", TenantPart::PubsubUrl => ("salesforce", field) = match part {                 TenantPart::DailyCalls => ("salesforce", for part in put.keep {             let (side, let _: Value = self.put(&["tenants", tenant], };             // What is left out stays; `null` takes it away.             if let Some(side) = body[side].as_object_mut() {                 side.remove(field);             }         }         self.text(Method::PUT,
+        for part in put.keep {
+            let (side, field) = match part {
+                TenantPart::DailyCalls => ("salesforce", "daily_calls"),
+                TenantPart::ChangeEvents => ("salesforce", "change_events"),
+                TenantPart::PubsubUrl => ("salesforce", "pubsub_url"),
+                TenantPart::CallsPerTenSeconds => ("hubspot", "calls_per_ten_seconds"),
+                TenantPart::ApiVersion => ("hubspot", "api_version"),
+            };
+            // What is left out stays; `null` takes it away.
+            if let Some(side) = body[side].as_object_mut() {
+                side.remove(field);
+            }
+        }
+        let _: Value = self.put(&["tenants", tenant], &body).await?;
         as_json(&landbridge_control::ask::Change::Changed)
     }
 

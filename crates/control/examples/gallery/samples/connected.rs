@@ -9,6 +9,7 @@ use super::{Gallery, world};
 fn salesforce() -> SalesforceTest {
     SalesforceTest {
         org_id: "00DHs000001AbCdMAK".to_owned(),
+        org_name: Some("Acme Rentals GmbH".to_owned()),
         user: "integration@acme.example".to_owned(),
         instance_url: "https://acme.my.salesforce.com".to_owned(),
         api_version: "v64.0".to_owned(),
@@ -24,6 +25,8 @@ fn hubspot() -> HubSpotTest {
         portal_id: 139_902,
         account_type: "STANDARD".to_owned(),
         time_zone: "Europe/Berlin".to_owned(),
+        ui_domain: Some("app-eu1.hubspot.com".to_owned()),
+        data_hosting: Some("eu1".to_owned()),
         burst_max: Some(190),
         daily_max: Some(1_000_000),
         daily_left: Some(87_410),
@@ -36,12 +39,10 @@ fn filled() -> Connected {
     Connected {
         salesforce: Connection::Tested {
             test: salesforce(),
-            name: Some("Acme Rentals GmbH".to_owned()),
             at: world::before(180),
         },
         hubspot: Connection::Tested {
             test: hubspot(),
-            name: Some("Acme Rentals".to_owned()),
             at: world::before(180),
         },
         syncs: world::syncs(),
@@ -86,7 +87,6 @@ pub(crate) fn add(gallery: &mut Gallery) {
     let troubled = Connected {
         salesforce: Connection::Tested {
             test: lacking,
-            name: None,
             at: world::before(60),
         },
         hubspot: Connection::Broken(refused),

@@ -51,11 +51,10 @@ fn health() -> Health {
         forecast: Some(used + used / 2),
         renews: renews.to_owned(),
     };
-    let lane = |stage, lane, messages, oldest: Option<u64>| Backlog {
+    let lane = |stage, lane, messages| Backlog {
         stage,
         lane,
         messages,
-        oldest: oldest.map(Duration::from_secs),
     };
     let group = |category, count, seconds| FailureGroup {
         category,
@@ -71,10 +70,10 @@ fn health() -> Health {
         p99: Some(Duration::from_secs(21)),
         bound: Some(Duration::from_secs(30)),
         backlog: vec![
-            lane(StageKind::Mapper, Lane::Live, 0, None),
-            lane(StageKind::Loader, Lane::Live, 3, Some(2)),
-            lane(StageKind::Loader, Lane::Bulk, 14, Some(41)),
-            lane(StageKind::Loader, Lane::Links, 2, Some(5)),
+            lane(StageKind::Mapper, Lane::Live, 0),
+            lane(StageKind::Loader, Lane::Live, 3),
+            lane(StageKind::Loader, Lane::Bulk, 14),
+            lane(StageKind::Loader, Lane::Links, 2),
         ],
         parked: vec![ParkedLinks { sync: world::sync_name("vehicles"), field: "Depot__c".to_owned(), parent: "Depot__c".to_owned(), links: 310, oldest: Duration::from_secs(180_000), example: Some(world::id(77)) }],
         budgets: Budgets {

@@ -6,7 +6,8 @@ use landbridge_control::console::imports::{self, ImportDetail, ImportRow, Import
 use landbridge_control::console::parts::Paging;
 use landbridge_control::console::start_import::{self, Estimate, Importable, StartImport};
 use landbridge_control::console::{Place, Trouble};
-use landbridge_model::ask::ImportStatus;
+use landbridge_model::ask::{ImportStatus, UndoStatus};
+use landbridge_model::before::UndoCounts;
 use landbridge_model::{ImportId, Revision};
 
 use super::running::{links, outcomes};
@@ -147,6 +148,7 @@ fn import_pages(gallery: &mut Gallery) {
         "import--failed",
         imports::detail_page(&shell, &tenant, &Ok(detail(failed, false))),
     );
+    undo_pages(gallery);
     gallery.add(
         "import--empty",
         imports::detail_page(&shell, &tenant, &Ok(detail(queued, false))),
@@ -155,6 +157,62 @@ fn import_pages(gallery: &mut Gallery) {
         "import--error",
         imports::detail_page(&shell, &tenant, &Err(world::unavailable())),
     );
+}
+
+/// An import that can be undone, is being undone, and was.
+fn undo_pages(gallery: &mut Gallery) {
+    let shell = world::shell(Place::Imports);
+    let tenant = world::tenant();
+    let undone = |state: &str, undo: Option<UndoStatus>| {
+        let mut row = import(
+            "vehicles-04d1",
+            state,
+            [45_890, 1_204, 1_080, 0, 3_120, 0, 0, 0, 0],
+            0,
+            Some(4_000),
+        );
+        row.status.keeps_before = true;
+        let is_under_way = undo.as_ref().is_some_and(|undo| undo.ended_ms.is_none());
+        row.status.undo = undo;
+        ImportDetail {
+            row,
+            is_paused: false,
+            continues: None,
+            continued_by: None,
+            events: is_under_way.then(|| "/events".to_owned()),
+        }
+    };
+    let begun = |restored, archived, links, left| UndoStatus {
+        by: "Mira Okonkwo".to_owned(),
+        began_ms: world::before(300).as_millisecond(),
+        ended_ms: None,
+        counts: UndoCounts {
+            restored,
+            archived,
+            links,
+            left,
+        },
+        trouble: None,
+    };
+    let stuck = UndoStatus {
+        trouble: Some("HubSpot's daily calls are used up until midnight, Europe/Berlin".to_owned()),
+        ..begun(640, 20_400, 9_310, 0)
+    };
+    let over = UndoStatus {
+        ended_ms: Some(world::before(60).as_millisecond()),
+        ..begun(1_187, 45_873, 22_010, 34)
+    };
+    for (name, detail) in [
+        ("import--undoable", undone("Completed", None)),
+        (
+            "import--undoing",
+            undone("Undoing", Some(begun(640, 20_400, 9_310, 0))),
+        ),
+        ("import--undo-stuck", undone("Undoing", Some(stuck))),
+        ("import--undone", undone("Undone", Some(over))),
+    ] {
+        gallery.add(name, imports::detail_page(&shell, &tenant, &Ok(detail)));
+    }
 }
 
 fn start_pages(gallery: &mut Gallery) {

@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use landbridge_control::console::Place;
 use landbridge_control::console::identity::{self, IdentityView};
+use landbridge_control::console::parts::choices;
 use landbridge_control::console::schema::SchemaView;
 use landbridge_control::console::sync::{
-    self, BackFill, DeleteSync, Reading, RevisionDiff, RevisionRow, RowUndo, SyncTab,
+    self, BackFill, DeleteSync, DuplicateSync, Reading, RevisionDiff, RevisionRow, RowUndo, SyncTab,
 };
 use landbridge_model::ask::{FallBack, FormulaReading, StreamState, StreamStatus};
 use landbridge_model::config::SyncStatus;
 use landbridge_model::drift::{Consequence, SchemaChange, SchemaEvent, Whereabouts};
 use landbridge_model::formula::{ParentRead, Unstamped};
 use landbridge_model::salesforce::FieldType;
-use landbridge_model::{LinkOutcome, Outcome, Revision, yaml};
+use landbridge_model::{LinkOutcome, Outcome, Problem, Revision, yaml};
 
 use super::{Gallery, world};
 
@@ -241,7 +242,6 @@ pub(super) fn add(gallery: &mut Gallery) {
         sync::page(&shell, &tenant, &name, &Err(world::unavailable())),
     );
     let delete = DeleteSync {
-        written: Some(45_890),
         children: vec![world::sync_name("rentals")],
         is_mistyped: true,
         etag: "r3-9c1f".to_owned(),
@@ -253,5 +253,31 @@ pub(super) fn add(gallery: &mut Gallery) {
     gallery.add(
         "sync-delete--error",
         sync::delete_page(&shell, &tenant, &name, &Err(world::unavailable())),
+    );
+    let copy = DuplicateSync {
+        name: "vehicles-copy".to_owned(),
+        objects: choices(&[("Rental__c", "Rental"), ("Depot__c", "Depot")]),
+        object_types: choices(&[("rentals", "Rental"), ("depots", "Depot")]),
+        ..DuplicateSync::default()
+    };
+    gallery.add(
+        "sync-duplicate--filled",
+        sync::duplicate_page(&shell, &tenant, &name, &copy),
+    );
+    let wrong = DuplicateSync {
+        name: "vehicles".to_owned(),
+        object: "Depot__c".to_owned(),
+        object_type: "depots".to_owned(),
+        objects: Vec::new(),
+        object_types: Vec::new(),
+        problems: vec![Problem::new(
+            "name",
+            "there is a sync vehicles already",
+            "give the copy a name of its own",
+        )],
+    };
+    gallery.add(
+        "sync-duplicate--wrong",
+        sync::duplicate_page(&shell, &tenant, &name, &wrong),
     );
 }

@@ -357,13 +357,11 @@ fn turn_on_pages(gallery: &mut Gallery, shell: &Shell) {
     );
     let on = TurnedOn {
         draft: world::draft(Step::TurnOn),
-        created: vec!["The property salesforce_id (unique) of Vehicle.".to_owned()],
         existing: Some(48_212),
         import_takes: Some(Duration::from_secs(258)),
     };
     gallery.add("wizard-turned-on--filled", turn_on::turned_on(shell, &on));
     let empty = TurnedOn {
-        created: Vec::new(),
         existing: Some(0),
         import_takes: None,
         ..on

@@ -49,14 +49,12 @@ pub(super) fn backlog(lanes: &[Backlog]) -> Markup {
     let mut table = Table::new("Backlog by lane")
         .column("Lane")
         .column("Waits for the")
-        .numbers("Messages")
-        .column("Oldest");
+        .numbers("Messages");
     for lane in lanes {
         table.row(vec![
             lane.lane.as_str().into(),
             lane.stage.as_str().into(),
             number(lane.messages),
-            cell(html! { @match lane.oldest { Some(oldest) => (duration(oldest)), None => span.quiet { "–" } } }),
         ]);
     }
     html! {

@@ -26,8 +26,6 @@ pub struct TurnOn {
 pub struct TurnedOn {
     /// Around the step.
     pub draft: Draft,
-    /// What was created in HubSpot, as sentences.
-    pub created: Vec<String>,
     /// Records that exist already, when they could be counted.
     pub existing: Option<u64>,
     /// How long an import of them takes at the portal's limits.
@@ -126,9 +124,6 @@ pub fn turned_on(shell: &Shell, view: &TurnedOn) -> Markup {
                 h1 { (draft.object.0) " is syncing" }
                 p.quiet { "Only records that are created or changed from now on arrive in HubSpot." }
             }
-        }
-        @if !view.created.is_empty() {
-            section.card { h2 { "Created in HubSpot" } ul.plain-list { @for line in &view.created { li.map-line.note { (icon(Icon::Good)) span { (line) } } } } }
         }
         section.card {
             h2 { "Bring over what exists already" }

@@ -13,7 +13,7 @@ use crate::console::health::{
     ApiBudget, Backlog, Budgets, FailureGroup, FreshnessBucket, Health, HeldDeletes, OutcomeBucket,
     ParkedLinks, SuspendedSync,
 };
-use crate::service::{self, HealthFacts};
+use crate::service::{self, AlertKind, HealthFacts, StandingAlert};
 
 /// Held records that are named.
 const EXAMPLES: usize = 5;
@@ -60,7 +60,7 @@ pub(super) fn health(facts: &HealthFacts, now: Timestamp) -> Health {
             problems: Vec::new(),
         },
         failures: failures(&facts.failures),
-        suspended: suspended(status),
+        suspended: suspended(status, &facts.standing),
         held: held(&facts.held, &facts.limits),
         streams: streams(status),
         notes: status.notes.clone(),
@@ -131,7 +131,6 @@ fn backlog(status: &TenantStatus) -> Vec<Backlog> {
         stage: lane.stage,
         lane: lane.lane,
         messages: lane.messages,
-        oldest: None,
     });
     lanes.collect()
 }
@@ -185,7 +184,14 @@ fn failures(groups: &[service::FailureGroup]) -> Vec<FailureGroup> {
     told
 }
 
-fn suspended(status: &TenantStatus) -> Vec<SuspendedSync> {
+/// Since when is known where it was told to people.
+fn suspended(status: &TenantStatus, standing: &[StandingAlert]) -> Vec<SuspendedSync> {
+    let since = |name: &SyncName| {
+        let of_sync = |told: &&StandingAlert| {
+            told.alert == AlertKind::SyncSuspended && told.subject.as_deref() == Some(name.as_str())
+        };
+        standing.iter().find(of_sync).map(|told| time(told.since_ms))
+    };
     let stopped = status
         .syncs
         .iter()
@@ -196,7 +202,7 @@ fn suspended(status: &TenantStatus) -> Vec<SuspendedSync> {
             .reason
             .clone()
             .unwrap_or_else(|| "No reason was noted.".to_owned()),
-        since: None,
+        since: since(&sync.name),
     });
     told.collect()
 }
@@ -246,9 +252,10 @@ fn limit(sync: &SyncName, limits: &[(SyncName, MaxDeletes)]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use landbridge_model::{FailureCategory, Outcome, SalesforceId};
+    use landbridge_model::{FailureCategory, Outcome, Revision, SalesforceId};
 
     use super::*;
+    use crate::ask::SyncLine;
 
     fn stretch(begin_ms: i64, length_ms: i64, created: u64) -> HistoryStretch {
         HistoryStretch {
@@ -289,6 +296,49 @@ mod tests {
             ("11:00", "10:00")
         );
         assert_eq!(old.iter().filter(|hour| !hour.outcomes.is_empty()).count(), 2);
+    }
+
+    #[test]
+    fn a_suspended_sync_tells_since_when_where_people_were_told() {
+        let line = |name: &str, status| SyncLine {
+            name: SyncName::new(name).unwrap(),
+            object: "Vehicle__c".to_owned(),
+            object_type: "vehicles".to_owned(),
+            status,
+            reason: Some("a field is gone".to_owned()),
+            revision: Revision(1),
+            changes: Vec::new(),
+            links: Vec::new(),
+            failures: 0,
+            behind_ms: None,
+            live: None,
+            last_ms: None,
+        };
+        let status = TenantStatus {
+            syncs: vec![
+                line("vehicles", SyncStatus::Suspended),
+                line("depots", SyncStatus::Suspended),
+                line("visits", SyncStatus::Active),
+            ],
+            ..TenantStatus::default()
+        };
+        let told = |alert, subject: &str| StandingAlert {
+            alert,
+            subject: Some(subject.to_owned()),
+            text: String::new(),
+            since_ms: 7_000,
+            away_since_ms: None,
+        };
+        let standing = [
+            told(AlertKind::SyncSuspended, "vehicles"),
+            told(AlertKind::Freshness, "depots"),
+        ];
+        let suspended = suspended(&status, &standing);
+        let since: Vec<_> = suspended
+            .iter()
+            .map(|sync| (sync.name.as_str(), sync.since.map(|since| since.as_second())))
+            .collect();
+        assert_eq!(since, [("vehicles", Some(7)), ("depots", None)]);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::console::wizard::associations::Labels;
 use crate::console::wizard::read::Action;
 use crate::console::wizard::turn_on::{self, TurnOn, TurnedOn};
 use crate::console::{Place, paths};
+use crate::console_routes::summary::length;
 use crate::console_routes::visit::{Answer, Visit};
 use crate::service::{Look, Role, ServiceError, TenantService};
 
@@ -203,12 +204,12 @@ pub(super) async fn turned_on(visit: Visit, Path((tenant, sync)): Path<(String, 
         .look(&tenant)
         .await
         .map_err(|error| visit.refuse(error))?;
-    let counted = tenant.count_matching(&opened.work.definition).await;
+    // What was created in HubSpot is told at the top: turning on ended with it.
+    let reckoned = tenant.reckon_import(&opened.name).await.ok();
     let view = TurnedOn {
         draft: opened.draft(&tenant, &look, &[]),
-        created: Vec::new(),
-        existing: counted.ok().map(|counted| counted.matching),
-        import_takes: None,
+        existing: reckoned.as_ref().map(|reckoned| reckoned.records),
+        import_takes: reckoned.and_then(|reckoned| length(reckoned.seconds?)),
     };
     Ok(visit.page(turn_on::turned_on(
         &visit.shell_in(&tenant, Place::Connected),
