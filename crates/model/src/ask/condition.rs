@@ -38,7 +38,9 @@ impl ConditionKind {
 }
 
 /// Something that people should know.
+// A filter has conditions too: documents tell types apart by their names alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = TenantCondition)]
 pub struct Condition {
     /// What it is about.
     pub kind: ConditionKind,

@@ -90,7 +90,7 @@ pub(super) fn entries() -> Vec<Entry> {
     let running = || ask().at("import", "{running}");
     vec![
         entry("count_imports", syncs(&["vehicles"]), 200, |answer| {
-            assert_eq!(answer.json()["total"], 40);
+            assert_eq!(answer.json()["total"], 7);
         })
         .refuses(syncs(&["nope"]), 404)
         .refuses(body(json!({"sync": "vehicles"})), 422),
