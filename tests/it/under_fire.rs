@@ -59,38 +59,38 @@ impl<'a> People<'a> {
         let name = format!("Edit {}", self.made);
         let place = self.random.random_range(0..self.vehicles.len());
         match self.random.random_range(0..14) {
-            12 => {
-                let id = self.depots.choose(&mut self.random).expect("there are depots");
-                self.org.edit("Depot__c", id, json!({ "Name": name }));
-            }
-            13 => {
-                let id = self.org.create("Depot__c", json!({ "Name": name }));
-                self.depots.push(id);
-            }
-            0..2 => {
+            0..=1 => {
                 let depot = self.any_depot();
                 let fields = json!({ "Name": name, "Depot__c": depot });
                 let id = self.org.create("Vehicle__c", fields);
                 self.vehicles.push(id);
             }
-            2..5 => self
+            2..=4 => self
                 .org
                 .edit("Vehicle__c", &self.vehicles[place], json!({ "Name": name })),
-            5..9 => {
+            5..=8 => {
                 let depot = self.any_depot();
                 let fields = json!({ "Depot__c": depot });
                 self.org.edit("Vehicle__c", &self.vehicles[place], fields);
             }
-            9..11 => {
+            9..=10 => {
                 let id = self.vehicles.swap_remove(place);
                 self.org.delete("Vehicle__c", &id);
                 self.deleted.push(id);
             }
-            _ => {
+            11 => {
                 if let Some(id) = self.deleted.pop() {
                     self.org.org_backdoor("undelete", json!({ "ids": [id] }));
                     self.vehicles.push(id);
                 }
+            }
+            12 => {
+                let id = self.depots.choose(&mut self.random).expect("there are depots");
+                self.org.edit("Depot__c", id, json!({ "Name": name }));
+            }
+            _ => {
+                let id = self.org.create("Depot__c", json!({ "Name": name }));
+                self.depots.push(id);
             }
         }
     }

@@ -40,7 +40,7 @@ fn is_public_name(name: &str) -> bool {
         name.strip_suffix(*own)
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
-    name.contains('.') && !OWN.iter().any(|own| is_own(&own))
+    name.contains('.') && !OWN.iter().any(is_own)
 }
 
 /// Whether an address is of the internet at large.

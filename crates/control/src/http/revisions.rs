@@ -13,9 +13,7 @@ use super::extract::{Asked, Body, InTenant, Named, PageQuery, paged, seen, seen_
 use super::problem::Problem;
 use super::syncs::SyncPath;
 use crate::ask::{RevisionUndo, Seen};
-use crate::service::{
-    Draft, DraftId, Page, RevisionDiff, RevisionLine, Service, ServiceError, StoredRevision,
-};
+use crate::service::{Draft, DraftId, Page, RevisionDiff, RevisionLine, Service, StoredRevision};
 
 pub(super) fn routes() -> OpenApiRouter<Service> {
     OpenApiRouter::new()
@@ -82,11 +80,7 @@ async fn get_revision_diff(
 }
 
 fn with_sync_tag(undo: &RevisionUndo) -> Response {
-    let mut response = Json(undo).into_response();
-    if let Ok(tag) = HeaderValue::try_from(format!("\"{}\"", undo.tag)) {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    response
+    tagged(Json(undo).into_response(), &undo.tag)
 }
 
 /// Read what undoing a revision would do: which definition comes back, which imports are undone, and what stays. When it is
@@ -113,10 +107,7 @@ async fn undo_revision(
     Named(path): Named<RevisionPath>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let Precondition::Tag(seen) = precondition(&headers)? else {
-        let what = "send If-Match with the ETag that you read with the plan";
-        return Err(ServiceError::PreconditionRequired(what.to_owned()).into());
-    };
+    let seen = seen_tag(&headers)?;
     let undo = tenant.undo_revision(&path.sync, Revision(path.revision), &seen);
     Ok(with_sync_tag(&undo.await?))
 }

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::forget_positions;
 use crate::ask::{AdoptOrg, Adopted, CancelImport, StartImports, StartedImport, StartedImports, Writing};
 use crate::definitions;
-use crate::service::parents_first;
+use crate::imports::order::parents_first;
 use crate::shard::{ControlShard, lock, unavailable};
 
 /// Signing in takes a few calls.
@@ -392,6 +392,7 @@ mod tests {
             started_by: "user:ann".into(),
             started_ms,
             continues: None,
+            after: Vec::new(),
             keep_before: false,
             undo_ms: None,
         };

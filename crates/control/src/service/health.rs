@@ -9,6 +9,7 @@ use landbridge_model::sync::MaxDeletes;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::alerts::Standing as StandingAlert;
 use super::caller::{Caller, Role};
 use super::error::ServiceError;
 use super::page::{Page, PageRequest, paginate};

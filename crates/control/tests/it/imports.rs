@@ -248,13 +248,14 @@ async fn a_child_waits_for_a_parent_that_goes_on_and_is_not_read_yet() {
         writing: Writing::Changes,
         keep_before: false,
         started_by: "test".into(),
+        once: None,
     };
     let started = rig.ask(&question).await.unwrap().imports;
     let names: Vec<&str> = started.iter().map(|import| import.sync.as_str()).collect();
     assert_eq!(names, ["vehicles", "rentals"]);
     let (parent, child) = (started[0].id.clone(), started[1].id.clone());
     assert!(rig.status(&parent).await.waits_for.is_empty());
-    assert_eq!(rig.status(&child).await.waits_for, [parent.clone()]);
+    assert_eq!(rig.status(&child).await.waits_for, std::slice::from_ref(&parent));
     rig.ask(&PauseImport { id: parent.clone() }).await.unwrap();
     let waits = rig.status(&child).await.waits_for;
     assert!(waits.is_empty(), "the parent may stand for ever");
@@ -263,7 +264,7 @@ async fn a_child_waits_for_a_parent_that_goes_on_and_is_not_read_yet() {
         by: "test".into(),
     };
     rig.ask(&again).await.unwrap();
-    assert_eq!(rig.status(&child).await.waits_for, [parent.clone()]);
+    assert_eq!(rig.status(&child).await.waits_for, std::slice::from_ref(&parent));
     rig.progress(&RunId::from(&parent), RunPhase::Ended).await;
     assert!(rig.status(&child).await.waits_for.is_empty());
 }

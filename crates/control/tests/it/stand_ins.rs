@@ -334,10 +334,6 @@ impl Worker for LoaderStandIn {
             }
             AskStatus::SERVICE => answer_with(&StageStatus::default()),
             GetLabels::SERVICE => answer_with(&world.labels),
-            UndoPage::SERVICE => answer_with(&UndonePage {
-                is_last: true,
-                ..UndonePage::default()
-            }),
             EstimateWriting::SERVICE => {
                 world.reckoned.push(parse_ask(&ask)?);
                 answer_with(&Estimate {

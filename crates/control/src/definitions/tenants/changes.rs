@@ -123,6 +123,7 @@ mod tests {
     use landbridge_model::config::{HubSpotConnection, SalesforceConnection};
 
     use super::*;
+    use crate::ask::Seen;
 
     fn acme(portal: Option<u64>) -> Tenant {
         Tenant {
@@ -139,6 +140,7 @@ mod tests {
                 base_url: "https://api.hubapi.com".into(),
                 portal_id: portal,
                 calls_per_ten_seconds: None,
+                api_version: None,
             },
             suspended: None,
         }
@@ -180,11 +182,15 @@ mod tests {
         let mut expected = later();
         expected.salesforce.daily_calls = None;
         assert_eq!(merged(Some(&later()), seen, &all[1..]), expected);
-        let allocate = ChangeTenant::Allocate { daily_calls: Some(2) };
+        let allocate = ChangeTenant::Allocate {
+            daily_calls: Some(2),
+            seen: Seen::Anything,
+        };
         expected.salesforce.daily_calls = Some(2);
         assert_eq!(changed(later(), &allocate), Ok(Some(expected)));
         let allocate = ChangeTenant::Allocate {
             daily_calls: Some(1_000),
+            seen: Seen::Anything,
         };
         assert_eq!(changed(later(), &allocate), Ok(None));
     }

@@ -38,6 +38,7 @@ fn import(id: &str, revision: u32, started_ms: i64) -> Import {
         started_by: String::new(),
         started_ms,
         continues: None,
+        after: Vec::new(),
     }
 }
 
