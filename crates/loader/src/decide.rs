@@ -83,34 +83,33 @@ pub(crate) fn decide(
         let held = (!is_held).then(|| held(None, reason));
         return Ok(Some((ended(Outcome::Held, known).told(false), held)));
     }
-    if let Some(grace) = row.target.grace {
-        let until = lane.shard.hub.now_ms() + i64::try_from(grace.as_millis()).unwrap_or(i64::MAX / 2);
-        let reason = format!("in its grace period of {}", humantime::format_duration(grace));
-        return Ok(Some((
-            ended(Outcome::Held, known).told(false),
-            Some(held(Some(until), reason)),
-        )));
-    }
     let records = || {
         *counted
             .entry(object_type.clone())
             .or_insert_with(|| memory.count(object_type))
     };
     let sync = row.batch.envelope.sync_key();
-    if shard.deletes.allow(
+    // Also where there is a grace: a mass delete that nobody looks at would only come later.
+    let allowed = shard.deletes.allow(
         &sync,
         (row.id(), row.version()),
         row.target.max_deletes,
         records,
         Instant::now(),
-    ) {
-        return Ok(None);
-    }
-    let reason = "more deletes within an hour than the sync's safety limit allows".to_owned();
-    Ok(Some((
-        ended(Outcome::Held, known).told(false),
-        Some(held(None, reason)),
-    )))
+    );
+    let waits = match row.target.grace {
+        _ if !allowed => held(
+            None,
+            "more deletes within an hour than the sync's safety limit allows".to_owned(),
+        ),
+        Some(grace) => {
+            let until = lane.shard.hub.now_ms() + i64::try_from(grace.as_millis()).unwrap_or(i64::MAX / 2);
+            let reason = format!("in its grace period of {}", humantime::format_duration(grace));
+            held(Some(until), reason)
+        }
+        None => return Ok(None),
+    };
+    Ok(Some((ended(Outcome::Held, known).told(false), Some(waits))))
 }
 
 /// An end without a call; the resolver is told of a record that it may not have heard of.

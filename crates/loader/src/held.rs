@@ -34,6 +34,10 @@ pub(crate) async fn run(shard: Arc<LoaderShard>, context: ShardContext) -> Resul
             put_budgets_down(&shard).await;
         }
         crate::retry::run_due(&shard, &context).await?;
+        // What is granted to deletes in their grace makes no call that would wait for its being stored.
+        for tenant in shard.tenants() {
+            shard.deletes.put_down(&context, &tenant.id).await?;
+        }
         if shard.held.lock().is_empty() {
             continue;
         }

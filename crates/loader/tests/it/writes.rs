@@ -368,6 +368,27 @@ async fn a_delete_in_its_grace_is_written_when_the_grace_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_mass_delete_waits_for_a_person_also_where_there_is_a_grace() {
+    let mut rig = Rig::ready(Behaviour::default()).await;
+    rig.change_rules(|rules| {
+        rules.grace = Some("1h".to_owned());
+        rules.max_deletes = Some(MaxDeletes::Count(2));
+    })
+    .await;
+    let serials = [1, 2, 3, 4];
+    let batch = rig.cars(&serials.map(|serial| (serial, 1_000, "one", None)));
+    rig.apply(Lane::Live, &batch).await;
+    let mut delete = rig.cars(&serials.map(|serial| (serial, 2_000, "", None)));
+    delete.kinds = vec![ChangeKind::Delete; 4];
+    let told = rig.apply(Lane::Live, &delete).await;
+    assert_eq!(outcomes(&told), [Outcome::Held; 4]);
+    let held = rig.hub.held(&rig.tenant, None).await.unwrap();
+    let by_themselves = held.iter().filter(|held| held.until_ms.is_some()).count();
+    assert_eq!((held.len(), by_themselves), (4, 2), "{held:?}");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_compare_tells_what_apply_would_do_and_changes_nothing() {
     let mut rig = Rig::ready(Behaviour::default()).await;
     let batch = rig.cars(&[(1, 1_000, "one", Some("1.0")), (2, 1_000, "two", None)]);
