@@ -88,7 +88,7 @@ fn end_state(stop: Stop, hours: i64, expected: Option<&Picture>) -> Picture {
     installation.wait_until_ready();
     let sandbox = Sandbox::start(
         installation.folder(),
-        &["--records", "200", "--limits", "off", "--seed", "11"],
+        &["--records", "1200", "--limits", "off", "--seed", "11"],
     );
     // Sessions that last: what is rehearsed is the time, not the signing in.
     sandbox.set_up_org(json!({ "session_ms": 1_000 * HOUR_MS }));

@@ -52,6 +52,7 @@ fn path(route: &Route, tenant: &str) -> String {
         .replace("{side}", "salesforce")
         .replace("{step}", "rules")
         .replace("{import}", "imp-20260301-101500-k3f9")
+        .replace("{revision}", "1")
         .replace("{record}", id(1).as_str());
     assert!(!path.contains('{'), "{path}: a parameter has no value here");
     match route.path.as_str() {

@@ -161,8 +161,8 @@ async fn of_two_changes_of_a_user_at_one_moment_one_is_refused() {
     let stands = soon("two changes at one moment", async {
         loop {
             match tokio::join!(put(passwords[0]), put(passwords[1])) {
-                (Ok(_), Err(ServiceError::Conflict(_))) => return passwords[0],
-                (Err(ServiceError::Conflict(_)), Ok(_)) => return passwords[1],
+                (Ok(_), Err(ServiceError::Stale(_))) => return passwords[0],
+                (Err(ServiceError::Stale(_)), Ok(_)) => return passwords[1],
                 // One came after the other.
                 (Ok(_), Ok(_)) => {}
                 other => panic!("{other:?}"),

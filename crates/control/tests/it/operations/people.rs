@@ -80,7 +80,7 @@ fn users() -> Vec<Entry> {
     vec![
         entry(
             "put_user",
-            put(json!({"grants": viewer, "password": PASSWORD})),
+            put(json!({"grants": viewer, "password": PASSWORD})).with("if-none-match", "*"),
             200,
             |answer| {
                 let user = answer.json();
@@ -91,7 +91,15 @@ fn users() -> Vec<Entry> {
                 assert!(!answer.text.contains(PASSWORD), "a password came back");
             },
         )
-        .refuses(put(json!({"grants": [], "password": "short"})), 422)
+        .refuses(put(json!({"grants": [], "password": PASSWORD})), 428)
+        .refuses(
+            put(json!({"grants": [], "password": PASSWORD})).with("if-match", "\"made-up\""),
+            412,
+        )
+        .refuses(
+            put(json!({"grants": [], "password": "short"})).with("if-none-match", "*"),
+            422,
+        )
         .refuses(put(json!({"grants": [{"role": "king", "reach": "all"}]})), 422)
         .refuses(
             super::Ask {
@@ -102,14 +110,14 @@ fn users() -> Vec<Entry> {
         ),
         entry("list_users", ask(), 200, |answer| {
             let users = answer.json();
-            let names = users
+            let names = users["items"]
                 .as_array()
                 .unwrap()
                 .iter()
                 .map(|user| user["name"].as_str().unwrap());
             assert_eq!(names.collect::<Vec<_>>(), ["ann", "bob"]);
         })
-        .takes_nothing(),
+        .refuses(query("?limit=0"), 422),
         entry("get_user", bob(), 200, |answer| {
             assert_eq!(answer.json()["name"], "bob")
         })
@@ -139,7 +147,7 @@ fn tokens() -> Vec<Entry> {
         .refuses(wanted(100_000), 422),
         entry("list_tokens", ask(), 200, |answer| {
             let tokens = answer.json();
-            let ci = tokens
+            let ci = tokens["items"]
                 .as_array()
                 .unwrap()
                 .iter()
@@ -147,7 +155,7 @@ fn tokens() -> Vec<Entry> {
             assert_eq!(ci.unwrap()["grants"][0]["role"], "viewer");
             assert!(!answer.text.contains("lbt_"), "a token is shown once");
         })
-        .takes_nothing(),
+        .refuses(query("?limit=0"), 422),
         entry("delete_token", ask(), 204, says_nothing).refuses(ask().at("token", "none"), 404),
         entry("list_audit", query("?kind=token&limit=1"), 200, |answer| {
             let page = answer.json();

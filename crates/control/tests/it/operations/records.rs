@@ -70,10 +70,11 @@ fn failures() -> Vec<Entry> {
         .refuses(query("?cursor=made-up"), 422),
         entry("list_failure_groups", ask(), 200, |answer| {
             assert_eq!(
-                answer.json(),
+                answer.json()["items"],
                 json!([{"sync": "vehicles", "category": "picklist-option", "count": 2, "latest_ms": 2}])
             );
         })
+        .refuses(query("?limit=0"), 422)
         .refuses(nowhere(), 404),
         entry(
             "get_failures_csv",
@@ -85,7 +86,10 @@ fn failures() -> Vec<Entry> {
         )
         .refuses(query("?category=weather"), 400),
         entry("get_record_failures", ask(), 200, |answer| {
-            assert_eq!(answer.json()[0]["failure"]["message"], "there is no such option");
+            assert_eq!(
+                answer.json()["items"][0]["failure"]["message"],
+                "there is no such option"
+            );
         })
         .refuses(ask().at("record", "no-id"), 404)
         .refuses(ask().at("record", "{held}"), 404),
@@ -124,7 +128,7 @@ fn waiting() -> Vec<Entry> {
     let decide = |sync: &str, decision: &str| body(json!({"sync": sync, "decision": decision}));
     vec![
         entry("list_parked", ask(), 200, |answer| {
-            let groups = answer.json();
+            let groups = &answer.json()["items"];
             assert_eq!(
                 (&groups[0]["field"], &groups[0]["links"]),
                 (&json!("Tows__c"), &json!(1))
@@ -133,7 +137,7 @@ fn waiting() -> Vec<Entry> {
         })
         .refuses(nowhere(), 404),
         entry("list_held", query("?sync=vehicles"), 200, |answer| {
-            let held = answer.json();
+            let held = &answer.json()["items"];
             assert_eq!(
                 (&held[0]["id"], &held[0]["until_ms"]),
                 (&json!(id(5)), &Value::Null)
@@ -217,7 +221,7 @@ fn dry_runs() -> Vec<Entry> {
         .until(|answer| answer.json()["over"] == true)
         .refuses(no_run(), 404),
         entry("list_dry_runs", ask(), 200, |answer| {
-            assert_eq!(answer.json()[0]["sync"], "vehicles");
+            assert_eq!(answer.json()["items"][0]["sync"], "vehicles");
         })
         .refuses(nowhere(), 404),
         entry("list_dry_run_records", query("?outcome=created"), 200, |answer| {

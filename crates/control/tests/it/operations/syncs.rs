@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Entry, World, ask, body, entry, nowhere, query, says_nothing};
+use super::{Entry, World, ask, body, entry, query, says_nothing};
 use crate::api::Api;
 use crate::rig::{VEHICLES, definition};
 
@@ -91,6 +91,7 @@ fn definitions() -> Vec<Entry> {
                 );
             },
         )
+        .keeps("tag", |answer| answer.json()["tag"].clone())
         .refuses(body(edited()), 428)
         .refuses(body(edited()).with("if-match", "\"made-up\""), 412)
         .refuses(body(impossible()).with("if-match", "\"{tag}\""), 422)
@@ -109,7 +110,11 @@ fn definitions() -> Vec<Entry> {
                 );
             },
         )
-        .refuses(body(json!({"definitions": [impossible()]})), 422)
+        .refuses(body(json!({"definitions": [impossible()]})), 428)
+        .refuses(
+            body(json!({"definitions": [impossible()], "expected": [{"name": "vehicles", "tag": "{tag}"}]})),
+            422,
+        )
         .refuses(body(json!({"definition": edited()})), 422)
         .refuses(
             body(json!({"definitions": [edited()], "expected": [{"name": "vehicles", "tag": "made-up"}]})),
@@ -165,18 +170,42 @@ fn revisions() -> Vec<Entry> {
             },
             404,
         ),
+        entry("get_revision_undo", second(), 200, |answer| {
+            assert_eq!(
+                answer.header("etag"),
+                format!("\"{}\"", answer.json()["tag"].as_str().unwrap())
+            );
+        })
+        .keeps("undo_tag", |answer| answer.json()["tag"].clone())
+        .refuses(ask().at("revision", "7"), 404)
+        .refuses(ask().at("revision", "first"), 404),
+        entry(
+            "undo_revision",
+            second().with("if-match", "\"{undo_tag}\""),
+            200,
+            |answer| {
+                assert!(answer.json()["undo"].is_object(), "{}", answer.text);
+            },
+        )
+        .refuses(second(), 428)
+        .refuses(second().with("if-match", "\"made-up\""), 412),
     ]
 }
 
 fn drafts() -> Vec<Entry> {
     let other = || ask().at("draft", "No!");
     vec![
-        entry("put_draft", body(json!({"step": 2})), 200, |answer| {
-            assert_eq!(
-                (&answer.json()["id"], &answer.json()["body"]),
-                (&json!("fleet"), &json!({"step": 2}))
-            );
-        })
+        entry(
+            "put_draft",
+            body(json!({"step": 2})).with("if-none-match", "*"),
+            200,
+            |answer| {
+                assert_eq!(
+                    (&answer.json()["id"], &answer.json()["body"]),
+                    (&json!("fleet"), &json!({"step": 2}))
+                );
+            },
+        )
         .refuses(
             super::Ask {
                 body: Some(json!({})),
@@ -184,17 +213,27 @@ fn drafts() -> Vec<Entry> {
             },
             404,
         )
-        .refuses(body(json!("x".repeat(300_000))), 422)
+        .keeps("draft_tag", |answer| answer.json()["tag"].clone())
+        .refuses(body(json!("x".repeat(300_000))).with("if-none-match", "*"), 422)
+        .refuses(body(json!({})), 428)
         .refuses(body(json!({})).with("if-match", "\"made-up\""), 412),
         entry("list_drafts", ask(), 200, |answer| {
-            assert_eq!(answer.json()[0]["id"], "fleet");
+            assert_eq!(answer.json()["items"][0]["id"], "fleet");
         })
-        .refuses(nowhere(), 404),
+        .refuses(query("?limit=0"), 422),
         entry("get_draft", ask(), 200, |answer| {
             assert_eq!(answer.json()["body"], json!({"step": 2}));
         })
         .refuses(ask().at("draft", "none"), 404),
-        entry("delete_draft", ask(), 204, says_nothing).refuses(other(), 404),
+        entry(
+            "delete_draft",
+            ask().with("if-match", "\"{draft_tag}\""),
+            204,
+            says_nothing,
+        )
+        .refuses(ask(), 428)
+        .refuses(ask().with("if-match", "\"made-up\""), 412)
+        .refuses(other(), 404),
     ]
 }
 
@@ -223,9 +262,20 @@ fn running() -> Vec<Entry> {
             );
         })
         .refuses(no_sync(), 404),
-        entry("delete_sync", ask(), 204, says_nothing)
-            .refuses(query("?records=burn"), 400)
-            .refuses(ask().with("if-match", "\"made-up\""), 412)
-            .refuses(no_sync(), 404),
+        entry("get_sync", ask(), 200, |answer| {
+            assert_eq!(answer.json()["definition"], vehicles());
+        })
+        .keeps("tag", |answer| answer.json()["tag"].clone())
+        .refuses(no_sync(), 404),
+        entry(
+            "delete_sync",
+            ask().with("if-match", "\"{tag}\""),
+            204,
+            says_nothing,
+        )
+        .refuses(query("?records=burn").with("if-match", "\"{tag}\""), 400)
+        .refuses(ask(), 428)
+        .refuses(ask().with("if-match", "\"made-up\""), 412)
+        .refuses(no_sync().with("if-match", "\"{tag}\""), 404),
     ]
 }

@@ -74,7 +74,7 @@ fn tenants() -> Vec<Entry> {
         .refuses(ask().at("tenant", "No!"), 404),
         entry(
             "put_tenant",
-            put("https://new.my.salesforce.com"),
+            put("https://new.my.salesforce.com").with("if-none-match", "*"),
             201,
             |answer| {
                 assert_eq!(
@@ -83,7 +83,11 @@ fn tenants() -> Vec<Entry> {
                 );
             },
         )
-        .refuses(put("http://new.my.salesforce.com"), 422)
+        .refuses(put("https://new.my.salesforce.com"), 428)
+        .refuses(
+            put("http://new.my.salesforce.com").with("if-none-match", "*"),
+            422,
+        )
         .refuses(body(json!({"salesforce": 1})).at("tenant", "new"), 422),
         entry("delete_tenant", ask().at("tenant", "new"), 204, says_nothing).refuses(nowhere(), 404),
         entry("list_tenant_audit", query("?kind=sync"), 200, |answer| {
@@ -219,15 +223,26 @@ fn alerts() -> Vec<Entry> {
 
 fn health() -> Vec<Entry> {
     vec![
+        entry("get_tenant", ask(), 200, |answer| {
+            assert_eq!(answer.json()["id"], "acme");
+        })
+        .keeps("tenant_tag", |answer| {
+            json!(answer.header("etag").trim_matches('"'))
+        })
+        .refuses(nowhere(), 404),
         entry(
             "put_allocation",
-            body(json!({"daily_calls": 1000})),
+            body(json!({"daily_calls": 1000})).with("if-match", "\"{tenant_tag}\""),
             200,
             |answer| {
                 assert_eq!(answer.json(), json!({"daily_calls": 1000}));
             },
         )
-        .refuses(body(json!({"daily_calls": 0})), 422)
+        .refuses(body(json!({"daily_calls": 1000})), 428)
+        .refuses(
+            body(json!({"daily_calls": 0})).with("if-match", "\"{tenant_tag}\""),
+            422,
+        )
         .refuses(body(json!({"daily_calls": -1})), 422)
         .refuses(body(json!({"calls": 1000})), 422),
         entry("list_status", query("?limit=1"), 200, |answer| {

@@ -42,20 +42,24 @@ async fn tenants_are_added_changed_and_removed() {
     let without = api.put_seen(path, &admin, &polled).await.expect(200).json();
     assert_eq!(without["salesforce"]["change_events"], false);
     // What is not mentioned stays: an operator allocated it.
-    api.put(
-        &format!("{path}/allocation"),
+    let tag = api.get(path, &admin).await.header("etag");
+    let (allocation, calls) = (format!("{path}/allocation"), json!({"daily_calls": 500}));
+    api.send(
+        Method::PUT,
+        &allocation,
         &admin,
-        &json!({"daily_calls": 500}),
+        &[("if-match", &tag)],
+        Some(&calls),
     )
     .await
     .expect(200);
     let bare = json!({"salesforce": {"login_url": "https://new.my.salesforce.com"}, "hubspot": {}});
-    let kept = api.put(path, &admin, &bare).await.expect(200).json();
+    let kept = api.put_seen(path, &admin, &bare).await.expect(200).json();
     assert_eq!(kept["salesforce"]["daily_calls"], 500);
     assert_eq!(kept["salesforce"]["change_events"], false);
     let mut cleared = bare.clone();
     cleared["salesforce"]["daily_calls"] = Value::Null;
-    let cleared = api.put(path, &admin, &cleared).await.expect(200).json();
+    let cleared = api.put_seen(path, &admin, &cleared).await.expect(200).json();
     assert_eq!(cleared["salesforce"].get("daily_calls"), None);
     for (wrong, part) in [
         (
@@ -302,7 +306,7 @@ async fn an_address_of_our_own_network_is_not_taken() {
     });
     let put = async |salesforce: Value, hubspot: Value| {
         let wanted = json!({"salesforce": salesforce, "hubspot": hubspot, "credentials": both});
-        api.put(ACME, &admin, &wanted).await
+        api.put_seen(ACME, &admin, &wanted).await
     };
     let (here, portal) = ("http://127.0.0.1:1", "http://127.0.0.1:2");
     for (salesforce, hubspot, field) in [
@@ -331,7 +335,7 @@ async fn an_address_of_our_own_network_is_not_taken() {
     }
     // What whoever operates the installation has set up there stays.
     let kept = json!({"salesforce": {"login_url": here}, "hubspot": {"base_url": portal}});
-    api.put(ACME, &admin, &kept).await.expect(200);
+    api.put_seen(ACME, &admin, &kept).await.expect(200);
     let hook = json!({"webhook": {"url": "http://127.0.0.1:9/hook", "secret": "a secret of some length"}});
     let refused = api
         .send(
