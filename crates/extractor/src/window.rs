@@ -111,9 +111,8 @@ impl WindowRule {
         }
     }
 
-    /// Where the live reading of a sync begins that was turned on: at a fence, with the overlap that an import's catch-up
-    /// has. The fence is that of the latest import; without one it is taken now, by the same rule: what was stamped before a
-    /// sync was turned on, and is committed after, belongs to it.
+    /// Where the live reading of a sync begins that was turned on after an import: at its fence, with the overlap that its
+    /// catch-up has.
     pub fn begin(self, fence: Timestamp) -> Timestamp {
         before(fence, self.overlap)
     }

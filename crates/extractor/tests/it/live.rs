@@ -391,12 +391,14 @@ async fn trap_24_a_look_after_forty_days_is_not_refused_at_the_edge_of_the_accou
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_stamped_before_the_activation_and_committed_after_it_is_read() {
-    let rig = Rig::new(SandboxConfig {
+    let mut rig = Rig::new(SandboxConfig {
         records: Some(100),
         commit_delay: Duration::from_secs(4),
         ..SandboxConfig::default()
     })
     .await;
+    // A transaction that takes longer, and ends within its minute, shows nowhere.
+    rig.settings.lag = Duration::from_secs(8);
     let extractor = rig.extractor("one").await;
     rig.store_sync("draft", serde_json::Value::Null).await;
     let org = rig.org();
