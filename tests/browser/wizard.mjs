@@ -150,7 +150,7 @@ export const firstSync = async ({ place, salesforce, hubspot, browser, until }) 
   await page.locator("input[name=sync][value=inspections]").setChecked(true);
   await page.locator("button.primary[value=start]").click();
   await page.waitForURL((url) => /\/imports(\/|$)/.test(url.pathname) && !url.pathname.endsWith("/new"));
-  await page.getByRole("link", { name: "Inspection", exact: false }).first().click();
+  await page.locator("main a[href*='/imports/imp-']").first().click();
   await page.waitForURL((url) => /\/imports\/[^/]+$/.test(url.pathname));
   await picture(page, "import");
   const seenOfBar = await watched(page);
