@@ -47,7 +47,7 @@ const edited = async (page, { salesforce, hubspot, browser }) => {
   await main(page).getByRole("link", { name: "Edit", exact: true }).first().click();
   await browser.at(page, "/edit/mappings");
   const row = page.locator(".add-row");
-  await choose(page, row.getByLabel("Add a field"), "created date");
+  await choose(page, row.getByRole("combobox", { name: "Add a field" }), "created date");
   await row.getByLabel("To the property").fill("first_seen");
   await row.getByRole("button", { name: "Add" }).click();
   await page.getByRole("button", { name: /^Create first_seen/ }).click();
@@ -147,8 +147,7 @@ const importSteered = async (page, { salesforce, hubspot, browser }) => {
   await page.locator("input[name=sync][value=depots]").setChecked(true);
   await page.locator("input[name=overwrite]").setChecked(true);
   await page.locator("button.primary[value=start]").click();
-  await page.waitForURL((url) => url.pathname.endsWith("/imports"));
-  await page.locator("table").getByRole("link", { name: /Depot/ }).first().click();
+  await page.waitForURL((url) => /\/imports\/imp-[^/]+$/.test(url.pathname));
   const state = page.locator("#import-progress");
   await button(page, "Pause").click();
   await state.getByText("Paused", { exact: true }).waitFor();

@@ -149,9 +149,7 @@ export const firstSync = async ({ place, salesforce, hubspot, browser, until }) 
   await at(page, "/imports/new");
   await page.locator("input[name=sync][value=inspections]").setChecked(true);
   await page.locator("button.primary[value=start]").click();
-  await page.waitForURL((url) => /\/imports(\/|$)/.test(url.pathname) && !url.pathname.endsWith("/new"));
-  await page.locator("main a[href*='/imports/imp-']").first().click();
-  await page.waitForURL((url) => /\/imports\/[^/]+$/.test(url.pathname));
+  await page.waitForURL((url) => /\/imports\/imp-[^/]+$/.test(url.pathname));
   await picture(page, "import");
   const seenOfBar = await watched(page);
   await picture(page, "import-completed");

@@ -67,6 +67,18 @@ impl Assessment {
     }
 }
 
+/// What a run did with a record, of which it says something again: whoever catches up after having read, or is told twice,
+/// finds what the run itself has made. Pure.
+fn deed(before: Option<Outcome>, now: Outcome) -> Outcome {
+    match (before, now) {
+        (Some(Outcome::Created), Outcome::Updated | Outcome::Unchanged | Outcome::Superseded) => {
+            Outcome::Created
+        }
+        (Some(Outcome::Updated), Outcome::Unchanged | Outcome::Superseded) => Outcome::Updated,
+        _ => now,
+    }
+}
+
 /// How many unaccounted records are named.
 const EXAMPLES_MAX: usize = 10;
 
@@ -120,13 +132,15 @@ impl RecordAccount {
         if version >= entry.newest.into() {
             let news = !entry.settled;
             entry.newest = version.into();
-            entry.outcome = Some(outcome);
+            entry.outcome = Some(deed(entry.outcome, outcome));
             entry.settled = true;
             return news;
         }
-        if !entry.settled {
-            entry.outcome = Some(outcome);
-        }
+        // Lanes tell in their own order.
+        entry.outcome = Some(match entry.outcome {
+            Some(newer) if entry.settled => deed(Some(outcome), newer),
+            before => deed(before, outcome),
+        });
         false
     }
 

@@ -315,7 +315,53 @@ fn an_older_verdict_does_not_replace_a_newer_one() {
         "the same change, delivered again"
     );
     let found = account.assess(account.mark(), &InFlight::default());
-    assert_eq!(found.outcomes[place_of(Outcome::Unchanged)], 1);
+    assert_eq!(
+        found.outcomes[place_of(Outcome::Created)],
+        1,
+        "what it did stands"
+    );
+    assert_eq!(found.settled(), 1);
+    assert!(!account.settle(id(1), version(5), Outcome::Failed));
+    assert!(!account.settle(id(1), version(5), Outcome::Unchanged));
+    let found = account.assess(account.mark(), &InFlight::default());
+    assert_eq!(
+        found.outcomes[place_of(Outcome::Unchanged)],
+        1,
+        "a failure that is over"
+    );
+}
+
+#[test]
+fn what_a_run_made_and_finds_again_is_what_it_did() {
+    use Outcome::{Created, Deleted, Failed, Superseded, Unchanged, Updated};
+    for (told, did) in [
+        (&[Created, Unchanged][..], Created),
+        (&[Created, Updated, Superseded], Created),
+        (&[Updated, Unchanged], Updated),
+        (&[Unchanged, Updated], Updated),
+        (&[Created, Failed], Failed),
+        (&[Created, Deleted], Deleted),
+        (&[Failed, Created], Created),
+    ] {
+        let mut account = RecordAccount::default();
+        for (stamp, outcome) in (5..).zip(told) {
+            account.extracted([(id(1), version(stamp))]);
+            assert!(account.settle(id(1), version(stamp), *outcome));
+        }
+        let found = account.assess(account.mark(), &InFlight::default());
+        assert_eq!(found.outcomes[place_of(did)], 1, "{told:?}");
+        assert_eq!(found.settled(), 1);
+    }
+}
+
+#[test]
+fn what_a_run_made_is_what_it_did_in_whatever_order_lanes_tell() {
+    let mut account = RecordAccount::default();
+    account.extracted([(id(1), version(5)), (id(1), version(6))]);
+    assert!(account.settle(id(1), version(6), Outcome::Unchanged));
+    assert!(!account.settle(id(1), version(5), Outcome::Created));
+    let found = account.assess(account.mark(), &InFlight::default());
+    assert_eq!(found.outcomes[place_of(Outcome::Created)], 1);
     assert_eq!(found.settled(), 1);
 }
 
