@@ -10,6 +10,9 @@ const MORE = 300;
 /** How long one of the import's calls takes, in milliseconds. */
 const SLOW = 6_000;
 
+/** The inspection that is made after turning on. */
+export const JUST_MADE = "After turning on";
+
 /** What is wrong cannot be passed: neither by the button, nor by a form that is sent all the same. */
 const cannotPass = async (page, words) => {
   await next(page).and(page.locator("[disabled]")).waitFor();
@@ -132,7 +135,7 @@ export const firstSync = async ({ place, salesforce, hubspot, browser, until }) 
   await at(page, "/turned-on");
   assert.match(await page.locator("main").innerText(), /Only records that are created or changed from now on/);
   assert.ok((await namesOf()).includes("salesforce_id"));
-  const late = await salesforce.create("Inspection__c", { Name: "After turning on", Score__c: 77, Result__c: "Deferred" });
+  const late = await salesforce.create("Inspection__c", { Name: JUST_MADE, Score__c: 77, Result__c: "Deferred" });
   const seen = await becomes("that the new record is in HubSpot", async () => {
     const records = await hubspot.list("inspections", ["salesforce_id", "score", "result"]);
     return records.length > 0 && records;

@@ -14,8 +14,8 @@ use super::extract::{Asked, Body, Named, PageQuery, address_of, paged, seen, tag
 use super::problem::Problem;
 use super::session::Session;
 use crate::service::{
-    CreateToken, CreatedToken, Page, PutUser, Service, ServiceError, SessionKind, SessionView, TokenView,
-    UserName, UserView,
+    CreateToken, CreatedToken, Page, PutUser, Role, Service, ServiceError, SessionKind, SessionView,
+    TokenView, UserName, UserView,
 };
 
 pub(super) fn routes() -> OpenApiRouter<Service> {
@@ -144,6 +144,7 @@ async fn put_user(
     headers: HeaderMap,
     Body(wanted): Body<PutUser>,
 ) -> Result<Response, Problem> {
+    service.require_everywhere(&session.caller, Role::Admin)?;
     let seen = seen(&headers)?;
     let put = service.put_user_seen(&session.caller, &path.user, wanted, &seen);
     let (user, tag) = put.await?;

@@ -38,12 +38,11 @@ async fn put_alerts(
     headers: HeaderMap,
     Body(wanted): Body<PutAlerts>,
 ) -> Result<Response, Problem> {
+    tenant.require(Role::Admin)?;
     let seen = match precondition(&headers)? {
         Precondition::Tag(tag) => tag,
         Precondition::Absent => "0".to_owned(),
         Precondition::None => {
-            // Whoever may not change them is told that first.
-            tenant.require(Role::Admin)?;
             let what = "send If-Match with the ETag that you read".to_owned();
             return Err(ServiceError::PreconditionRequired(what).into());
         }

@@ -154,7 +154,8 @@ pub(super) fn precondition(headers: &HeaderMap) -> Result<Precondition, ServiceE
     }
 }
 
-/// What a request that changes something says that its sender has seen; whoever says nothing is told to.
+/// What a request that changes something says that its sender has seen; whoever says nothing is told to. Asked after the
+/// rights: whoever may not change it is told that first.
 pub(super) fn seen(headers: &HeaderMap) -> Result<Seen, ServiceError> {
     match precondition(headers)? {
         Precondition::Tag(tag) => Ok(Seen::Tag(tag)),

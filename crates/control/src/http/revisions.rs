@@ -13,7 +13,7 @@ use super::extract::{Asked, Body, InTenant, Named, PageQuery, paged, seen, seen_
 use super::problem::Problem;
 use super::syncs::SyncPath;
 use crate::ask::{RevisionUndo, Seen};
-use crate::service::{Draft, DraftId, Page, RevisionDiff, RevisionLine, Service, StoredRevision};
+use crate::service::{Draft, DraftId, Page, RevisionDiff, RevisionLine, Role, Service, StoredRevision};
 
 pub(super) fn routes() -> OpenApiRouter<Service> {
     OpenApiRouter::new()
@@ -151,6 +151,7 @@ async fn put_draft(
     headers: HeaderMap,
     Body(body): Body<serde_json::Value>,
 ) -> Result<Response, Problem> {
+    tenant.require(Role::Editor)?;
     let seen = match seen(&headers)? {
         Seen::Tag(tag) => Some(tag),
         Seen::Nothing | Seen::Anything => None,
@@ -169,6 +170,7 @@ async fn delete_draft(
     Named(path): Named<DraftPath>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
+    tenant.require(Role::Editor)?;
     let seen = Seen::Tag(seen_tag(&headers)?);
     tenant.remove_draft(&path.draft, &seen).await?;
     Ok(StatusCode::NO_CONTENT)

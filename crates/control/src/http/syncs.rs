@@ -16,7 +16,7 @@ use super::extract::{Asked, Body, InTenant, Named, PageQuery, seen, seen_tag, ta
 use super::problem::Problem;
 use super::session::Session;
 use crate::ask::{Applied, AppliedSync, Change, Expected, Seen, WrittenRecords};
-use crate::service::{Page, Service, ServiceError, SyncView, TenantService};
+use crate::service::{Page, Role, Service, ServiceError, SyncView, TenantService};
 
 pub(super) fn routes() -> OpenApiRouter<Service> {
     OpenApiRouter::new()
@@ -70,6 +70,7 @@ async fn put_sync(
     headers: HeaderMap,
     Body(definition): Body<SyncDefinition>,
 ) -> Result<Response, Problem> {
+    tenant.require(Role::Editor)?;
     if definition.metadata.name != path.sync {
         return Err(ServiceError::invalid(format!(
             "the definition is of {}, and the path of {}",

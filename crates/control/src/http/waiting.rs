@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::extract::{Asked, Body, InTenant, Named, PageQuery, paged, seen_tag, tagged};
 use super::problem::Problem;
 use crate::ask::{HeldEntry, ParkedGroup, Seen, TenantHistory};
-use crate::service::{Page, Service};
+use crate::service::{Page, Role, Service};
 
 pub(super) fn routes() -> OpenApiRouter<Service> {
     OpenApiRouter::new()
@@ -123,6 +123,7 @@ async fn put_allocation(
     headers: HeaderMap,
     Body(wanted): Body<Allocation>,
 ) -> Result<Response, Problem> {
+    tenant.require(Role::Operator)?;
     let seen = Seen::Tag(seen_tag(&headers)?);
     let tag = tenant.allocate(wanted.daily_calls, seen).await?;
     Ok(tagged(Json(wanted).into_response(), &tag))

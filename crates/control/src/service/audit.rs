@@ -309,7 +309,7 @@ impl Service {
     }
 
     /// Refuses a caller whose role over the whole installation is too small.
-    pub(super) fn require_everywhere(&self, caller: &Caller, needed: Role) -> Result<(), ServiceError> {
+    pub(crate) fn require_everywhere(&self, caller: &Caller, needed: Role) -> Result<(), ServiceError> {
         if caller.role_everywhere() >= Some(needed) {
             return Ok(());
         }
