@@ -4,7 +4,8 @@
 //! a daily count that all apps of the account share. The core decides over plain values; [`Governor`] puts a clock
 //! and waiting tasks around it.
 //!
-//! * **G1** No rolling window holds more sends than the limit less a margin, whatever the shares ask for.
+//! * **G1** No rolling window of the server's holds more calls than the limit, whatever the shares ask for and however long calls
+//!   travel: a call counts until a window after its answer, less the shortest round trip.
 //! * **G2** Live goes first; lookups, links and bulk follow; every share that waits gets a turn within a bounded number
 //!   of others' turns.
 //! * **G3** Alone, a saturated governor reaches at least 98 % of the limit.
@@ -397,7 +398,10 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if self.open {
-            self.governor.0.core.lock().abandoned();
+            let now = self.governor.now();
+            let mut core = self.governor.0.core.lock();
+            core.abandoned(self.family, self.sent_at, now);
+            drop(core);
             self.governor.0.nudge.notify_waiters();
         }
     }

@@ -28,6 +28,8 @@ use crate::target::{Target, find};
 const CREDENTIAL_PAUSE: Duration = Duration::from_secs(5);
 /// Links taken together.
 const LINKS_MAX: usize = 4_000;
+/// How many lingers an import's links wait for company.
+const IMPORT_LINGERS: u32 = 20;
 
 /// One link with what it needs.
 struct Job {
@@ -52,10 +54,9 @@ pub(crate) async fn run(shard: Arc<LoaderShard>, mut lane: LaneContext) -> Resul
         let Some(portal) = tenant.ready(&lane.shard).await else {
             return Ok(());
         };
-        tokio::time::sleep(shard.settings.linger).await;
         let span = tracing::info_span!("link", tenant = %lane.tenant, sequence = first.sequence);
         first.continue_trace(&span);
-        let (messages, mut jobs) = gather(&mut lane, first).await?;
+        let (messages, mut jobs) = gather(&mut lane, first, shard.settings.linger).await?;
         let airline = Airline {
             context: lane.shard.clone(),
             tenant: tenant.clone(),
@@ -84,14 +85,30 @@ pub(crate) async fn run(shard: Arc<LoaderShard>, mut lane: LaneContext) -> Resul
     Ok(())
 }
 
-/// Takes what is there, up to a bound; messages that make no sense are set aside.
-async fn gather(lane: &mut LaneContext, first: Delivery) -> Result<(Vec<Message>, Vec<Job>), StageError> {
+/// How many lingers a link waits for company. Those of an import come in their thousands, and a call takes as many as it
+/// may; whoever came with a change does not wait for them.
+fn lingers(source: Source) -> u32 {
+    if source == Source::Import {
+        IMPORT_LINGERS
+    } else {
+        1
+    }
+}
+
+/// Takes what comes within the shortest linger, up to a bound; messages that make no sense are set aside.
+async fn gather(
+    lane: &mut LaneContext,
+    first: Delivery,
+    linger: Duration,
+) -> Result<(Vec<Message>, Vec<Job>), StageError> {
     let (mut messages, mut jobs) = (Vec::new(), Vec::new());
+    let mut until = tokio::time::Instant::now() + linger * IMPORT_LINGERS;
     let mut next = Some(first);
     while let Some(delivery) = next.take() {
         match LinkWrites::decode(&delivery.payload) {
             Err(error) => delivery.poison(&error.to_string()).await?,
             Ok(writes) => {
+                until = until.min(tokio::time::Instant::now() + linger * lingers(writes.envelope.source));
                 let target = find(&lane.shard, &lane.tenant, &writes.envelope.sync)
                     .await
                     .map(Arc::new);
@@ -120,7 +137,8 @@ async fn gather(lane: &mut LaneContext, first: Delivery) -> Result<(Vec<Message>
             }
         }
         if jobs.len() < LINKS_MAX {
-            next = lane.inbox.try_recv();
+            let wait = tokio::time::timeout_at(until, lane.inbox.recv()).await;
+            next = wait.unwrap_or_else(|_over| lane.inbox.try_recv());
         }
     }
     Ok((messages, jobs))

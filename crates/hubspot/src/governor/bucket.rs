@@ -14,8 +14,8 @@ const DECREASE: f64 = 0.7;
 const INCREASE_PER_SECOND: f64 = 0.02;
 /// Quiet time after a refusal before anything is won back.
 const COOL_DOWN: Duration = Duration::from_secs(5);
-/// Calls of others that are within the error of comparing two clocks.
-const FOREIGN_NOISE: f64 = 6.0;
+/// Calls of others that are no sign of a client beside us: a page that somebody opens.
+const FOREIGN_NOISE: usize = 2;
 
 #[derive(Debug)]
 pub(super) struct Bucket {
@@ -24,8 +24,6 @@ pub(super) struct Bucket {
     window: Window,
     /// The window as the server counts it.
     span: Duration,
-    /// Added to the window: sends may travel that much faster than the ones before them.
-    slack: Duration,
     /// When the next paced send is due.
     due: Duration,
     /// When live last sent.
@@ -43,12 +41,10 @@ pub(super) struct Bucket {
 
 impl Bucket {
     pub(super) fn new(limit: Option<u32>, span: Duration) -> Self {
-        let slack = span / 200;
         Self {
             limit,
-            window: Window::new(span + slack),
+            window: Window::new(span),
             span,
-            slack,
             due: Duration::ZERO,
             live_at: None,
             factor: 1.0,
@@ -69,7 +65,7 @@ impl Bucket {
     }
 
     fn interval(&self, capacity: usize) -> Duration {
-        (self.span + self.slack) / u32::try_from(capacity).unwrap_or(u32::MAX).max(1)
+        self.span / u32::try_from(capacity).unwrap_or(u32::MAX).max(1)
     }
 
     /// The earliest time at which this share may send.
@@ -81,7 +77,7 @@ impl Bucket {
         // While there is live traffic one place is left for it, so that it never waits for the window to turn.
         let live_lately = self.live_at.is_some_and(|at| now < at + self.span);
         let spare = usize::from(live_lately && capacity >= 20 && share != Share::Live && !overdue);
-        let mut at = self.window.free_at(capacity - spare).max(self.not_before);
+        let mut at = self.window.free_at(capacity - spare, now).max(self.not_before);
         if share != Share::Live && !overdue {
             at = at.max(self.due.saturating_sub(self.interval(capacity) * CATCH_UP));
         }
@@ -92,12 +88,16 @@ impl Bucket {
         if share == Share::Live {
             self.live_at = Some(now);
         }
+        self.window.open();
         let Some(limit) = self.limit else { return };
         let interval = self.interval(self.capacity(limit));
         // Live sends push the pace back too, but never further than bulk can bear.
         self.due = (self.due.max(now) + interval).min(now + interval * (CATCH_UP + 6));
-        self.window.trim(now);
-        self.window.record(now);
+    }
+
+    /// A call is over that was sent then.
+    pub(super) fn over(&mut self, sent_at: Duration, now: Duration) {
+        self.window.close(sent_at, now);
     }
 
     /// The shares that wait, first in line first: the overdue ones, then by precedence.
@@ -142,14 +142,13 @@ impl Bucket {
         }
     }
 
-    /// Compares the server's count of the window with ours; the difference is other clients of the same key.
+    /// Compares the server's count of the window with ours; the difference is other clients of the same key. When there are
+    /// more calls than ours can be, all are theirs that need not be ours.
     pub(super) fn compare(&mut self, max: u32, remaining: u32, sent_at: Duration, now: Duration) {
-        let theirs = f64::from(max.saturating_sub(remaining));
-        let earliest = sent_at.saturating_sub(self.span + self.span / 30);
-        let ours = self.window.count(earliest, now) as f64;
-        let surplus = theirs - ours;
-        let foreign = if surplus > FOREIGN_NOISE {
-            surplus + FOREIGN_NOISE / 2.0
+        let theirs = max.saturating_sub(remaining) as usize;
+        let (surely, perhaps) = self.window.counted(sent_at, now);
+        let foreign = if theirs > perhaps + FOREIGN_NOISE {
+            (theirs - surely) as f64
         } else {
             0.0
         };

@@ -177,8 +177,10 @@ impl Core {
         (self.in_flight as f64) < (self.in_flight_max - spare).max(1.0)
     }
 
-    pub(super) fn abandoned(&mut self) {
+    /// Nobody waits any more for a call sent at `sent_at`.
+    pub(super) fn abandoned(&mut self, family: Family, sent_at: Duration, now: Duration) {
         self.in_flight = self.in_flight.saturating_sub(1);
+        self.buckets[family.bucket()].over(sent_at, now);
     }
 
     /// A call sent at `sent_at` is over. `jitter` is a random number from 0 to 1.
@@ -191,7 +193,7 @@ impl Core {
         lesson: Lesson,
         jitter: f64,
     ) {
-        self.abandoned();
+        self.abandoned(family, sent_at, now);
         self.learn_headers(family, sent_at, now, headers);
         match lesson {
             Lesson::Accepted => {
