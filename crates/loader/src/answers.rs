@@ -106,7 +106,8 @@ async fn answer_once(shard: &LoaderShard, ask: Ask) -> Result<String, AskError> 
         }
         FindIdentities::SERVICE => {
             let question: FindIdentities = parse_ask(&ask)?;
-            let found = identities(&tenant, client, &question).await;
+            let ids = to_be_read(shard, &tenant, &question).map_err(internal)?;
+            let found = identities(&tenant, client, &FindIdentities { ids, ..question }).await;
             answer_with(&found.map_err(|error| ask_error(&error))?)
         }
         EstimateWriting::SERVICE => {
@@ -201,6 +202,30 @@ async fn test(portal: &Portal) -> Result<HubSpotTest, AskError> {
     })
 }
 
+/// Of the records asked for, those about which HubSpot has to be asked.
+fn to_be_read(
+    shard: &LoaderShard,
+    tenant: &Tenant,
+    question: &FindIdentities,
+) -> Result<Vec<SalesforceId>, StageError> {
+    let object_type = &question.object_type;
+    let syncs = shard.context.config.syncs(&tenant.id);
+    let targets = syncs.iter().filter_map(Target::of);
+    let ours = targets.filter(|target| target.object_type == *object_type);
+    let by_our_property = ours.map(|target| target.id_property == question.property);
+    let is_ours = by_our_property.reduce(|all, one| all && one).unwrap_or(false);
+    if !(question.remembered && question.unique && is_ours && tenant.memory.is_complete(object_type)?) {
+        return Ok(question.ids.clone());
+    }
+    let mut unsure = Vec::new();
+    for id in &question.ids {
+        if let Known::Present(_) = tenant.memory.look(object_type, *id, true)? {
+            unsure.push(*id);
+        }
+    }
+    Ok(unsure)
+}
+
 async fn identities(
     tenant: &Tenant,
     client: &Client,
@@ -211,6 +236,7 @@ async fn identities(
         property,
         unique,
         ids,
+        remembered: _,
     } = question;
     if !unique {
         return tenant.scans.find(client, object_type, property, ids).await;

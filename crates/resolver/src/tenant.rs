@@ -368,6 +368,7 @@ impl Tenant {
             object_type: question.directory.object_type.clone(),
             property: question.directory.property.to_string(),
             unique: question.directory.unique,
+            remembered: true,
             ids: question.ids.clone(),
         };
         self.context

@@ -170,6 +170,7 @@ impl Job {
                 object_type: resolved.object_type.object_type_id.clone(),
                 property: self.sync.definition.spec.hubspot.id_property.clone(),
                 unique: true,
+                remembered: false,
                 ids: some.to_vec(),
             };
             let hub = &self.shard.context.hub;

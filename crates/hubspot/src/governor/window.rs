@@ -100,7 +100,9 @@ impl Window {
     pub(super) fn counted(&self, sent: Duration, now: Duration) -> (usize, usize) {
         let (surely_from, perhaps_from) = (now.saturating_sub(self.span), sent.saturating_sub(self.span));
         let both = || self.sent.iter().zip(&self.answered);
-        let surely = both().filter(|&(&from, &to)| from >= surely_from && to <= sent).count();
+        let surely = both()
+            .filter(|&(&from, &to)| from >= surely_from && to <= sent)
+            .count();
         let perhaps = self.open + both().filter(|&(_, &to)| to >= perhaps_from).count();
         (surely, perhaps)
     }
@@ -133,7 +135,11 @@ mod tests {
         assert_eq!(window.free_at(3, now), at(11_300), "what is on its way counts");
         window.open();
         window.open();
-        assert_eq!(window.free_at(3, now), at(12_300), "nothing is sure before an answer");
+        assert_eq!(
+            window.free_at(3, now),
+            at(12_300),
+            "nothing is sure before an answer"
+        );
     }
 
     #[test]
@@ -147,7 +153,10 @@ mod tests {
             }
         }
         let last = TRIPS as u64 - 1;
-        assert_eq!(window.free_at(1, at(last)), at(last + 80 + last % 7 + 10_000 - 80));
+        assert_eq!(
+            window.free_at(1, at(last)),
+            at(last + 80 + last % 7 + 10_000 - 80)
+        );
     }
 
     #[test]

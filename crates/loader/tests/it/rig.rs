@@ -10,7 +10,8 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use landbridge_bus::seal::KeyPair;
 use landbridge_bus::{
-    Bus, BusConfig, Filter, FollowFrom, Followed, LocalServer, LocalServerOptions, Subject, WorkerId,
+    Bus, BusConfig, Filter, FollowFrom, Followed, LocalServer, LocalServerOptions, StreamName, Subject,
+    WorkerId,
 };
 use landbridge_loader::{Loader, LoaderSettings};
 use landbridge_model::ask::{CreateObjectType, Provision, Provisioned, Question, WantedAssociation};
@@ -537,6 +538,14 @@ impl Rig {
             }
         }
         batch.ids.iter().map(|id| told[id].clone()).collect()
+    }
+
+    /// Waits until every message of the lanes is acknowledged.
+    pub(crate) async fn acknowledged(&self) {
+        let shard = self.hub.shard_of(&self.tenant);
+        let filter = Filter::tenant(StreamName::Writes, shard, &self.tenant);
+        self.until(async |rig| rig.hub.bus().counts(&filter).await.unwrap().is_empty())
+            .await;
     }
 
     /// Waits for a state.

@@ -46,6 +46,8 @@ async fn an_import_is_written_in_full_batches_and_a_second_one_costs_no_call() {
         "nothing is read before a write into an empty type: {after:?}"
     );
 
+    // A message that comes again before its end is told as it was.
+    rig.acknowledged().await;
     let calls: u64 = rig.calls().values().sum();
     let again = rig.apply(Lane::Bulk, &batch).await;
     assert!(again.iter().all(|one| one.outcome == Outcome::Unchanged));
@@ -437,6 +439,7 @@ async fn questions_about_a_portal_are_answered() {
         object_type,
         property: property.to_owned(),
         unique,
+        remembered: false,
         ids,
     };
     let companies = ObjectTypeId::new("0-2");
@@ -455,6 +458,20 @@ async fn questions_about_a_portal_are_answered() {
         ))
         .await;
     assert_eq!(found.found, [(car(1), told[0].hubspot_id.unwrap())]);
+    // What it would know if it were there needs no call; what is there is looked at.
+    for (ids, calls) in [(vec![car(2)], 0), (vec![car(1), car(2)], 1)] {
+        let reads = |calls: &std::collections::BTreeMap<&str, u64>| calls.get("objects_batch_read").copied();
+        let before = reads(&rig.calls()).unwrap_or(0);
+        let question = question(cars.clone(), "salesforce_id", true, ids);
+        let question = FindIdentities {
+            remembered: true,
+            ..question
+        };
+        let found = rig.ask(&question).await;
+        let there: Vec<_> = question.ids.iter().filter(|id| **id == car(1)).collect();
+        assert_eq!(found.found.iter().map(|(id, _)| id).collect::<Vec<_>>(), there);
+        assert_eq!(reads(&rig.calls()).unwrap_or(0) - before, calls);
+    }
     let list = ListRecords {
         object_type: cars,
         id_property: "salesforce_id".to_owned(),
