@@ -106,8 +106,10 @@ async fn answer_once(shard: &LoaderShard, ask: Ask) -> Result<String, AskError> 
         }
         FindIdentities::SERVICE => {
             let question: FindIdentities = parse_ask(&ask)?;
-            let ids = to_be_read(shard, &tenant, &question).map_err(internal)?;
-            let found = identities(&tenant, client, &FindIdentities { ids, ..question }).await;
+            if let Some(found) = remembered(shard, &tenant, &question).map_err(internal)? {
+                return answer_with(&found);
+            }
+            let found = identities(&tenant, client, &question).await;
             answer_with(&found.map_err(|error| ask_error(&error))?)
         }
         EstimateWriting::SERVICE => {
@@ -202,12 +204,12 @@ async fn test(portal: &Portal) -> Result<HubSpotTest, AskError> {
     })
 }
 
-/// Of the records asked for, those about which HubSpot has to be asked.
-fn to_be_read(
+/// The answer as it is remembered, when the type is known whole.
+fn remembered(
     shard: &LoaderShard,
     tenant: &Tenant,
     question: &FindIdentities,
-) -> Result<Vec<SalesforceId>, StageError> {
+) -> Result<Option<FoundIdentities>, StageError> {
     let object_type = &question.object_type;
     let syncs = shard.context.config.syncs(&tenant.id);
     let targets = syncs.iter().filter_map(Target::of);
@@ -215,15 +217,18 @@ fn to_be_read(
     let by_our_property = ours.map(|target| target.id_property == question.property);
     let is_ours = by_our_property.reduce(|all, one| all && one).unwrap_or(false);
     if !(question.remembered && question.unique && is_ours && tenant.memory.is_complete(object_type)?) {
-        return Ok(question.ids.clone());
+        return Ok(None);
     }
-    let mut unsure = Vec::new();
+    let mut found = FoundIdentities::default();
     for id in &question.ids {
-        if let Known::Present(_) = tenant.memory.look(object_type, *id, true)? {
-            unsure.push(*id);
+        if let Known::Present(present) = tenant.memory.look(object_type, *id, true)? {
+            found.found.push((*id, present.id));
+            found
+                .versions
+                .extend(present.version.map(|version| (*id, version)));
         }
     }
-    Ok(unsure)
+    Ok(Some(found))
 }
 
 async fn identities(

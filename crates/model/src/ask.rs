@@ -438,9 +438,8 @@ pub struct FindIdentities {
     pub property: String,
     /// Whether it is unique: then it is read at once, else looked up in a scan that is kept fresh.
     pub unique: bool,
-    /// Whether those are taken for absent that the loader would know if they were there: it has listed the type and has
-    /// written everything since. Saves a call for each hundred parents that are only just on their way; whoever looks for
-    /// what others did in HubSpot asks without.
+    /// Whether what the loader remembers will do, once it has listed the type: it has written everything since. Saves a call
+    /// for each hundred parents that are only just on their way; whoever looks for what others did in HubSpot asks without.
     #[serde(default)]
     pub remembered: bool,
     /// The Salesforce records.
