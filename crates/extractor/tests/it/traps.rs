@@ -66,7 +66,7 @@ async fn a_cursor_dies(end_it: impl AsyncFn(&Rig)) {
     })
     .await;
     wait_for_begin(&rig).await;
-    let late = json!({ "where": "/query/01g", "what": { "delay_ms": 1_500 }, "times": 1 });
+    let late = json!({ "where": "/query/01g", "what": { "delay_ms": 5_000 }, "times": 1 });
     set_fault(&rig, late);
     create_at_once(&rig).await;
     rig::until("the next page to be asked for", async || {
@@ -190,7 +190,11 @@ async fn trap_22_an_object_that_wants_a_filter_of_its_own_stops_its_sync_in_sale
     let reason = tokio::time::timeout(rig::DEADLINE, suspended).await.unwrap();
     let reason = reason.unwrap_or_default();
     assert!(reason.contains("requires a filter by a single Id"), "{reason}");
-    assert_eq!(fired(&rig), 1, "it was asked again and again");
+    let asked = fired(&rig);
+    for _ in 0..3 {
+        rig.second_is_over().await;
+    }
+    assert_eq!(fired(&rig), asked, "it is asked again and again");
     extractor.stop().await;
 }
 
