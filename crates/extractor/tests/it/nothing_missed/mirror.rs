@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use landbridge_model::ask::{ListRecords, ListedRecord, Question, RecordPage};
-use landbridge_model::{ChangeKind, HubSpotId, StageKind};
+use landbridge_model::{ChangeKind, HubSpotId, SalesforceId, StageKind};
 use landbridge_stage::{ShardContext, StageError, Worker, answer_with, parse_ask};
 use landbridge_wire::{Ask, AskError, AskErrorCode};
 
@@ -30,24 +30,23 @@ impl Worker for Mirror {
             return Err(AskError::new(AskErrorCode::Invalid, only));
         }
         let question: ListRecords = parse_ask(&ask)?;
-        let arrivals = self.0.all();
-        let latest = latest(&arrivals);
-        let there = latest.into_iter().filter(|(id, arrival)| {
-            let is_behind = question
-                .after
-                .as_ref()
-                .is_none_or(|after| id.as_str() > after.as_str());
-            arrival.kind == ChangeKind::Upsert && is_behind
-        });
-        let records: Vec<ListedRecord> = there
-            .take(PAGE)
-            .enumerate()
-            .map(|(place, (id, arrival))| ListedRecord {
+        let records: Vec<ListedRecord> = self.0.look(|arrivals| {
+            let is_behind = |id: &SalesforceId| {
+                question
+                    .after
+                    .as_ref()
+                    .is_none_or(|after| id.as_str() > after.as_str())
+            };
+            let there = latest(arrivals)
+                .into_iter()
+                .filter(|(id, arrival)| arrival.kind == ChangeKind::Upsert && is_behind(id));
+            let listed = there.enumerate().map(|(place, (id, arrival))| ListedRecord {
                 hubspot_id: HubSpotId(place as u64 + 1),
                 salesforce_id: Some(id.to_string()),
                 version: Some(arrival.version.to_string()),
-            })
-            .collect();
+            });
+            listed.take(PAGE).collect()
+        });
         let is_last = records.len() < PAGE;
         let after = records.last().and_then(|last| last.salesforce_id.clone());
         answer_with(&RecordPage {
