@@ -339,7 +339,11 @@ impl Client {
     }
 
     fn observe(&self, answer: &Response) {
-        if let Some(date) = text_header(answer, "date") {
+        // What fails may have been answered on the way, by something with a clock of its own: a window that ends by that
+        // clock is past what is not committed yet.
+        let is_salesforces =
+            answer.status().is_success() || answer.status() == reqwest::StatusCode::NOT_MODIFIED;
+        if let Some(date) = text_header(answer, "date").filter(|_| is_salesforces) {
             self.0.clock.observe(date);
         }
         if let Some(usage) = text_header(answer, "sforce-limit-info").and_then(ApiUsage::parse) {

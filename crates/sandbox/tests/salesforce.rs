@@ -14,6 +14,8 @@ mod folder;
 mod frame;
 #[path = "salesforce/ingest.rs"]
 mod ingest;
+#[path = "salesforce/merge.rs"]
+mod merge;
 #[path = "salesforce/queries.rs"]
 mod queries;
 #[path = "salesforce/records.rs"]

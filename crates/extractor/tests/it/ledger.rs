@@ -53,6 +53,11 @@ impl Ledger {
         self.arrivals.lock().unwrap().clone()
     }
 
+    /// Looks at all of them where they are: there may be many.
+    pub(crate) fn look<T>(&self, at: impl FnOnce(&[Arrival]) -> T) -> T {
+        at(&self.arrivals.lock().unwrap())
+    }
+
     pub(crate) fn of(&self, id: &SalesforceId) -> Vec<Arrival> {
         self.all()
             .into_iter()

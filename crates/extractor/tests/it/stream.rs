@@ -182,8 +182,10 @@ async fn a_field_of_another_type_has_the_increment_look() {
     extractor.stop().await;
 }
 
+/// Trap 25 of Salesforce's facts (17): whoever goes on from a replay id that has expired, without a word, loses what was
+/// told meanwhile.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_place_that_has_expired_is_given_up_and_nothing_is_missed() {
+async fn trap_25_a_place_that_has_expired_is_given_up_and_nothing_is_missed() {
     let rig = streaming().await;
     let first = active(&rig, "first").await;
     rig.streams().await;
@@ -294,13 +296,18 @@ async fn a_stream_that_falls_silent_is_given_up_and_tried_again() {
     extractor.stop().await;
 }
 
+/// Trap 26 of Salesforce's facts (17): a replay id is ten bytes, and no number of eight.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_happened_while_no_extractor_lived_is_told_afterwards() {
+async fn trap_26_a_place_of_ten_bytes_is_gone_on_from_and_what_happened_meanwhile_is_told() {
     let rig = streaming_alone().await;
     let first = active(&rig, "first").await;
     rig.streams().await;
     is_heard(&rig, "Before").await;
-    place_is_stored(&rig).await;
+    assert_eq!(
+        place_is_stored(&rig).await.len(),
+        20,
+        "ten bytes, two digits for each"
+    );
     first.kill().await;
     let id = rig.org().create("Vehicle__c", named("Meanwhile")).await.unwrap();
     let second = rig.extractor("second").await;
@@ -316,15 +323,20 @@ async fn what_happened_while_no_extractor_lived_is_told_afterwards() {
     second.stop().await;
 }
 
-/// Waits until a restart has a place to go on from.
-async fn place_is_stored(rig: &Rig) {
+/// Waits until a restart has a place to go on from; gives it, in hexadecimal digits.
+async fn place_is_stored(rig: &Rig) -> String {
     let kv = rig.hub.bus().kv(landbridge_bus::Bucket::Checkpoints);
     let at = landbridge_bus::Key::new(["stream", tenant().as_str(), "Vehicle__c"]);
-    rig::until("a place in the stream", async || kv.get(&at).await.unwrap()).await;
+    rig::until("a place in the stream", async || {
+        let (place, _): (serde_json::Value, _) = kv.get_json(&at).await.unwrap()?;
+        place["replay_id"].as_str().map(str::to_owned)
+    })
+    .await
 }
 
+/// Trap 27 of Salesforce's facts (17): streams drop, and sessions end while they run.
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_that_end_and_streams_that_break_cost_nothing() {
+async fn trap_27_sessions_that_end_and_streams_that_break_cost_nothing() {
     let rig = streaming_alone().await;
     let extractor = active(&rig, "one").await;
     rig.streams().await;

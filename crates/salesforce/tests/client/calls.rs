@@ -118,6 +118,21 @@ async fn the_org_clock_is_the_answers_date() {
     );
 }
 
+/// A proxy that answers in Salesforce's place has its own clock: were it taken for the org's, windows would end where
+/// nothing has happened yet, and what happens there would be read by none.
+#[tokio::test]
+async fn the_date_of_a_refusal_is_not_taken_for_the_orgs() {
+    let fake = Fake::start().await;
+    let ahead = "Mon, 23 Nov 2099 20:54:52 GMT";
+    for (status, body) in [(403, "<html>not through here</html>"), (400, "[]")] {
+        fake.on(COUNT, answer(status, body).header("date", ahead));
+        let client = fake.client();
+        client.count(Scope::Live, "Car__c", None).await.unwrap_err();
+        let now = client.clock().now().unwrap().to_string();
+        assert!(!now.starts_with("2099"), "{status}: {now}");
+    }
+}
+
 #[tokio::test]
 async fn queries_page_by_the_servers_address() {
     let fake = Fake::start().await;

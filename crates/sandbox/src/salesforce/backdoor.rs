@@ -8,11 +8,12 @@
 //! | `POST revoke-grants` | takes all refresh tokens and authorization codes back |
 //! | `POST refresh` `{"number": 7}` | gives the org another id, ends all sessions and voids all replay ids, as the refresh of a sandbox does |
 //! | `POST app` `{"jwt_public_key": "…"}` | the PEM that assertions are checked with from now on |
-//! | `POST settings` | sets `commit_delay_ms`, `bulk_queue_ms`, `bulk_page_rows`, `daily_requests`, `clock_skew_ms`, `clock_rate`, `session_ms`, `recycle_bin_ms`, `rotate_refresh_tokens`, `view_setup`, `call_ms`, `long_call_ms` |
+//! | `POST settings` | sets `commit_delay_ms`, `bulk_queue_ms`, `bulk_page_rows`, `daily_requests`, `clock_skew_ms`, `clock_rate`, `session_ms`, `recycle_bin_ms`, `rotate_refresh_tokens`, `view_setup`, `app_requests`, `call_ms`, `long_call_ms` |
 //! | `POST advance` `{"ms": 1}` | lets time pass in the org |
 //! | `POST purge-delete-log` | forgets the delete log: `/deleted` refuses windows that begin before now |
 //! | `POST purge` `{"ids": []}` | empties the recycle bin of these records |
 //! | `POST undelete` `{"ids": []}` | brings records back, as `/services/data/vNN.0/__sandbox/undelete` does |
+//! | `POST merge` `{"master": "001…", "losers": ["001…"], "values": {}}` | merges one or two records into a third, as SOAP's `merge` does |
 //! | `POST permissions` `{"view_all_data": false, "view_all": ["Vehicle__c"]}` | what the one user sees whatever sharing says: everything, or all records of some objects |
 //! | `POST schema` | changes an object: see [`schema_edit`](super::schema_edit) |
 //! | `GET` and `PATCH pubsub`, `POST pubsub/cut`, `POST pubsub/void` | see [`pubsub`](super::pubsub) |
@@ -45,6 +46,7 @@ struct NewSettings {
     recycle_bin_ms: Option<i64>,
     rotate_refresh_tokens: Option<bool>,
     view_setup: Option<bool>,
+    app_requests: Option<u64>,
     call_ms: Option<u64>,
     long_call_ms: Option<u64>,
 }
@@ -84,6 +86,15 @@ struct App {
 #[derive(Deserialize)]
 struct Ids {
     ids: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Merge {
+    master: String,
+    losers: Vec<String>,
+    #[serde(default)]
+    values: serde_json::Map<String, serde_json::Value>,
 }
 
 pub(super) async fn serve(
@@ -176,6 +187,11 @@ async fn act(
             let given: Ids = parse(body)?;
             Ok(json_ok(&rows::bring_back(handle, &given.ids).await))
         }
+        ("POST", ["merge"]) => {
+            let given: Merge = parse(body)?;
+            let moved = rows::merge(handle, &given.master, &given.losers, &given.values).await?;
+            Ok(json_ok(&json!({ "updatedRelatedIds": moved })))
+        }
         ("POST", ["schema"]) => {
             schema_edit::apply(handle, parse(body)?)?;
             Ok(nothing())
@@ -230,6 +246,9 @@ fn apply(handle: &OrgHandle, given: &NewSettings) {
     }
     if let Some(ms) = given.long_call_ms {
         settings.long_call_ms.store(ms, Ordering::Relaxed);
+    }
+    if let Some(calls) = given.app_requests {
+        settings.app_requests.store(calls, Ordering::Relaxed);
     }
     if let Some(may) = given.view_setup {
         settings.view_setup.store(may, Ordering::Relaxed);

@@ -19,6 +19,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value as Json, json};
 use std::{
     collections::HashMap,
+    fmt::Write as _,
     sync::{Arc, atomic::Ordering},
 };
 
@@ -249,7 +250,13 @@ async fn counted(call: Call) -> Result<Response, ApiError> {
         }
     };
     let mut response = outcome.unwrap_or_else(IntoResponse::into_response);
-    if let Ok(usage) = HeaderValue::try_from(format!("api-usage={used}/{most}")) {
+    let mut told = format!("api-usage={used}/{most}");
+    let of_app = handle.settings.app_requests.load(Ordering::Relaxed);
+    if of_app > 0 {
+        // One app makes all calls.
+        let _ = write!(told, "; per-app-api-usage={used}/{of_app}(appName=Rehearsal)");
+    }
+    if let Ok(usage) = HeaderValue::try_from(told) {
         response.headers_mut().insert("Sforce-Limit-Info", usage);
     }
     Ok(response)

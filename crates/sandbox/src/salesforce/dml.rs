@@ -1,7 +1,8 @@
-//! Creates, changes, deletes and brings back records, with the refusals that Salesforce has for each.
+//! Creates, changes, merges, deletes and brings back records, with the refusals that Salesforce has for each.
 
 mod deletion;
 mod input;
+mod merge;
 mod rollup;
 
 use crate::salesforce::{
@@ -166,6 +167,7 @@ impl Org {
                 record.stamp = change.stamp.max(record.stamp);
                 record.deleted = None;
             });
+            self.note_master(one, Value::Null);
             let stamp = self.find(one).map_or(change.stamp, |(_, record)| record.stamp);
             self.write_journal(one, ChangeKind::Undelete, stamp);
         }

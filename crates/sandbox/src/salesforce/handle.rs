@@ -127,6 +127,8 @@ pub struct Settings {
     pub long_call_ms: AtomicU64,
     /// The user may view set-up: the tooling API answers.
     pub view_setup: AtomicBool,
+    /// Calls a day that the client's own app may make, if the org tells of that; 0 if not.
+    pub app_requests: AtomicU64,
 }
 
 /// The org and all that is shared between calls.
@@ -191,6 +193,8 @@ pub(super) struct SavedSettings {
     call_ms: u64,
     long_call_ms: u64,
     view_setup: bool,
+    #[serde(default)]
+    app_requests: u64,
 }
 
 impl Settings {
@@ -206,6 +210,7 @@ impl Settings {
             call_ms: self.call_ms.load(Ordering::Relaxed),
             long_call_ms: self.long_call_ms.load(Ordering::Relaxed),
             view_setup: self.view_setup.load(Ordering::Relaxed),
+            app_requests: self.app_requests.load(Ordering::Relaxed),
         }
     }
 
@@ -222,6 +227,7 @@ impl Settings {
         self.call_ms.store(saved.call_ms, Ordering::Relaxed);
         self.long_call_ms.store(saved.long_call_ms, Ordering::Relaxed);
         self.view_setup.store(saved.view_setup, Ordering::Relaxed);
+        self.app_requests.store(saved.app_requests, Ordering::Relaxed);
     }
 }
 
@@ -369,6 +375,7 @@ impl OrgHandle {
                 call_ms: AtomicU64::new(0),
                 long_call_ms: AtomicU64::new(LONG_CALL_MS),
                 view_setup: AtomicBool::new(true),
+                app_requests: AtomicU64::new(0),
             },
             org: RwLock::new(org),
             clock,

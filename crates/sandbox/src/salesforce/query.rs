@@ -3,6 +3,7 @@
 use crate::salesforce::{
     call::Call,
     errors::{ApiError, json_response},
+    handle::OrgHandle,
     ids::RecordId,
     reader::Reader,
     soql::{self, Bound},
@@ -40,7 +41,8 @@ pub struct Cursors {
     last: u64,
 }
 
-fn no_cursor() -> ApiError {
+fn no_cursor(handle: &OrgHandle) -> ApiError {
+    handle.stats.refused("query_locator");
     ApiError::bad("INVALID_QUERY_LOCATOR", "invalid query locator")
 }
 
@@ -178,7 +180,7 @@ fn next_page(call: &Call, locator: &str) -> Result<Response, ApiError> {
         let known = cursors.open.iter().find(|cursor| cursor.id == id);
         let cursor = known
             .filter(|cursor| cursor.token == call.token && now - cursor.made <= CURSOR_MS)
-            .ok_or_else(no_cursor)?;
+            .ok_or_else(|| no_cursor(handle))?;
         (
             cursor.query.clone(),
             cursor.rows.clone(),
@@ -186,7 +188,7 @@ fn next_page(call: &Call, locator: &str) -> Result<Response, ApiError> {
             cursor.with_deleted,
         )
     };
-    let rest = rows.get(offset..).ok_or_else(no_cursor)?;
+    let rest = rows.get(offset..).ok_or_else(|| no_cursor(handle))?;
     let count = rest.len().min(page);
     let next = (rest.len() > page).then(|| (id.to_owned(), offset + page));
     handle.stats.records("query", count as u64);

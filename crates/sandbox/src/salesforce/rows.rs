@@ -1,5 +1,6 @@
 //! Single records: create, read, change, upsert, delete, bring back.
 
+mod merge;
 mod related;
 
 use crate::salesforce::{
@@ -16,6 +17,7 @@ use crate::salesforce::{
 };
 use axum::response::{IntoResponse, Response};
 use http::{Method, StatusCode};
+pub(super) use merge::merge;
 use serde_json::{Map, Value as Json, json};
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The SOAP calls that have no like in REST: undelete and emptying the recycle bin, and what goes with a login.
+//! The SOAP calls that have no like in REST: undelete, emptying the recycle bin, merge, and what goes with a login.
 //!
 //! Real clients log in, log out and bring records back here, whatever else they do by REST.
 
@@ -7,13 +7,13 @@ use crate::salesforce::{
     credentials::password_fits,
     handle::OrgHandle,
     ids::RecordId,
-    rows::{bring_back, outcome_json},
+    rows::{self, bring_back, outcome_json},
     session,
 };
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use roxmltree::{Document, Node};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use std::fmt::Write as _;
 
 /// The most records of one call.
@@ -57,6 +57,11 @@ pub(super) async fn serve(handle: &OrgHandle, version: &str, body: &str) -> Resp
             "record limit reached. cannot submit more than 200 records in this operation",
         ),
         "undelete" => answer(&operation, &results(&bring_back(handle, &call.ids).await)),
+        "merge" if call.merges.len() > MOST_IDS => fault(
+            "sf:EXCEEDED_ID_LIMIT",
+            "record limit reached. cannot submit more than 200 merges in this operation",
+        ),
+        "merge" => answer(&operation, &merged(handle, &call.merges).await),
         "emptyRecycleBin" => answer(&operation, &results(&empty(handle, &call.ids).await)),
         _ => fault(
             "soapenv:Client",
@@ -72,6 +77,41 @@ struct Call {
     username: String,
     password: String,
     ids: Vec<String>,
+    merges: Vec<Merge>,
+}
+
+/// One request of a merge.
+#[derive(Debug, Default)]
+struct Merge {
+    master: String,
+    losers: Vec<String>,
+    /// What the master's fields become.
+    values: Map<String, Json>,
+}
+
+impl Merge {
+    fn read(request: Node<'_, '_>) -> Merge {
+        let text = |node: Node<'_, '_>| node.text().unwrap_or_default().trim().to_owned();
+        let mut merge = Merge::default();
+        for node in request.children().filter(Node::is_element) {
+            match node.tag_name().name() {
+                "recordToMergeIds" => merge.losers.push(text(node)),
+                "masterRecord" => {
+                    for field in node.children().filter(Node::is_element) {
+                        match field.tag_name().name() {
+                            "type" => {}
+                            "Id" => merge.master = text(field),
+                            name => {
+                                merge.values.insert(name.to_owned(), Json::String(text(field)));
+                            }
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        merge
+    }
 }
 
 impl Call {
@@ -88,7 +128,11 @@ impl Call {
         let ids = operation
             .children()
             .filter(|node| node.tag_name().name().eq_ignore_ascii_case("ids"));
+        let requests = operation
+            .children()
+            .filter(|node| node.tag_name().name() == "request");
         let call = Call {
+            merges: requests.map(Merge::read).collect(),
             session: text(named("sessionId")),
             username: text(within("username")),
             password: text(within("password")),
@@ -145,6 +189,39 @@ async fn empty(handle: &OrgHandle, ids: &[String]) -> Json {
         results.push(outcome_json(&outcome, None));
     }
     Json::Array(results)
+}
+
+/// Merges one after the other; gives what came of each.
+async fn merged(handle: &OrgHandle, merges: &[Merge]) -> String {
+    let mut out = String::new();
+    for merge in merges {
+        let outcome = rows::merge(handle, &merge.master, &merge.losers, &merge.values).await;
+        let all = |name: &str, ids: &[String]| -> String {
+            ids.iter().map(|id| format!("<{name}>{id}</{name}>")).collect()
+        };
+        match outcome {
+            Ok(moved) => {
+                let moved: Vec<String> = moved.iter().map(ToString::to_string).collect();
+                let _ = write!(
+                    out,
+                    "<result><id>{}</id>{}<success>true</success>{}</result>",
+                    escaped(&merge.master),
+                    all("mergedRecordIds", &merge.losers),
+                    all("updatedRelatedIds", &moved)
+                );
+            }
+            Err(error) => {
+                let _ = write!(
+                    out,
+                    "<result><errors><message>{}</message><statusCode>{}</statusCode></errors><id xsi:nil=\"true\"/>\
+                     <success>false</success></result>",
+                    escaped(&error.message),
+                    error.code
+                );
+            }
+        }
+    }
+    out
 }
 
 /// Outcomes of records as SOAP shows them.

@@ -254,7 +254,16 @@ fn account() -> Object {
     let mut description = Field::new("Description", "Account Description", Kind::LongTextArea);
     description.length = 32_000;
     object.push(description);
+    object.push(master_record("Account"));
     object
+}
+
+/// Where a record that was merged away went. Only the org writes it.
+fn master_record(object: &str) -> Field {
+    let mut field = reference("MasterRecordId", "Master Record ID", &[object], "MasterRecord");
+    field.createable = false;
+    field.updateable = false;
+    field
 }
 
 fn contact() -> Object {
@@ -281,6 +290,7 @@ fn contact() -> Object {
     object.push(Field::new("MobilePhone", "Mobile Phone", Kind::Phone));
     object.push(Field::new("Email", "Email", Kind::Email));
     object.push(text("Title", "Title", 128));
+    object.push(master_record("Contact"));
     object
 }
 

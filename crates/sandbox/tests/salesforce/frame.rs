@@ -122,6 +122,18 @@ async fn sessions_end_on_command_and_calls_are_counted() {
         limits["DailyApiRequests"],
         json!({ "Max": 1_000_000, "Remaining": 999_999 })
     );
+    // Where an app has a share of its own, that is told behind it.
+    org.post("/__sandbox/settings", json!({ "app_requests": 250 }))
+        .await;
+    let call = org
+        .request(Method::GET, "limits")
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(
+        call.headers()["Sforce-Limit-Info"],
+        "api-usage=2/1000000; per-app-api-usage=2/250(appName=Rehearsal)"
+    );
     assert_eq!(org.post("/__sandbox/expire-sessions", json!({})).await.0, 204);
     let (status, refusal) = org.get("limits").await;
     assert_eq!((status, code(&refusal)), (401, "INVALID_SESSION_ID"));

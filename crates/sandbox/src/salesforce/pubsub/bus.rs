@@ -51,12 +51,17 @@ pub(super) struct Lost;
 
 /// How much was told, and how much was not.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(super) struct Counts {
-    pub(super) events: u64,
-    pub(super) gaps: u64,
-    pub(super) overflows: u64,
-    pub(super) dropped: u64,
-    pub(super) deliveries: u64,
+pub struct Counts {
+    /// Events of all kinds.
+    pub events: u64,
+    /// Events that became gap events.
+    pub gaps: u64,
+    /// Overflow events.
+    pub overflows: u64,
+    /// Events that were never told.
+    pub dropped: u64,
+    /// Events that reached a subscriber, once for each.
+    pub deliveries: u64,
 }
 
 #[derive(Debug)]
@@ -139,7 +144,8 @@ impl EventBus {
         self.inner.lock().habits.clone()
     }
 
-    pub(super) fn counts(&self) -> Counts {
+    /// How much was told, and how much was not.
+    pub fn counts(&self) -> Counts {
         self.inner.lock().counts
     }
 

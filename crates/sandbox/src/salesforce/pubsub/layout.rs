@@ -105,8 +105,9 @@ fn order(object: &Object) -> Vec<usize> {
             Source::Nothing => false,
             Source::Slot(_) | Source::Formula(_) | Source::Compound => true,
         };
-        // A deleted field has lost its name.
-        carried && field.part_of.is_none() && !field.name.contains(' ')
+        // A deleted field has lost its name; where a record was merged to is not told.
+        let is_told = !field.name.contains(' ') && field.name != "MasterRecordId";
+        carried && field.part_of.is_none() && is_told
     });
     let mut all: Vec<usize> = first.collect();
     for (place, _) in rest {
