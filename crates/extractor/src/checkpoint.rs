@@ -9,6 +9,7 @@ use landbridge_stage::{Hub, StageError};
 use serde::{Deserialize, Serialize};
 
 use crate::formulas::FormulaPoint;
+use crate::reconcile::LookPoint;
 
 /// Where a sync's live reading stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -221,6 +222,23 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// How far a look for a sync's records has come, if one is under way or wanted.
+    pub async fn look(&self, key: &SyncKey) -> Result<Option<LookPoint>, StageError> {
+        let found = self.kv.get_json(&look_key(key)).await?;
+        Ok(found.map(|(point, _)| point))
+    }
+
+    /// Stores how far it has come.
+    pub async fn put_look(&self, key: &SyncKey, point: &LookPoint) -> Result<(), StageError> {
+        self.kv.put_json(&look_key(key), point).await?;
+        Ok(())
+    }
+
+    /// The look is over.
+    pub async fn forget_look(&self, key: &SyncKey) -> Result<(), StageError> {
+        Ok(self.kv.delete(&look_key(key)).await?)
+    }
+
     /// Whether another org was adopted and the sync's records were not looked for in it yet.
     pub async fn is_adopting(&self, key: &SyncKey) -> Result<bool, StageError> {
         Ok(self.kv.get(&adopting_key(key)).await?.is_some())
@@ -286,6 +304,10 @@ fn live_key(key: &SyncKey) -> Key {
 
 fn reconciled_key(key: &SyncKey) -> Key {
     Key::new(["reconciled", key.tenant.as_str(), key.name.as_str()])
+}
+
+fn look_key(key: &SyncKey) -> Key {
+    Key::new(["look", key.tenant.as_str(), key.name.as_str()])
 }
 
 fn formulas_key(key: &SyncKey) -> Key {

@@ -302,6 +302,7 @@ impl LiveReader {
             lag_ms,
             trouble: None,
             stream: None,
+            reconcile: None,
         };
         self.shard.live.lock().insert(self.key.clone(), status);
         Ok(())
@@ -316,6 +317,7 @@ impl LiveReader {
             lag_ms,
             trouble: None,
             stream: None,
+            reconcile: None,
         });
         status.trouble = trouble;
     }

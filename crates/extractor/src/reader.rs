@@ -236,18 +236,20 @@ impl Reader {
         Ok(Rows { table, keys: filled })
     }
 
-    /// Those of these ids of which nothing is to be seen, by one cheap call for each 2,000: their keys alone are read.
-    pub async fn missing(&self, ids: &[SalesforceId]) -> Result<Vec<SalesforceId>, Trouble> {
-        let mut missing = Vec::new();
+    /// The stamps of those of these ids that are there, and the ids of which nothing is to be seen, by one cheap call for each
+    /// 2,000: their keys alone are read.
+    pub async fn stamps(&self, ids: &[SalesforceId]) -> Result<(Vec<RowKey>, Vec<SalesforceId>), Trouble> {
+        let (mut seen, mut missing) = (Vec::new(), Vec::new());
         for some in ids.chunks(RETRIEVE_MAX) {
-            self.may_read().await?;
+            let read_ms = self.org_now().await?.as_millisecond();
             let found = self
                 .client
                 .retrieve(&self.plan.object, some, &self.plan.keys)
                 .await?;
+            seen.extend(rows::keys(&self.plan, &found.rows, read_ms)?);
             missing.extend(found.missing.iter().map(|&place| some[place]));
         }
-        Ok(missing)
+        Ok((seen, missing))
     }
 
     /// Records by their ids: those that are there, those that are deleted, and the ids of which nothing is to be

@@ -11,6 +11,7 @@ mod nothing_missed;
 mod order;
 mod other_org;
 mod portal;
+mod reconcile;
 mod rig;
 mod seeing_all;
 mod stream;
