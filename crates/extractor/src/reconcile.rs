@@ -127,7 +127,7 @@ impl Reconciler {
         match trouble.remedy() {
             Remedy::TryAgain | Remedy::NewJob => PAUSES.0,
             // Who reads the increment says so, and stops it.
-            Remedy::TryRarely | Remedy::Stop => PAUSES.1,
+            Remedy::TryRarely | Remedy::Smaller | Remedy::Stop => PAUSES.1,
             Remedy::StopTenant => {
                 let reason = trouble.chain();
                 self.shard.suspend_tenant(&self.key.tenant, &reason).await;
@@ -171,12 +171,11 @@ impl Reconciler {
         } else {
             source(&reader).await?
         };
-        let began = point.began;
-        Look::new(&self.shard, &reader, point, source, is_adopting)
-            .run()
-            .await?;
-        self.shard.checkpoints.put_reconciled(&self.key, began).await?;
+        let look = Look::new(&self.shard, &reader, point, source, is_adopting);
+        let ended = look.run().await?;
+        self.shard.checkpoints.put_reconciled(&self.key, ended.began).await?;
         self.shard.checkpoints.forget_look(&self.key).await?;
+        self.shard.looks.tell(&self.key, ended.status(false));
         if is_adopting {
             self.shard.checkpoints.has_adopted(&self.key).await?;
         }

@@ -72,8 +72,8 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// Looks for all that is left; each part of it is put down once what came of it is on the bus.
-    pub(super) async fn run(mut self) -> Result<(), Trouble> {
+    /// Looks for all that is left; each part of it is put down once what came of it is on the bus. Gives where it has ended.
+    pub(super) async fn run(mut self) -> Result<LookPoint, Trouble> {
         let (hub, key) = (&self.shard.context.hub, self.key);
         let held = hub.held(&key.tenant, Some(&key.name)).await?;
         let held: HashSet<SalesforceId> = held.iter().map(|held| held.id).collect();
@@ -116,8 +116,7 @@ impl<'a> Look<'a> {
             kept = found.kept,
             "what HubSpot has was looked for in Salesforce"
         );
-        self.shard.looks.tell(key, self.point.status(false));
-        Ok(())
+        Ok(self.point)
     }
 
     async fn put_down(&self) -> Result<(), Trouble> {

@@ -5,6 +5,7 @@ mod budget;
 mod drift;
 mod formulas;
 mod imports;
+mod large;
 mod ledger;
 mod live;
 mod nothing_missed;
