@@ -269,7 +269,7 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// How far a look for a sync's records has come, if one is under way or wanted.
+    /// How far a look for a sync's records has come, if one is under way.
     pub async fn look(&self, key: &SyncKey) -> Result<Option<LookPoint>, StageError> {
         let found = self.kv.get_json(&look_key(key)).await?;
         Ok(found.map(|(point, _)| point))
@@ -279,6 +279,23 @@ impl Checkpoints {
     pub async fn put_look(&self, key: &SyncKey, point: &LookPoint) -> Result<(), StageError> {
         self.kv.put_json(&look_key(key), point).await?;
         Ok(())
+    }
+
+    /// When a person asked for a look that has not ended yet, by the org's clock.
+    pub async fn look_asked(&self, key: &SyncKey) -> Result<Option<Timestamp>, StageError> {
+        let found = self.kv.get_json::<Timestamp>(&asked_key(key)).await?;
+        Ok(found.map(|(at, _)| at))
+    }
+
+    /// A person asks for one.
+    pub async fn ask_look(&self, key: &SyncKey, at: Timestamp) -> Result<(), StageError> {
+        self.kv.put_json(&asked_key(key), &at).await?;
+        Ok(())
+    }
+
+    /// What was asked for is done.
+    pub async fn answer_look(&self, key: &SyncKey) -> Result<(), StageError> {
+        Ok(self.kv.delete(&asked_key(key)).await?)
     }
 
     /// The look is over.
@@ -355,6 +372,10 @@ fn reconciled_key(key: &SyncKey) -> Key {
 
 fn look_key(key: &SyncKey) -> Key {
     Key::new(["look", key.tenant.as_str(), key.name.as_str()])
+}
+
+fn asked_key(key: &SyncKey) -> Key {
+    Key::new(["asked", key.tenant.as_str(), key.name.as_str()])
 }
 
 fn formulas_key(key: &SyncKey) -> Key {

@@ -140,8 +140,9 @@ impl Reconciler {
     async fn look_if_due(&self) -> Result<Duration, Trouble> {
         let interval = self.shard.settings.reconcile_interval;
         let begun = self.shard.checkpoints.look(&self.key).await?;
+        let asked = self.shard.checkpoints.look_asked(&self.key).await?;
         let is_adopting = self.shard.checkpoints.is_adopting(&self.key).await?;
-        let is_wanted = begun.is_some() || is_adopting;
+        let is_wanted = begun.is_some() || asked.is_some() || is_adopting;
         if interval.is_zero() && !is_wanted {
             return Ok(PAUSES.1);
         }
@@ -161,9 +162,9 @@ impl Reconciler {
         let point = begun.filter(fits).unwrap_or(LookPoint {
             org_id,
             object_type,
-            began: now,
+            began: asked.unwrap_or(now),
             after: None,
-            is_asked: false,
+            is_asked: asked.is_some(),
             found: Found::default(),
         });
         let source = if is_adopting {
@@ -173,12 +174,19 @@ impl Reconciler {
         };
         let look = Look::new(&self.shard, &reader, point, source, is_adopting);
         let ended = look.run().await?;
-        self.shard.checkpoints.put_reconciled(&self.key, ended.began).await?;
+        self.shard
+            .checkpoints
+            .put_reconciled(&self.key, ended.began)
+            .await?;
         self.shard.checkpoints.forget_look(&self.key).await?;
+        if ended.is_asked {
+            self.shard.checkpoints.answer_look(&self.key).await?;
+        }
         self.shard.looks.tell(&self.key, ended.status(false));
         if is_adopting {
             self.shard.checkpoints.has_adopted(&self.key).await?;
         }
+        // Whoever asked during a look by the clock has rung, and a look of their own follows at once.
         Ok(if interval.is_zero() { PAUSES.1 } else { interval })
     }
 
@@ -208,51 +216,44 @@ fn object_type(sync: &Sync) -> Option<ObjectTypeId> {
     Some(resolved.object_type.object_type_id.clone())
 }
 
-/// A person wants a look now. Written down before it is answered: whoever owns the shard then looks. One that is under way
-/// is the one that is wanted.
+/// A person wants a look now. Written down before it is answered: whoever owns the shard then looks. One that was asked for and is
+/// under way is the one that is wanted; one by the clock is not, for it trusts what was read again before.
 ///
 /// # Errors
 /// When the sync stands still, and whatever keeps the org from being asked for its time.
 pub async fn ask(shard: &Arc<Shard>, key: &SyncKey) -> Result<ReconcileStatus, AskError> {
     let troubled = |trouble: Trouble| trouble.answer();
     let sync = shard.sync(key).map_err(troubled)?;
-    let object_type = object_type(&sync).filter(|_| is_live(&sync));
-    let Some(object_type) = object_type else {
+    if !is_live(&sync) {
         let status = sync.status.as_str();
         let message = format!("{key} is {status}; turn it on first: what stands still is not looked for");
         return Err(AskError::new(AskErrorCode::Conflict, message));
-    };
-    let plan = ReadPlan::new(&sync).map_err(Trouble::from).map_err(troubled)?;
-    let stored = shard.checkpoints.look(key).await;
-    let stored = stored.map_err(Trouble::from).map_err(troubled)?;
-    let point = match stored {
-        Some(point) => point.status(true),
-        None => begin(shard, key, plan, object_type).await.map_err(troubled)?,
-    };
+    }
+    let status = begin(shard, key, &sync).await.map_err(troubled)?;
     shard.looks.ring(key);
-    Ok(point)
+    Ok(status)
 }
 
-async fn begin(
-    shard: &Arc<Shard>,
-    key: &SyncKey,
-    plan: ReadPlan,
-    object_type: ObjectTypeId,
-) -> Result<ReconcileStatus, Trouble> {
-    let client = shard.orgs.client(&key.tenant).await?;
-    let reader = shard.reader(client, Arc::new(plan));
-    let point = LookPoint {
-        org_id: reader.client.org_id().await?,
-        object_type,
-        began: reader.org_now().await?,
-        after: None,
-        is_asked: true,
-        found: Found::default(),
+async fn begin(shard: &Arc<Shard>, key: &SyncKey, sync: &Sync) -> Result<ReconcileStatus, Trouble> {
+    let point = shard.checkpoints.look(key).await?;
+    if let Some(point) = point.filter(|point| point.is_asked) {
+        return Ok(point.status(true));
+    }
+    let began = match shard.checkpoints.look_asked(key).await? {
+        Some(asked) => asked,
+        None => {
+            let client = shard.orgs.client(&key.tenant).await?;
+            let reader = shard.reader(client, Arc::new(ReadPlan::new(sync)?));
+            let now = reader.org_now().await?;
+            shard.checkpoints.ask_look(key, now).await?;
+            now
+        }
     };
-    shard.checkpoints.put_look(key, &point).await?;
-    let status = point.status(true);
-    shard.looks.tell(key, status);
-    Ok(status)
+    Ok(ReconcileStatus {
+        began_ms: began.as_millisecond(),
+        is_running: true,
+        ..ReconcileStatus::default()
+    })
 }
 
 /// What absence says: a delete, if the user demonstrably sees all records of the object and of the masters that its

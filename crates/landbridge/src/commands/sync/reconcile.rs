@@ -4,8 +4,8 @@ use landbridge_model::SyncName;
 use landbridge_model::ask::{ReconcileStatus, StartReconcile};
 use serde::Serialize;
 
-use super::{Context, LONG_PATIENCE};
 use crate::cli::SyncNamesArgs;
+use crate::commands::{Context, LONG_PATIENCE};
 use crate::output::{Exit, show};
 
 /// One sync's look.
