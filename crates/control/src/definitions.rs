@@ -533,7 +533,15 @@ async fn forget_sync(context: &ShardContext, key: &SyncKey) -> Result<(), StageE
     let declined = back_fill::declined_key(key);
     bus.kv(Bucket::Config).delete(&declined).await?;
     let positions = bus.kv(Bucket::Checkpoints);
-    for kind in ["live", "reconciled", "schema", "adopting", "formulas"] {
+    for kind in [
+        "live",
+        "reconciled",
+        "look",
+        "asked",
+        "schema",
+        "adopting",
+        "formulas",
+    ] {
         let position = Key::new([kind, key.tenant.as_str(), key.name.as_str()]);
         positions.delete(&position).await?;
     }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use landbridge_model::StageKind;
-use landbridge_model::ask::{DecideHeld, Explain, FollowSchema, ListFailures, ListImports, Question, Reseal};
+use landbridge_model::ask::{
+    DecideHeld, Explain, FollowSchema, ListFailures, ListImports, Question, Reseal, StartReconcile,
+};
 use landbridge_stage::{ShardContext, StageError, Worker, answer_with, parse_ask};
 use landbridge_wire::{Ask, AskError, AskErrorCode};
 use serde::{Deserialize, Serialize};
@@ -123,6 +125,9 @@ const ABOUT_DRY_RUNS: [&str; 5] = [
     CancelDryRun::SERVICE,
 ];
 
+/// How long the extractor may take to write a wish down: it asks the org for its time first.
+const LOOK_UP: Duration = Duration::from_secs(20);
+
 /// Control.
 #[derive(Clone, Debug)]
 pub struct Control {
@@ -232,6 +237,11 @@ impl Worker for Control {
             }
             Repair::SERVICE => answer_with(&failures::repair(context, tenant, parse_ask(&ask)?).await?),
             Explain::SERVICE => answer_with(&explain::explain(context, tenant, &parse_ask(&ask)?).await?),
+            StartReconcile::SERVICE => {
+                let question: StartReconcile = parse_ask(&ask)?;
+                let hub = &context.hub;
+                answer_with(&hub.ask(StageKind::Extractor, tenant, &question, LOOK_UP).await?)
+            }
             StartVerify::SERVICE => answer_with(&shard.start_verify(tenant, &parse_ask(&ask)?)?),
             VerifyState::SERVICE => answer_with(&shard.verify_state(tenant, &parse_ask(&ask)?)?),
             StartDryRun::SERVICE => answer_with(&shard.start_dry_run(tenant, parse_ask(&ask)?).await?),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use landbridge_model::ask::{
     AskFormulas, AskStatus, CallCount, Count, CountRecords, DescribeObject, EstimateReading, Explain,
-    ListObjects, ObjectSummary, Question, SalesforceTest, StageStatus, StartCompare, Started, StopCompare,
-    Story, StoryLine, StreamStatus, TestSalesforce,
+    ListObjects, ObjectSummary, Question, SalesforceTest, StageStatus, StartCompare, StartReconcile, Started,
+    StopCompare, Story, StoryLine, StreamStatus, TestSalesforce,
 };
 use landbridge_model::{SalesforceId, StageKind, SyncKey, TenantId};
 use landbridge_salesforce::{Columns, Scope, TextForm, soql};
@@ -19,6 +19,7 @@ use crate::emitted::Emitted;
 use crate::estimate;
 use crate::formulas;
 use crate::plan::ReadPlan;
+use crate::reconcile;
 use crate::shard::Shard;
 use crate::stream::channel_of;
 use crate::trouble::Trouble;
@@ -56,6 +57,14 @@ pub async fn answer(shard: &Arc<Shard>, ask: &Ask) -> Result<String, AskError> {
             compare::start(shard, tenant, question).await.map_err(troubled)?;
             look_often(shard, &key);
             answer_with(&Started {})
+        }
+        StartReconcile::SERVICE => {
+            let question: StartReconcile = parse_ask(ask)?;
+            let key = SyncKey {
+                tenant: tenant.clone(),
+                name: question.sync,
+            };
+            answer_with(&reconcile::ask(shard, &key).await?)
         }
         StopCompare::SERVICE => {
             let question: StopCompare = parse_ask(ask)?;
@@ -235,6 +244,7 @@ fn status(shard: &Arc<Shard>, tenant: &TenantId) -> StageStatus {
         .map(|(key, live)| {
             let mut live = live.clone();
             live.stream = stream(shard, key);
+            live.reconcile = shard.looks.status(key);
             live
         })
         .collect();

@@ -9,6 +9,8 @@ use landbridge_stage::{Hub, StageError};
 use serde::{Deserialize, Serialize};
 
 use crate::formulas::FormulaPoint;
+use crate::import::ranges::IdRange;
+use crate::reconcile::LookPoint;
 
 /// Where a sync's live reading stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +41,15 @@ pub struct ImportCheckpoint {
     pub fence: Timestamp,
     /// The Bulk job, once there is one.
     pub job: Option<JobPoint>,
+    /// The ids that the job reads, or the next one: all, unless that was too much for one.
+    #[serde(default)]
+    pub range: IdRange,
+    /// What is left for jobs after that one.
+    #[serde(default)]
+    pub ranges_left: Vec<IdRange>,
+    /// Rows of ranges that have been read: they are on the bus.
+    #[serde(default)]
+    pub rows_of_ranges: u64,
     /// Rows of jobs that were given up; they are on the bus too.
     pub rows_before: u64,
     /// Rows of the job that the import put on the bus which this one goes on with: they are counted there.
@@ -86,6 +97,8 @@ pub enum ImportStep {
     AwaitJob,
     /// Put the rows on the bus.
     Download,
+    /// Go on with the ids that are left for other jobs.
+    NextRange,
     /// Read what has changed since the fence.
     CatchUp,
     /// Nothing.
@@ -101,6 +114,7 @@ impl ImportCheckpoint {
             (None, None) => ImportStep::CreateJob,
             (None, Some(JobPoint { total: None, .. })) => ImportStep::AwaitJob,
             (None, Some(job)) if !job.position.finished => ImportStep::Download,
+            (None, Some(_)) if !self.ranges_left.is_empty() => ImportStep::NextRange,
             (None, Some(_)) => ImportStep::CatchUp,
         }
     }
@@ -108,7 +122,7 @@ impl ImportCheckpoint {
     /// Rows on the bus.
     #[must_use]
     pub fn rows(&self) -> u64 {
-        self.rows_before + self.rows_of_job() + self.rows_caught_up
+        self.rows_before + self.rows_of_ranges + self.rows_of_job() + self.rows_caught_up
     }
 
     fn rows_of_job(&self) -> u64 {
@@ -116,11 +130,13 @@ impl ImportCheckpoint {
         read.saturating_sub(self.rows_elsewhere)
     }
 
-    /// Salesforce's own number of rows, once known; without those of an import that this one goes on with.
+    /// Salesforce's own number of rows, once known, which is when the last job has told its part; without those of an import that
+    /// this one goes on with.
     #[must_use]
     pub fn total(&self) -> Option<u64> {
-        let total = self.job.as_ref().and_then(|job| job.total);
-        total.map(|total| total.saturating_sub(self.rows_elsewhere))
+        let last = self.job.as_ref().filter(|_| self.ranges_left.is_empty());
+        let total = last.and_then(|job| job.total)?;
+        Some(total.saturating_sub(self.rows_elsewhere) + self.rows_of_ranges)
     }
 
     /// Where an import begins that goes on with this one, which was cancelled or has failed. The fence stays: what
@@ -135,6 +151,7 @@ impl ImportCheckpoint {
         Some(Self {
             rows_elsewhere: job.as_ref().map_or(0, |job| job.position.rows),
             job,
+            rows_of_ranges: 0,
             rows_before: 0,
             given_up: 0,
             rows_caught_up: 0,
@@ -152,12 +169,43 @@ impl ImportCheckpoint {
             revision,
             fence: Timestamp::UNIX_EPOCH,
             job: None,
+            range: IdRange::default(),
+            ranges_left: Vec::new(),
+            rows_of_ranges: 0,
             rows_before: 0,
             rows_elsewhere: 0,
             given_up: 0,
             rows_caught_up: 0,
             end: Some(end),
         }
+    }
+
+    /// The job has read its ids: on with those that are left to others. What a job is given up for is counted for its ids alone.
+    pub fn next_range(&mut self) {
+        self.rows_of_ranges += self.rows_of_job();
+        self.job = None;
+        self.rows_elsewhere = 0;
+        self.given_up = 0;
+        if !self.ranges_left.is_empty() {
+            self.range = self.ranges_left.remove(0);
+        }
+    }
+
+    /// The job's ids were too much for one: it is laid down, and two others read those up to `at`, and those behind it.
+    pub fn split_range(&mut self, at: SalesforceId) {
+        self.lay_job_down();
+        let (range, rest) = self.range.split(at);
+        self.range = range;
+        self.ranges_left.insert(0, rest);
+    }
+
+    /// All is to be read once more, for other columns are wanted.
+    pub fn begin_anew(&mut self) {
+        self.lay_job_down();
+        self.rows_before += self.rows_of_ranges;
+        self.rows_of_ranges = 0;
+        self.range = IdRange::default();
+        self.ranges_left.clear();
     }
 
     /// Gives the job up: its results are gone, or not what was announced. Its rows on the bus stay valid; another
@@ -219,6 +267,40 @@ impl Checkpoints {
     pub async fn put_reconciled(&self, key: &SyncKey, at: Timestamp) -> Result<(), StageError> {
         self.kv.put_json(&reconciled_key(key), &at).await?;
         Ok(())
+    }
+
+    /// How far a look for a sync's records has come, if one is under way.
+    pub async fn look(&self, key: &SyncKey) -> Result<Option<LookPoint>, StageError> {
+        let found = self.kv.get_json(&look_key(key)).await?;
+        Ok(found.map(|(point, _)| point))
+    }
+
+    /// Stores how far it has come.
+    pub async fn put_look(&self, key: &SyncKey, point: &LookPoint) -> Result<(), StageError> {
+        self.kv.put_json(&look_key(key), point).await?;
+        Ok(())
+    }
+
+    /// When a person asked for a look that has not ended yet, by the org's clock.
+    pub async fn look_asked(&self, key: &SyncKey) -> Result<Option<Timestamp>, StageError> {
+        let found = self.kv.get_json::<Timestamp>(&asked_key(key)).await?;
+        Ok(found.map(|(at, _)| at))
+    }
+
+    /// A person asks for one.
+    pub async fn ask_look(&self, key: &SyncKey, at: Timestamp) -> Result<(), StageError> {
+        self.kv.put_json(&asked_key(key), &at).await?;
+        Ok(())
+    }
+
+    /// What was asked for is done.
+    pub async fn answer_look(&self, key: &SyncKey) -> Result<(), StageError> {
+        Ok(self.kv.delete(&asked_key(key)).await?)
+    }
+
+    /// The look is over.
+    pub async fn forget_look(&self, key: &SyncKey) -> Result<(), StageError> {
+        Ok(self.kv.delete(&look_key(key)).await?)
     }
 
     /// Whether another org was adopted and the sync's records were not looked for in it yet.
@@ -288,6 +370,14 @@ fn reconciled_key(key: &SyncKey) -> Key {
     Key::new(["reconciled", key.tenant.as_str(), key.name.as_str()])
 }
 
+fn look_key(key: &SyncKey) -> Key {
+    Key::new(["look", key.tenant.as_str(), key.name.as_str()])
+}
+
+fn asked_key(key: &SyncKey) -> Key {
+    Key::new(["asked", key.tenant.as_str(), key.name.as_str()])
+}
+
 fn formulas_key(key: &SyncKey) -> Key {
     Key::new(["formulas", key.tenant.as_str(), key.name.as_str()])
 }
@@ -315,12 +405,88 @@ mod tests {
             revision: Revision(1),
             fence: Timestamp::UNIX_EPOCH,
             job: None,
+            range: IdRange::default(),
+            ranges_left: Vec::new(),
+            rows_of_ranges: 0,
             rows_before: 0,
             rows_elsewhere: 0,
             given_up: 0,
             rows_caught_up: 0,
             end: None,
         }
+    }
+
+    fn job(total: u64, rows: u64, finished: bool) -> Option<JobPoint> {
+        Some(JobPoint {
+            id: "750".into(),
+            created: Timestamp::UNIX_EPOCH,
+            total: Some(total),
+            position: Position {
+                rows,
+                finished,
+                ..Position::default()
+            },
+        })
+    }
+
+    #[test]
+    fn what_is_too_much_for_one_job_is_read_by_two_and_counted_once() {
+        let id = |text: &str| SalesforceId::parse(text).unwrap();
+        let (at, before) = (id("a00Hs0000000050"), id("a00Hs0000000020"));
+        let mut import = checkpoint();
+        import.job = job(0, 0, false);
+        import.split_range(at);
+        assert_eq!((import.step(), import.total()), (ImportStep::CreateJob, None));
+        import.job = job(0, 0, false);
+        import.split_range(before);
+        assert_eq!(import.range.upto, Some(before));
+        assert_eq!(
+            import.ranges_left,
+            [
+                IdRange {
+                    after: Some(before),
+                    upto: Some(at)
+                },
+                IdRange {
+                    after: Some(at),
+                    upto: None
+                },
+            ]
+        );
+        for (rows, left) in [(2, 1), (3, 0)] {
+            import.given_up = 2;
+            import.job = job(rows, rows, true);
+            assert_eq!((import.step(), import.total()), (ImportStep::NextRange, None));
+            import.next_range();
+            assert_eq!((import.ranges_left.len(), import.given_up), (left, 0));
+        }
+        assert_eq!(
+            import.range,
+            IdRange {
+                after: Some(at),
+                upto: None
+            }
+        );
+        import.job = job(4, 1, false);
+        assert_eq!(
+            (import.step(), import.rows(), import.total()),
+            (ImportStep::Download, 6, Some(9))
+        );
+
+        // Another import goes on with the ids that are left.
+        let mut stopped = import.clone();
+        stopped.end = Some(ImportEnd::Canceled);
+        let next = stopped.successor().unwrap();
+        assert_eq!(
+            (next.range, next.rows(), next.total()),
+            (import.range, 0, Some(3))
+        );
+        // Other columns are wanted of all.
+        import.begin_anew();
+        assert_eq!(
+            (import.range, import.rows(), import.step()),
+            (IdRange::default(), 6, ImportStep::CreateJob)
+        );
     }
 
     #[test]

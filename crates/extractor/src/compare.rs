@@ -12,10 +12,10 @@ use landbridge_wire::RunPhase;
 use crate::import::download_options;
 use crate::outlet::Outlet;
 use crate::plan::{ID, ReadPlan};
-use crate::reader::Reader;
+use crate::reader::{BulkRule, Reader};
 use crate::rows;
 use crate::shard::Shard;
-use crate::trouble::Trouble;
+use crate::trouble::{Remedy, Trouble};
 use crate::window::WindowRule;
 
 /// Tries of a whole compare.
@@ -143,18 +143,14 @@ impl Compare {
     async fn catch_up(&mut self, fence: jiff::Timestamp) -> Result<u64, Trouble> {
         let stretch = self.rule().catch_up(fence, self.reader.org_now().await?);
         let limit = self.shard.settings.batch_rows;
-        let mut after = None;
-        loop {
-            let page = self.reader.window_page(stretch, after).await?;
-            let (table, keys) = (&page.rows.table, &page.rows.keys);
+        let mut scan = self.reader.scan(stretch, &BulkRule::new(&self.shard.settings));
+        while let Some(part) = scan.next().await? {
+            let (table, keys) = (&part.rows.table, &part.rows.keys);
             let envelope = &self.outlet.envelope;
             let split = rows::split(&self.reader.plan, envelope, table, keys, 0..keys.len(), limit);
             self.rows += self.outlet.send(&split).await?;
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok(self.rows),
-            }
         }
+        Ok(self.rows)
     }
 
     /// The ids of so many records that match the filter, in the order of ids.
@@ -192,10 +188,13 @@ impl Compare {
             .progress(RunPhase::Reading, Some(total), 0, None)
             .await?;
         let fits = query::fits_an_address(&self.scan_query(&plan, Some(&longest_id())));
-        if total > self.shard.settings.bulk_from || !fits {
-            self.by_bulk(&plan).await
-        } else {
-            self.by_scan(&plan).await
+        if total <= self.shard.settings.bulk_from && fits {
+            return self.by_scan(&plan).await;
+        }
+        match self.by_bulk(&plan).await {
+            // A job that takes too long has brought nothing; pages are never too much.
+            Err(trouble) if trouble.remedy() == Remedy::Smaller && fits => self.by_scan(&plan).await,
+            read => read,
         }
     }
 

@@ -76,7 +76,7 @@ impl FormulaReader {
                         match trouble.remedy() {
                             Remedy::TryAgain | Remedy::NewJob => PAUSES.0.min(self.shard.settings.formula_interval),
                             // Who reads the increment says so, and stops it.
-                            Remedy::TryRarely | Remedy::Stop => PAUSES.1,
+                            Remedy::TryRarely | Remedy::Smaller | Remedy::Stop => PAUSES.1,
                             Remedy::StopTenant => {
                                 let reason = trouble.chain();
                                 self.shard.suspend_tenant(&self.key.tenant, &reason).await;
@@ -270,10 +270,16 @@ impl FormulaReader {
     ) -> Result<(), Trouble> {
         let plan = &reader.plan;
         let total = reader.client.count(Scope::Live, &plan.object, None).await?;
-        let (read, sent) = if total > self.shard.settings.bulk_from || !fits(plan) {
-            self.by_bulk(reader).await?
-        } else {
-            self.by_scan(reader).await?
+        let is_small = total <= self.shard.settings.bulk_from && fits(plan);
+        let (read, sent) = match is_small {
+            true => self.by_scan(reader).await?,
+            false => match self.by_bulk(reader).await {
+                // A job that takes too long has brought nothing; pages are never too much.
+                Err(trouble) if trouble.remedy() == Remedy::Smaller && fits(plan) => {
+                    self.by_scan(reader).await?
+                }
+                read => read?,
+            },
         };
         point.all = Some(now);
         point.last = (read, sent);

@@ -24,9 +24,11 @@ use crate::shard::Shard;
 use crate::trouble::{Remedy, Trouble};
 use crate::window::WindowRule;
 
+pub mod ranges;
 mod steps;
 mod turn;
 
+use ranges::IdRange;
 pub(crate) use steps::download_options;
 pub use turn::Turns;
 
@@ -145,7 +147,8 @@ impl Importer {
                 self.shard.suspend_tenant(&self.key.tenant, &reason).await;
                 (self.announce_trouble(reason).await, PAUSES.1)
             }
-            Remedy::Stop => match self.fail(reason).await {
+            // What no narrower job would change: the query itself is too much.
+            Remedy::Stop | Remedy::Smaller => match self.fail(reason).await {
                 Ok(()) => return None,
                 Err(error) => (Err(error), longer),
             },
@@ -200,13 +203,30 @@ impl Importer {
                 return stepped.map(|()| Ended::ForGood);
             }
             match stepped {
-                Err(trouble) if trouble.remedy() == Remedy::NewJob && go.checkpoint.job.is_some() => {
-                    tracing::warn!(trouble = %trouble.chain(), "the job is given up");
+                Err(trouble) if trouble.remedy() == Remedy::Smaller && go.checkpoint.job.is_some() => {
+                    tracing::warn!(trouble = %trouble.chain(), "the job read too much at once");
+                    if self.split(&mut go).await? {
+                        continue;
+                    }
                     go.checkpoint.give_job_up();
                     self.store(&go).await?;
                     if go.checkpoint.given_up >= JOBS_MAX {
                         self.fail(trouble.chain()).await?;
                         return Ok(Ended::ForGood);
+                    }
+                }
+                Err(trouble) if trouble.remedy() == Remedy::NewJob && go.checkpoint.job.is_some() => {
+                    tracing::warn!(trouble = %trouble.chain(), "the job is given up");
+                    let rows = go.checkpoint.job.as_ref().and_then(|job| job.total);
+                    go.checkpoint.give_job_up();
+                    self.store(&go).await?;
+                    if go.checkpoint.given_up >= JOBS_MAX {
+                        self.fail(trouble.chain()).await?;
+                        return Ok(Ended::ForGood);
+                    }
+                    // A job's rows have no order to go on in, but its ids have: what is lost next is half as much at most.
+                    if rows.is_some_and(|rows| rows > self.shard.settings.bulk_from) {
+                        self.split(&mut go).await?;
                     }
                 }
                 Err(trouble) if trouble.is_ended_job() && trouble.remedy() == Remedy::TryRarely => {
@@ -234,6 +254,7 @@ impl Importer {
             ImportStep::CreateJob => self.create_job(go).await,
             ImportStep::AwaitJob => self.await_job(go).await,
             ImportStep::Download => self.download(go).await,
+            ImportStep::NextRange => self.next_range(go).await,
             ImportStep::CatchUp => self.catch_up(go).await,
             ImportStep::Ended => Ok(()),
         }
@@ -280,7 +301,7 @@ impl Importer {
             }
             Some(mut known) => {
                 if known.revision != plan.revision {
-                    known.lay_job_down();
+                    known.begin_anew();
                     known.revision = plan.revision;
                 }
                 known
@@ -292,6 +313,9 @@ impl Importer {
                 // Before anything is read.
                 fence: self.fence(&reader).await?,
                 job: None,
+                range: IdRange::default(),
+                ranges_left: Vec::new(),
+                rows_of_ranges: 0,
                 rows_before: 0,
                 rows_elsewhere: 0,
                 given_up: 0,
@@ -374,7 +398,7 @@ impl Importer {
         let phase = match self.stored().await?.map(|checkpoint| checkpoint.step()) {
             None | Some(ImportStep::Ended) => RunPhase::Queued,
             Some(ImportStep::CreateJob | ImportStep::AwaitJob) => RunPhase::Counting,
-            Some(ImportStep::Download) => RunPhase::Reading,
+            Some(ImportStep::Download | ImportStep::NextRange) => RunPhase::Reading,
             Some(ImportStep::CatchUp) => RunPhase::CatchingUp,
         };
         self.announce(phase, Some(reason)).await

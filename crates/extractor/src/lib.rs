@@ -15,6 +15,8 @@
 //!   ([`schema`]).
 //! * **E7** Another org behind the same address stops the tenant and deletes nothing, also in the middle of a read: a client
 //!   stays with the org of its first session.
+//! * **E9** What HubSpot has is looked for in Salesforce, by ids and stamps; a look that is cut off goes on where it was, as of its
+//!   beginning ([`reconcile`]).
 //! * **E8** Change events only make it faster: without them, nothing is missed ([`stream`]).
 //!
 //! Start at [`window`], [`plan`], [`rows`] and [`checkpoint`]: they decide, and are pure. It must never know HubSpot,

@@ -14,8 +14,8 @@ use crate::checkpoint::LiveCheckpoint;
 use crate::emitted::Emitted;
 use crate::outlet::Outlet;
 use crate::plan::ReadPlan;
-use crate::reader::{Page, Reader};
-use crate::rows;
+use crate::reader::{BulkRule, Reader, Rows};
+use crate::rows::{fingerprint, split};
 use crate::schema;
 use crate::shard::Shard;
 use crate::stream::trust::poll_interval;
@@ -51,6 +51,8 @@ pub struct LiveReader {
     settled_at: Option<Instant>,
     /// How wide a window is answered in time: what one poll learns holds for the next.
     widest_ms: Arc<AtomicU64>,
+    /// When windows are read by Bulk.
+    bulk: BulkRule,
 }
 
 impl LiveReader {
@@ -62,6 +64,7 @@ impl LiveReader {
             overlap: shard.settings.overlap,
         };
         let emitted = Emitted::of(&shard.context.cache, &key);
+        let bulk = BulkRule::new(&shard.settings);
         Self {
             shard,
             key,
@@ -70,6 +73,7 @@ impl LiveReader {
             checkpoint: None,
             settled_at: None,
             widest_ms: Arc::new(AtomicU64::new(u64::MAX)),
+            bulk,
         }
     }
 
@@ -100,8 +104,12 @@ impl LiveReader {
                             pause_after_trouble
                         }
                         Remedy::TryRarely => RARELY.min(self.shard.settings.probe_interval),
-                        Remedy::Stop if schema::explains(&self.shard, &self.key, &trouble).await => RARELY,
-                        Remedy::Stop => {
+                        Remedy::Stop | Remedy::Smaller
+                            if schema::explains(&self.shard, &self.key, &trouble).await =>
+                        {
+                            RARELY
+                        }
+                        Remedy::Stop | Remedy::Smaller => {
                             self.shard.suspend_sync(&self.key, &trouble.chain()).await;
                             RARELY
                         }
@@ -248,28 +256,24 @@ impl LiveReader {
         mut checkpoint: LiveCheckpoint,
     ) -> Result<(), Trouble> {
         let outlet = Outlet::new(&self.shard, &reader.client, &reader.plan, Source::Increment, None);
-        let mut after = None;
-        loop {
-            let page = reader.window_page(stretch, after).await?;
-            self.hand_on(reader, &outlet, &page).await?;
-            let Some(point) = page.next else { break };
-            // Rows come in the order of their stamps: all before this one are on the bus.
-            if point.stamp > checkpoint.covered {
-                checkpoint.covered = point.stamp;
+        let mut scan = reader.scan(stretch, &self.bulk.clone());
+        while let Some(part) = scan.next().await? {
+            self.hand_on(reader, &outlet, &part.rows).await?;
+            if part.covered > checkpoint.covered {
+                checkpoint.covered = part.covered;
                 self.store(checkpoint.clone()).await?;
             }
-            after = Some(point);
         }
         checkpoint.covered = stretch.hi;
         self.store(checkpoint).await
     }
 
-    async fn hand_on(&self, reader: &Reader, outlet: &Outlet, page: &Page) -> Result<(), Trouble> {
-        let (table, keys) = (&page.rows.table, &page.rows.keys);
+    async fn hand_on(&self, reader: &Reader, outlet: &Outlet, rows: &Rows) -> Result<(), Trouble> {
+        let (table, keys) = (&rows.table, &rows.keys);
         let plan = &reader.plan;
         let fresh = self
             .emitted
-            .fresh(keys, |row| rows::fingerprint(plan, table, row, keys[row].kind))?;
+            .fresh(keys, |row| fingerprint(plan, table, row, keys[row].kind))?;
         if fresh.rows.is_empty() {
             return Ok(());
         }
@@ -277,7 +281,7 @@ impl LiveReader {
             stream.compare(fresh.unknown.iter().map(|&row| &keys[row]));
         }
         let count = fresh.rows.len();
-        let split = rows::split(
+        let split = split(
             plan,
             &outlet.envelope,
             table,
@@ -302,6 +306,7 @@ impl LiveReader {
             lag_ms,
             trouble: None,
             stream: None,
+            reconcile: None,
         };
         self.shard.live.lock().insert(self.key.clone(), status);
         Ok(())
@@ -316,6 +321,7 @@ impl LiveReader {
             lag_ms,
             trouble: None,
             stream: None,
+            reconcile: None,
         });
         status.trouble = trouble;
     }

@@ -80,6 +80,12 @@ impl Outlet {
         }
     }
 
+    /// The same by another lane than its source has.
+    #[must_use]
+    pub fn in_lane(self, lane: Lane) -> Self {
+        Self { lane, ..self }
+    }
+
     /// For rows that were asked for with an envelope of their own.
     #[must_use]
     pub fn answering(shard: &Shard, client: &Client, plan: &ReadPlan, asked: &Envelope) -> Self {

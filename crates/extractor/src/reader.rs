@@ -11,12 +11,16 @@ use landbridge_salesforce::soql::{self, ScanPoint, Window};
 use landbridge_salesforce::{Client, Columns, SalesforceError, Scope, Verdict, query};
 use landbridge_stage::LeaseClock;
 
+use crate::import::ranges::{self, IdRange};
 use crate::plan::{DELETED, ID, ReadPlan, STAMP};
 use crate::rows::{self, RowKey};
 use crate::trouble::Trouble;
 use crate::window::Stretch;
 
+mod scan;
 mod wide;
+
+pub use scan::{BulkRule, Part, Scan};
 
 /// Ids that one WHERE clause names: with this many the address stays far from its limit.
 pub(crate) const IDS_IN_A_QUERY: usize = 200;
@@ -138,6 +142,14 @@ impl Reader {
         }
     }
 
+    /// Rows without any.
+    fn no_rows(&self) -> Rows {
+        Rows {
+            table: self.plan.columns.table(),
+            keys: Vec::new(),
+        }
+    }
+
     /// One page of a window, deleted records included, in the order of stamps and ids. A window that Salesforce takes too
     /// long over is read in parts, never passed over.
     pub async fn window_page(&self, stretch: Stretch, after: Option<ScanPoint>) -> Result<Page, Trouble> {
@@ -236,18 +248,39 @@ impl Reader {
         Ok(Rows { table, keys: filled })
     }
 
-    /// Those of these ids of which nothing is to be seen, by one cheap call for each 2,000: their keys alone are read.
-    pub async fn missing(&self, ids: &[SalesforceId]) -> Result<Vec<SalesforceId>, Trouble> {
-        let mut missing = Vec::new();
+    /// An id that parts a range into two that both hold records; none where there are not two. Two calls that the index answers.
+    pub async fn halfway(&self, range: &IdRange) -> Result<Option<SalesforceId>, Trouble> {
+        let (first, last) = (self.edge(range, "ASC").await?, self.edge(range, "DESC").await?);
+        Ok(first
+            .zip(last)
+            .and_then(|(first, last)| ranges::halfway(&first, &last)))
+    }
+
+    async fn edge(&self, range: &IdRange, order: &str) -> Result<Option<SalesforceId>, Trouble> {
+        let columns = Columns::text(["Id"]);
+        let condition = range.condition();
+        let select = soql::select(&self.plan.object, &columns, condition.as_deref());
+        let text = format!("{select} ORDER BY Id {order} LIMIT 1");
+        self.may_read().await?;
+        let page = self.client.query(Scope::Live, &text, &columns).await?;
+        let id = page.rows.at(ID).iter().next().flatten();
+        Ok(id.and_then(|id| SalesforceId::parse(id).ok()))
+    }
+
+    /// The stamps of those of these ids that are there, and the ids of which nothing is to be seen, by one cheap call for each
+    /// 2,000: their keys alone are read.
+    pub async fn stamps(&self, ids: &[SalesforceId]) -> Result<(Vec<RowKey>, Vec<SalesforceId>), Trouble> {
+        let (mut seen, mut missing) = (Vec::new(), Vec::new());
         for some in ids.chunks(RETRIEVE_MAX) {
-            self.may_read().await?;
+            let read_ms = self.org_now().await?.as_millisecond();
             let found = self
                 .client
                 .retrieve(&self.plan.object, some, &self.plan.keys)
                 .await?;
+            seen.extend(rows::keys(&self.plan, &found.rows, read_ms)?);
             missing.extend(found.missing.iter().map(|&place| some[place]));
         }
-        Ok(missing)
+        Ok((seen, missing))
     }
 
     /// Records by their ids: those that are there, those that are deleted, and the ids of which nothing is to be

@@ -97,7 +97,7 @@ pub async fn watch(shard: Arc<Shard>, tenant: TenantId) {
                     tracing::warn!(trouble = %trouble.chain(), "the schema cannot be looked at");
                     match trouble.remedy() {
                         Remedy::TryAgain | Remedy::NewJob => SOON.min(shard.settings.describe_interval),
-                        Remedy::TryRarely | Remedy::Stop | Remedy::StopTenant => RARELY,
+                        Remedy::TryRarely | Remedy::Smaller | Remedy::Stop | Remedy::StopTenant => RARELY,
                     }
                 }
             };

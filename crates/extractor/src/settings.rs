@@ -32,7 +32,7 @@ pub struct ExtractorSettings {
     pub page_rows: u32,
     /// Bulk results pages fetched at the same time for one import.
     pub parallel_pages: usize,
-    /// A compare of more records than this reads them by Bulk.
+    /// More records than this are read by Bulk: by a compare, for formulas, or by a window of the increment that does not fit a page.
     pub bulk_from: u64,
     /// How often one call is let through although the org's day is spent: the answer tells whether calls are free again.
     pub probe_interval: Duration,

@@ -17,6 +17,7 @@ use crate::import::Turns;
 use crate::orgs::Orgs;
 use crate::plan::ReadPlan;
 use crate::reader::Reader;
+use crate::reconcile::Looks;
 use crate::schema::Schemas;
 use crate::settings::ExtractorSettings;
 use crate::stream::Streams;
@@ -41,6 +42,8 @@ pub struct Shard {
     pub streams: Streams,
     /// What is known of schemas.
     pub schemas: Schemas,
+    /// Looks for records.
+    pub looks: Looks,
     /// Whose turn it is among imports.
     pub turns: Turns,
     /// Compares that run; dropped with the shard.
@@ -65,6 +68,7 @@ impl Shard {
             live: Mutex::default(),
             streams: Streams::default(),
             schemas: Schemas::default(),
+            looks: Looks::default(),
             turns: Turns::default(),
             compares: Mutex::default(),
         }

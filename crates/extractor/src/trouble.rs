@@ -72,6 +72,8 @@ pub enum Remedy {
     TryRarely,
     /// The Bulk job is lost: make another one.
     NewJob,
+    /// Ask for less at once: what a job cannot read, two can. Where nothing less can be asked for, the same as [`Self::Stop`].
+    Smaller,
     /// Stop this sync or import and say why.
     Stop,
     /// Stop the whole tenant and say why.
@@ -90,7 +92,8 @@ impl Trouble {
                 Verdict::Retry { .. } | Verdict::Refresh => Remedy::TryAgain,
                 Verdict::WaitForWindow | Verdict::Configuration => Remedy::TryRarely,
                 Verdict::Gone => Remedy::NewJob,
-                Verdict::SchemaChanged | Verdict::Shrink | Verdict::Refused | Verdict::Bug => Remedy::Stop,
+                Verdict::Shrink => Remedy::Smaller,
+                Verdict::SchemaChanged | Verdict::Refused | Verdict::Bug => Remedy::Stop,
             },
             Self::Stage(_) => Remedy::TryAgain,
             Self::Plan(_) | Self::Row(_) => Remedy::Stop,
@@ -264,6 +267,9 @@ mod tests {
         };
         assert_eq!(job("").remedy(), Remedy::NewJob);
         assert_eq!(job("INVALID_FIELD: No such column 'X__c'").remedy(), Remedy::Stop);
+        for late in ["Retried more than fifteen times", "QUERY_TIMEOUT: too long"] {
+            assert_eq!(job(late).remedy(), Remedy::Smaller, "{late}");
+        }
         let spent = job("LIMIT_EXCEEDED: Max bulk v2 query result size stored (1000000000) kb per 24 hrs");
         assert!(spent.is_ended_job() && spent.is_limit());
         let forbidden = job("FUNCTIONALITY_NOT_ENABLED: not for this user");

@@ -92,7 +92,6 @@ fn spawn(shard: &Arc<Shard>, job: &Job) -> Option<AbortOnDropHandle<()>> {
         Job::Stream(channel, address) => {
             tokio::spawn(Subscriber::new(shard.clone(), channel.clone(), address.clone()).run())
         }
-        Job::Reconcile(_) if shard.settings.reconcile_interval.is_zero() => return None,
         Job::Reconcile(key) => tokio::spawn(Reconciler::new(shard.clone(), key.clone()).run()),
         Job::Import(tenant, id) => {
             let import = shard.context.config.import(tenant, id)?;

@@ -139,6 +139,34 @@ pub struct StartCompare {
 }
 question!(StartCompare, "compare", Started);
 
+/// Look for what HubSpot has of a sync in Salesforce, now: what was purged, and what HubSpot is behind with. Answers at once,
+/// also when one is under way already.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StartReconcile {
+    /// The sync.
+    pub sync: SyncName,
+}
+question!(StartReconcile, "reconcile", ReconcileStatus);
+
+/// How a look for a sync's records in Salesforce stands, or how the last one ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ReconcileStatus {
+    /// When it began, in milliseconds since 1970 by the org's clock: the version of what it finds absent.
+    pub began_ms: i64,
+    /// Whether it is still to end.
+    pub is_running: bool,
+    /// Records of HubSpot that were looked for in Salesforce.
+    pub looked_for: u64,
+    /// Of them, those that Salesforce shows with a newer stamp than HubSpot has, and that were read again.
+    pub behind: u64,
+    /// Those that Salesforce has deleted, and keeps in the recycle bin.
+    pub deleted: u64,
+    /// Those of which Salesforce shows nothing.
+    pub absent: u64,
+    /// The same, where a person has decided to keep them.
+    pub kept: u64,
+}
+
 /// Which of a sync's mapped fields change without a stamp, and what reading them again costs?
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AskFormulas {
@@ -250,6 +278,9 @@ pub struct LiveStatus {
     /// How its object's change events stand; none where there are to be none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<StreamStatus>,
+    /// How its records are looked for in Salesforce, as far as the worker has seen it; none where they were not yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconcile: Option<ReconcileStatus>,
 }
 
 // ---- of every stage

@@ -82,8 +82,19 @@ impl Window<'_> {
     /// The query of the page that follows `after`, or of the first page.
     #[must_use]
     pub fn page(&self, after: Option<ScanPoint>) -> String {
+        let condition = self.condition(after);
+        format!(
+            "{} ORDER BY SystemModstamp ASC, Id ASC LIMIT {}",
+            select(self.object, self.columns, Some(&condition)),
+            self.rows.min(PAGE_ROWS_MAX)
+        )
+    }
+
+    /// What all rows behind `after` meet, or all rows of the window.
+    #[must_use]
+    pub fn condition(&self, after: Option<ScanPoint>) -> String {
         let hi = date_time(self.hi);
-        let condition = match after {
+        match after {
             None => format!(
                 "SystemModstamp >= {} AND SystemModstamp < {hi}",
                 date_time(self.lo)
@@ -95,12 +106,7 @@ impl Window<'_> {
                     "SystemModstamp >= {stamp} AND SystemModstamp < {hi} AND (SystemModstamp > {stamp} OR Id > '{id}')"
                 )
             }
-        };
-        format!(
-            "{} ORDER BY SystemModstamp ASC, Id ASC LIMIT {}",
-            select(self.object, self.columns, Some(&condition)),
-            self.rows.min(PAGE_ROWS_MAX)
-        )
+        }
     }
 }
 

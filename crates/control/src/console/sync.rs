@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use landbridge_model::ask::StreamStatus;
+use landbridge_model::ask::{ReconcileStatus, StreamStatus};
 use landbridge_model::config::SyncStatus;
 use landbridge_model::sync::{DeleteRule, SyncDefinition};
 use landbridge_model::{LinkOutcome, Outcome, Problem, Revision, SyncName, TenantId};
@@ -65,6 +65,8 @@ pub struct Reading {
     pub trouble: Option<String>,
     /// How its object's change events stand, where there are to be some.
     pub stream: Option<StreamStatus>,
+    /// How its records are looked for in Salesforce, where that is known.
+    pub reconcile: Option<ReconcileStatus>,
 }
 
 /// One revision.
@@ -177,6 +179,7 @@ fn inner(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &SyncTab) -> M
         @if view.trouble.is_none() { (outcomes(shell, tenant, name, view)) }
         (schema::section(shell, &view.schema))
         (schema::formulas(shell, &view.schema.formulas))
+        @if view.status == SyncStatus::Active { (reconcile(shell, tenant, name, view)) }
         (definition(shell, tenant, name, view))
         (revisions(shell, tenant, name, view))
         @if shell.may(Role::Editor) {
@@ -206,6 +209,37 @@ fn buttons(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &SyncTab) ->
                 a.button.primary href=(paths::step(tenant, name, Step::Mappings)) { @if view.has_draft { "Continue editing" } @else { "Edit" } }
             }
         }
+    }
+}
+
+/// How what HubSpot has is looked for in Salesforce, and the way to have it looked for now.
+fn reconcile(shell: &Shell, tenant: &TenantId, name: &SyncName, view: &SyncTab) -> Markup {
+    let status = view.reading.as_ref().and_then(|reading| reading.reconcile);
+    html! {
+        section.stack.tight aria-labelledby="reconcile-title" {
+            div.card-head {
+                h2 #reconcile-title { "Reconciliation" }
+                @if shell.may(Role::Operator) { (shell.button(&paths::sync_part(tenant, name, "reconcile"), "Reconcile now", "small", &[])) }
+            }
+            p.quiet {
+                "What HubSpot has is looked for in Salesforce from time to time: what was purged there is found, and what HubSpot is behind with is read again."
+                @if let Some(status) = status { " " (looked(shell, &status)) }
+            }
+        }
+    }
+}
+
+fn looked(shell: &Shell, status: &ReconcileStatus) -> Markup {
+    let number = |number: u64, one: &str, more: &str| parts::one_or_many(number, one, more);
+    html! {
+        @if status.is_running { "Under way since " } @else { "Last " }
+        @if let Ok(began) = Timestamp::from_millisecond(status.began_ms) { (ago(shell.now, began)) }
+        ": " (number(status.looked_for, "record was looked for", "records were looked for")) ", "
+        (number(status.behind, "was read again", "were read again")) ", "
+        (number(status.deleted, "lies in the recycle bin", "lie in the recycle bin")) ", "
+        (number(status.absent, "is gone", "are gone"))
+        @if status.kept > 0 { ", " (number(status.kept, "is gone and kept by a person's word", "are gone and kept by a person's word")) }
+        "."
     }
 }
 

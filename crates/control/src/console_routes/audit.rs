@@ -171,6 +171,7 @@ fn sentence(entry: &AuditEntry) -> String {
         "import.canceled" => format!("Cancelled the import {subject}"),
         "failures.retried" => format!("Had refused records tried again, {subject}"),
         "records.repaired" => format!("Had records repaired, {subject}"),
+        "reconcile.started" => format!("Had HubSpot's records looked for in Salesforce, {subject}"),
         "verify.started" => format!("Had both sides compared, {subject}"),
         "user.added" => format!("Added the user {subject}"),
         "user.changed" => format!("Changed the user {subject}"),

@@ -42,6 +42,7 @@ pub(super) fn routes() -> Routes {
         .get("/tenants/{tenant}/syncs/{sync}", show)
         .post("/tenants/{tenant}/syncs/{sync}/pause", pause)
         .post("/tenants/{tenant}/syncs/{sync}/resume", resume)
+        .post("/tenants/{tenant}/syncs/{sync}/reconcile", reconcile)
         .get("/tenants/{tenant}/syncs/{sync}/duplicate", duplicate::ask)
         .post("/tenants/{tenant}/syncs/{sync}/duplicate", duplicate::copy)
         .post("/tenants/{tenant}/syncs/{sync}/back-fill", fill)
@@ -191,6 +192,7 @@ fn tab(sync: &SyncView, known: Known<'_>) -> SyncTab {
                 covered: moment(live.covered_ms)?,
                 trouble: live.trouble.clone(),
                 stream: live.stream.clone(),
+                reconcile: live.reconcile,
             })
         }),
         revisions: revision_rows(known.revisions, known.undos),
@@ -327,6 +329,20 @@ async fn set(visit: &Visit, place: &(String, String), status: SyncStatus) -> Ans
             Ok(visit.done(&path, told))
         }
         Err(error) => visit.not_done(&path, error),
+    }
+}
+
+/// Has what HubSpot has looked for in Salesforce now.
+async fn reconcile(visit: Visit, Path(place): Path<(String, String)>, _form: Form) -> Answer {
+    let (tenant, name, _) = sync_of(&visit, &place)?;
+    visit.require(&tenant, Role::Operator, "have records looked for")?;
+    let here = paths::sync(tenant.id(), &name);
+    match tenant.start_reconcile(&name).await {
+        Ok(_) => Ok(visit.done(
+            &here,
+            "What HubSpot has is being looked for in Salesforce. This page says what is found.",
+        )),
+        Err(error) => visit.not_done(&here, error),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::http::StatusCode;
+use landbridge_model::ask::ReconcileStatus;
 use landbridge_model::{RunId, SalesforceId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -17,6 +18,7 @@ use crate::service::{RecordStory, Service};
 pub(super) fn routes() -> OpenApiRouter<Service> {
     OpenApiRouter::new()
         .routes(routes!(explain_record))
+        .routes(routes!(start_reconcile))
         .routes(routes!(start_verify))
         .routes(routes!(get_verify))
         .routes(routes!(repair_records))
@@ -37,6 +39,21 @@ async fn explain_record(
     Asked(query): Asked<RecordQuery>,
 ) -> Result<Json<RecordStory>, Problem> {
     Ok(Json(tenant.explain(&query.record).await?))
+}
+
+/// Look in Salesforce, now, for what HubSpot has of a sync: what was purged there becomes a delete, under the sync's rule and
+/// safety limit, and what HubSpot is behind with is read again. Only a sync that is turned on. A look that is under way is answered
+/// with how far it is; the status tells how it ends.
+#[utoipa::path(post, path = "/api/v1/tenants/{tenant}/syncs/{sync}/reconcile", tag = "records",
+    responses((status = 202, body = ReconcileStatus)))]
+async fn start_reconcile(
+    InTenant(tenant): InTenant,
+    Named(path): Named<SyncPath>,
+) -> Result<(StatusCode, Json<ReconcileStatus>), Problem> {
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(tenant.start_reconcile(&path.sync).await?),
+    ))
 }
 
 /// Begin to compare a sync's records on both sides; ask by the run's id how it goes.

@@ -1,6 +1,8 @@
 //! Single records: what was refused, and any record's story; and whole syncs compared.
 
-use landbridge_model::ask::{Explain, FailureEntry, LatestOutcome, ListFailures, StoryLine};
+use landbridge_model::ask::{
+    Explain, FailureEntry, LatestOutcome, ListFailures, ReconcileStatus, StartReconcile, StoryLine,
+};
 use landbridge_model::{FailureCategory, HubSpotId, ImportId, RunId, SalesforceId, SyncName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -282,6 +284,19 @@ impl TenantService {
         carries
             .map(|sync| sync.definition.metadata.name.clone())
             .collect()
+    }
+
+    /// Has what HubSpot has of a sync looked for in Salesforce now. A look that is under way already is the one that is wanted.
+    pub async fn start_reconcile(&self, sync: &SyncName) -> Result<ReconcileStatus, ServiceError> {
+        self.require(Role::Operator)?;
+        self.stored_sync(sync)?;
+        self.audited("reconcile.started", sync.as_str(), async {
+            let status = self.ask_control(&StartReconcile { sync: sync.clone() }).await?;
+            let is_new = status.looked_for == 0;
+            let change = Change::told(if is_new { "" } else { "one was under way" });
+            Ok((status, change.into()))
+        })
+        .await
     }
 
     /// Begins to compare a sync's records on both sides.

@@ -360,6 +360,10 @@ async fn a_sync_is_paused_resumed_copied_and_deleted() {
     )
     .await
     .expect(200);
+    ann.post_through(&part("reconcile"), &[])
+        .await
+        .says(&["is being looked for in Salesforce", "Reconcile now"]);
+    assert_eq!(api.rig.world.lock().unwrap().reconciled.len(), 1);
     ann.post_through(&part("pause"), &[])
         .await
         .says(&["Paused. What was on its way", "Resume"]);
@@ -480,6 +484,7 @@ async fn a_viewer_looks_and_is_offered_no_change() {
         .expect(200)
         .without(&[
             "/syncs/vehicles/pause",
+            "/syncs/vehicles/reconcile",
             "/syncs/vehicles/delete",
             "/edit/mappings",
         ]);

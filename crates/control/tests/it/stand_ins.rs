@@ -8,15 +8,15 @@ use landbridge_model::ask::{
     Decided, DescribeObject, Estimate, EstimateReading, EstimateWriting, EstimatedCalls, Explain,
     FindIdentities, FormulaReading, FoundIdentities, GetLabels, GetSchema, HeldPage, HoldWritten,
     HubSpotTest, ListObjects, ListRecords, ListSchemas, ListedRecord, Provision, Provisioned, Question,
-    RecordPage, SalesforceTest, StageStatus, StartCompare, Started, StopCompare, Story, TestHubSpot,
-    TestSalesforce, UndoPage, UndonePage,
+    ReconcileStatus, RecordPage, SalesforceTest, StageStatus, StartCompare, StartReconcile, Started,
+    StopCompare, Story, TestHubSpot, TestSalesforce, UndoPage, UndonePage,
 };
 use landbridge_model::config::Sync;
 use landbridge_model::hubspot::{AssociationLabel, ObjectSchema, PropertyDefinition};
 use landbridge_model::salesforce::ObjectDescribe;
 use landbridge_model::{
     Envelope, HubSpotId, ObjectTypeId, PredictedRecord, Purpose, Revision, RunId, SalesforceId, Source,
-    StageKind, Version,
+    StageKind, SyncName, Version,
 };
 use landbridge_stage::{ShardContext, StageError, Worker, answer_with, parse_ask};
 use landbridge_wire::{
@@ -47,6 +47,8 @@ pub(crate) struct World {
     pub(crate) reads_forever: bool,
     /// Runs whose reading was stopped.
     pub(crate) stopped: Vec<RunId>,
+    /// Syncs whose records were to be looked for.
+    pub(crate) reconciled: Vec<SyncName>,
     /// Drafts that records were counted by.
     pub(crate) counted: Vec<Sync>,
     /// What was decided about held deletes.
@@ -133,6 +135,15 @@ impl Worker for ExtractorStandIn {
                 answer_with(&Started {})
             }
             Explain::SERVICE => answer_with(&Story::default()),
+            StartReconcile::SERVICE => {
+                let question: StartReconcile = parse_ask(&ask)?;
+                self.0.lock().unwrap().reconciled.push(question.sync);
+                answer_with(&ReconcileStatus {
+                    began_ms: 7_000,
+                    is_running: true,
+                    ..ReconcileStatus::default()
+                })
+            }
             AskFormulas::SERVICE => answer_with(&FormulaReading {
                 every_seconds: Some(3_600),
                 records: 7,

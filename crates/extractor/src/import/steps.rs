@@ -8,6 +8,7 @@ use landbridge_wire::RunPhase;
 use super::{Go, Importer};
 use crate::budget;
 use crate::checkpoint::{ImportEnd, JobPoint};
+use crate::reader::BulkRule;
 use crate::rows;
 use crate::settings::ExtractorSettings;
 use crate::trouble::Trouble;
@@ -40,7 +41,8 @@ impl Importer {
     pub(super) async fn create_job(&self, go: &mut Go) -> Result<(), Trouble> {
         self.tell(go, RunPhase::Counting).await?;
         let plan = &go.reader.plan;
-        let query = soql::select(&plan.object, &plan.columns, plan.filter.as_deref());
+        let filter = go.checkpoint.range.within(plan.filter.as_deref());
+        let query = soql::select(&plan.object, &plan.columns, filter.as_deref());
         let job = go.reader.client.create_job(Scope::Live, &query).await?;
         tracing::info!(job = %job.id, "Salesforce collects the rows");
         let (id, created) = (job.id, job.created_date);
@@ -114,6 +116,26 @@ impl Importer {
         Ok(())
     }
 
+    /// All that the job was to read is on the bus: on with the ids that are left to others.
+    pub(super) async fn next_range(&self, go: &mut Go) -> Result<(), Trouble> {
+        self.drop_job(go).await;
+        go.checkpoint.next_range();
+        self.store(go).await
+    }
+
+    /// Has two jobs read what was too much for one. False when it is a single record, or none.
+    pub(super) async fn split(&self, go: &mut Go) -> Result<bool, Trouble> {
+        let Some(at) = go.reader.halfway(&go.checkpoint.range).await? else {
+            return Ok(false);
+        };
+        self.drop_job(go).await;
+        go.checkpoint.split_range(at);
+        self.store(go).await?;
+        let jobs = go.checkpoint.ranges_left.len() + 1;
+        tracing::info!(%at, jobs, "what was too much for one job is read by two");
+        Ok(true)
+    }
+
     /// Reads what was changed or deleted since the fence; without the filter, so that a record which stopped
     /// matching meanwhile is seen to leave.
     pub(super) async fn catch_up(&self, go: &mut Go) -> Result<(), Trouble> {
@@ -122,11 +144,10 @@ impl Importer {
             .rule
             .catch_up(go.checkpoint.fence, go.reader.org_now().await?);
         let limit = self.shard.settings.batch_rows;
-        let mut after = None;
         go.checkpoint.rows_caught_up = 0;
-        loop {
-            let page = go.reader.window_page(stretch, after).await?;
-            let (table, keys) = (&page.rows.table, &page.rows.keys);
+        let mut scan = go.reader.scan(stretch, &BulkRule::new(&self.shard.settings));
+        while let Some(part) = scan.next().await? {
+            let (table, keys) = (&part.rows.table, &part.rows.keys);
             let split = rows::split(
                 &go.reader.plan,
                 &go.outlet.envelope,
@@ -136,11 +157,8 @@ impl Importer {
                 limit,
             );
             go.checkpoint.rows_caught_up += go.outlet.send(&split).await?;
-            if page.next.is_none() {
-                break;
-            }
-            after = page.next;
         }
+        drop(scan);
         self.tell(go, RunPhase::Ended).await?;
         go.checkpoint.end = Some(ImportEnd::Complete);
         self.store(go).await?;

@@ -88,7 +88,7 @@ pub fn after(ended: &Ended, failures: u32, settings: &StreamSettings) -> Step {
             match trouble.remedy() {
                 Remedy::TryAgain | Remedy::NewJob => step(why, soon),
                 // The increment stops the sync or the tenant, and says why.
-                Remedy::TryRarely | Remedy::Stop | Remedy::StopTenant => step(why, rarely),
+                Remedy::TryRarely | Remedy::Smaller | Remedy::Stop | Remedy::StopTenant => step(why, rarely),
             }
         }
     }

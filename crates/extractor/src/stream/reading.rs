@@ -30,7 +30,7 @@ pub(super) async fn read(shard: &Shard, channel: &Channel, ids: &[SalesforceId])
     for sync in syncs(shard, channel) {
         match read_for(shard, &sync, ids).await {
             Ok(made) => calls += made,
-            Err(trouble) if trouble.remedy() == Remedy::Stop => {
+            Err(trouble) if matches!(trouble.remedy(), Remedy::Stop | Remedy::Smaller) => {
                 let key = sync.key();
                 tracing::warn!(sync = %key, trouble = %trouble.chain(), "what change events named cannot be read");
                 if let Some(now) = shard.orgs.made(&key.tenant).and_then(|org| org.clock().now()) {

@@ -214,11 +214,13 @@ async fn another_org_behind_the_address_stops_the_tenant() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn trap_02_a_mass_change_larger_than_a_page_arrives_whole() {
-    let rig = Rig::new(SandboxConfig {
+    let mut rig = Rig::new(SandboxConfig {
         records: Some(100),
         ..SandboxConfig::default()
     })
     .await;
+    // By pages alone.
+    rig.settings.bulk_from = 100_000;
     let extractor = rig.extractor("one").await;
     rig.store_sync("active", serde_json::Value::Null).await;
     wait_for_begin(&rig).await;

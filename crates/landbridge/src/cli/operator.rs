@@ -259,6 +259,15 @@ pub enum SyncCommand {
     /// Stop reading; activate continues where it stopped.
     #[command(after_help = "Example:\n  landbridge sync pause vehicles --tenant acme")]
     Pause(SyncNamesArgs),
+    /// Look in Salesforce, now, for what HubSpot has of syncs: what was purged, and what HubSpot is behind with.
+    #[command(after_help = "\
+This happens by itself once a day. What is gone from Salesforce becomes a delete, under the sync's rule and safety limit; what
+HubSpot has an older version of is read again. A look that is under way is not begun again.
+
+Examples:
+  landbridge sync reconcile vehicles
+  landbridge sync reconcile depots vehicles --tenant acme")]
+    Reconcile(SyncNamesArgs),
     /// Undo a revision of a sync and all that came after it: its definition, and what imports wrote under it.
     Undo(SyncUndoArgs),
     /// Remove syncs, keeping or deleting what they wrote to HubSpot.

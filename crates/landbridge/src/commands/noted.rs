@@ -7,7 +7,7 @@ use landbridge_control::ask::{
     UndoRevision,
 };
 use landbridge_model::TenantId;
-use landbridge_model::ask::{DecideHeld, Question};
+use landbridge_model::ask::{DecideHeld, Question, StartReconcile};
 use serde_json::Value;
 
 /// The action and the subject of a question that changes something; none for the others.
@@ -37,6 +37,7 @@ pub(super) fn of<Q: Question>(tenant: &TenantId, question: &Q) -> Option<(String
         UndoImport::SERVICE => "import.undone",
         UndoRevision::SERVICE => "sync.revision-undone",
         RetryFailures::SERVICE => "failures.retried",
+        StartReconcile::SERVICE => "reconcile.started",
         StartVerify::SERVICE => "verify.started",
         Repair::SERVICE => "records.repaired",
         _ => return None,
@@ -99,6 +100,13 @@ mod tests {
         assert_eq!(
             of(&tenant, &retry),
             Some(("failures.retried".into(), "depots".into()))
+        );
+        let reconcile = StartReconcile {
+            sync: names[1].clone(),
+        };
+        assert_eq!(
+            of(&tenant, &reconcile),
+            Some(("reconcile.started".into(), "vehicles".into()))
         );
         assert_eq!(of(&tenant, &landbridge_control::ask::AskTenant {}), None);
     }

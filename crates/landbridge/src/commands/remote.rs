@@ -13,7 +13,9 @@ use landbridge_control::ask::{
 use landbridge_control::http::{PredictedRecords, ProblemDocument};
 use landbridge_control::service::{Keys, page_cursor};
 use landbridge_model::TenantId;
-use landbridge_model::ask::{DecideHeld, Explain, ImportStatus, ListFailures, ListImports, Question};
+use landbridge_model::ask::{
+    DecideHeld, Explain, ImportStatus, ListFailures, ListImports, Question, StartReconcile,
+};
 use landbridge_model::config::SyncStatus;
 use reqwest::header::{ETAG, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use reqwest::{Method, StatusCode, Url};
@@ -356,6 +358,11 @@ impl Remote {
                 as_json(&left)
             }
             RetryFailures::SERVICE => self.post(&of(&["failures", "retry"]), Some(&question)).await,
+            StartReconcile::SERVICE => {
+                let sync = read::<StartReconcile>(question)?.sync;
+                self.post(&["tenants", tenant, "syncs", sync.as_str(), "reconcile"], None)
+                    .await
+            }
             StartVerify::SERVICE => {
                 let sync = read::<StartVerify>(question)?.sync;
                 self.post(&["tenants", tenant, "syncs", sync.as_str(), "verify"], None)

@@ -4,6 +4,7 @@ mod apply;
 mod drift;
 mod dry_run;
 mod files;
+mod reconcile;
 mod schema;
 mod undo;
 
@@ -40,6 +41,7 @@ pub(super) enum Prepared {
     Schema(SyncSchemaArgs),
     List(SyncListArgs),
     SetStatus(SyncNamesArgs, SyncStatus),
+    Reconcile(SyncNamesArgs),
     Undo(SyncUndoArgs),
     Remove(SyncRemoveArgs),
 }
@@ -61,6 +63,7 @@ impl Prepared {
             SyncCommand::List(arguments) => Self::List(arguments),
             SyncCommand::Activate(arguments) => Self::SetStatus(arguments, SyncStatus::Active),
             SyncCommand::Pause(arguments) => Self::SetStatus(arguments, SyncStatus::Paused),
+            SyncCommand::Reconcile(arguments) => Self::Reconcile(arguments),
             SyncCommand::Undo(arguments) => Self::Undo(arguments),
             SyncCommand::Remove(arguments) => Self::Remove(arguments),
         })
@@ -92,6 +95,7 @@ impl Prepared {
             Self::Schema(arguments) => schema::show_events(context, &arguments).await,
             Self::List(arguments) => list(context, arguments).await,
             Self::SetStatus(arguments, status) => set_status(context, arguments, status).await,
+            Self::Reconcile(arguments) => reconcile::start(context, arguments).await,
             Self::Undo(arguments) => undo::undo(context, &arguments).await,
             Self::Remove(arguments) => remove(context, arguments).await,
         }

@@ -10,7 +10,7 @@ use landbridge_control::console::schema::SchemaView;
 use landbridge_control::console::sync::{
     self, BackFill, DeleteSync, DuplicateSync, Reading, RevisionDiff, RevisionRow, RowUndo, SyncTab,
 };
-use landbridge_model::ask::{FallBack, FormulaReading, StreamState, StreamStatus};
+use landbridge_model::ask::{FallBack, FormulaReading, ReconcileStatus, StreamState, StreamStatus};
 use landbridge_model::config::SyncStatus;
 use landbridge_model::drift::{Consequence, SchemaChange, SchemaEvent, Whereabouts};
 use landbridge_model::formula::{ParentRead, Unstamped};
@@ -170,6 +170,15 @@ pub(super) fn add(gallery: &mut Gallery) {
         changes: outcomes([45_902, 12_044, 80_210, 3, 3_120, 12, 0, 4, 38]),
         links: links([44_120, 210, 310, 0]),
         reading: Some(Reading {
+            reconcile: Some(ReconcileStatus {
+                began_ms: world::before(7_200).as_millisecond(),
+                is_running: false,
+                looked_for: 12_400,
+                behind: 3,
+                deleted: 1,
+                absent: 2,
+                kept: 0,
+            }),
             covered: world::before(7),
             trouble: None,
             stream: Some(stream(StreamState::Streaming, None)),
@@ -216,6 +225,7 @@ pub(super) fn add(gallery: &mut Gallery) {
         sync::page(&shell, &tenant, &name, &Ok(suspended)),
     );
     let late = Reading {
+        reconcile: None,
         covered: world::before(900),
         trouble: Some("Salesforce answers that it is being maintained.".to_owned()),
         stream: Some(stream(StreamState::FallingBack, Some(FallBack::LimitReached))),

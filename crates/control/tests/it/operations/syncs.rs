@@ -246,6 +246,14 @@ fn running() -> Vec<Entry> {
             );
         })
         .refuses(no_sync(), 404),
+        entry("start_reconcile", ask(), 202, |answer| {
+            let status = answer.json();
+            assert_eq!(
+                (&status["is_running"], &status["began_ms"]),
+                (&json!(true), &json!(7_000))
+            );
+        })
+        .refuses(no_sync(), 404),
         entry("pause_sync", ask(), 200, |answer| {
             assert_eq!(answer.json()["change"], "changed")
         })
