@@ -265,7 +265,14 @@ fn a_parent_fills_the_slot_of_its_object_and_empties_the_others() {
         let lines = told.lines().filter(|line| !line.starts_with("write"));
         lines.collect::<Vec<_>>().join("\n")
     };
-    expect_test::expect![[r#""#]].assert_eq(&intents(&batch));
+    expect_test::expect![[r#"
+        intent 1 Place__c:Depot__c=a02000000000007AAA Place__c:Account=null
+        intent 2 Place__c:Depot__c=null Place__c:Account=001000000000007AAA
+        intent 3 Place__c:Depot__c=null Place__c:Account=null
+        intent 4 Place__c:Depot__c=null Place__c:Account=null
+        intent 6 gone Place__c:Depot__c=null Place__c:Account=null
+        failed 5: invalid-value "nobody" is not a Salesforce record id (15 characters, or 18 with a checksum that holds) [Place__c, nobody]"#]]
+    .assert_eq(&intents(&batch));
     // A back-fill names the field: both its slots are filled.
     for (lookups, filled) in [
         (vec!["place__C".to_owned()], true),
