@@ -47,7 +47,7 @@ pub(crate) async fn parked(context: &ShardContext, tenant: &TenantId) -> Result<
     let to = |sync: &SyncName, field: &str| {
         let sync = context.config.sync(tenant, sync)?;
         let rules = &sync.definition.spec.associations;
-        let rule = rules.iter().find(|rule| rule.field.eq_ignore_ascii_case(field))?;
+        let rule = rules.iter().find(|rule| rule.holds(field))?;
         Some(rule.to.clone())
     };
     Ok(grouped(&links, to))

@@ -1,12 +1,14 @@
 //! The account: who it is, what it may, how much is left, who works there.
 
 use jiff::{Timestamp, ToSpan};
-use serde::{Deserialize, Serialize};
+use landbridge_model::{HubSpotId, ObjectTypeId};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::client::{Call, Client, json_body};
 use crate::error::Error;
 use crate::governor::{Family, Share};
 use crate::records::Paging;
+use crate::text::Id;
 use crate::verdict::Effect;
 
 /// The portal.
@@ -66,6 +68,37 @@ pub struct LimitUsage {
     pub usage: u64,
 }
 
+/// How full the records of one type are of associations with another.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AssociationUse {
+    /// How many one record may have.
+    pub limit: u64,
+    /// Records that have so many.
+    pub total_records_at_limit: u64,
+    /// Records that have four fifths of it.
+    pub total_records_near_limit: u64,
+    /// Some of the first.
+    #[serde(rename = "atLimitFromRecordSamples")]
+    pub at_limit: Vec<FullRecord>,
+    /// Some of the second.
+    #[serde(rename = "nearLimitFromRecordSamples")]
+    pub near_limit: Vec<FullRecord>,
+}
+
+/// A record that is full, or nearly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FullRecord {
+    /// Its number.
+    #[serde(deserialize_with = "record_id")]
+    pub object_id: HubSpotId,
+}
+
+fn record_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HubSpotId, D::Error> {
+    Id::deserialize(deserializer).map(|Id(id)| id)
+}
+
 /// An owner of records.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -114,6 +147,20 @@ impl Client {
     pub async fn object_type_limit(&self) -> Result<LimitUsage, Error> {
         let path = self.version().limits("/custom-object-types");
         self.send(Call::get(path, Family::Account, Share::Live))
+            .await?
+            .json()
+    }
+
+    /// How many records of a type are full of associations with another, or nearly.
+    pub async fn association_use(
+        &self,
+        from: &ObjectTypeId,
+        to: &ObjectTypeId,
+    ) -> Result<AssociationUse, Error> {
+        let path = self
+            .version()
+            .limits(&format!("/associations/records/{from}/{to}"));
+        self.send(Call::get(path, Family::Account, Share::Check))
             .await?
             .json()
     }

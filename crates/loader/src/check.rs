@@ -201,7 +201,7 @@ impl Check<'_> {
             compared.links += wanted.values().flatten().count() as u64;
             let named: HashSet<SalesforceId> = wanted.values().copied().flatten().collect();
             let parents = read!(self.parents(association, &named).await);
-            let states = read!(self.links(association, &wanted, &found, &parents).await);
+            let states = read!(self.links(field, association, &wanted, &found, &parents).await);
             compared.differences.extend(states.iter().flat_map(compare::link));
         }
         Ok(Some(Ok(compared)))

@@ -19,6 +19,7 @@ mod answers;
 mod backoff;
 mod before;
 mod busy;
+mod ceilings;
 mod check;
 mod compare;
 mod decide;
@@ -105,7 +106,16 @@ impl Worker for Loader {
     }
 
     async fn background(&self, shard: Arc<LoaderShard>, context: ShardContext) -> Result<(), StageError> {
-        held::run(shard, context).await
+        let ceilings = ceilings::run(shard.clone(), context.clone());
+        let held = held::run(shard, context);
+        tokio::pin!(held);
+        // The ceilings end with the shard, and may not keep it when the held deletes cannot go on.
+        tokio::select! {
+            biased;
+            ended = &mut held => return ended,
+            () = ceilings => {}
+        }
+        held.await
     }
 
     async fn answer(&self, shard: Arc<LoaderShard>, ask: Ask) -> Result<String, AskError> {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use landbridge_hubspot::account::AccountDetails;
 use landbridge_hubspot::{Client, Error, Governor, GovernorConfig, Verdict};
@@ -60,6 +60,8 @@ pub(crate) struct Tenant {
     pub(crate) listing: Mutex<HashSet<ObjectTypeId>>,
     /// Held while a page of an undo is under way: an asker that lost its patience asks again.
     pub(crate) undoing: tokio::sync::Mutex<()>,
+    /// When it was asked last how full records are.
+    ceilings_seen: Mutex<Option<Instant>>,
     /// Calls that HubSpot answered: while it rises, HubSpot is there.
     answers: AtomicU64,
 }
@@ -78,8 +80,19 @@ impl Tenant {
             conditions: Mutex::default(),
             listing: Mutex::default(),
             undoing: tokio::sync::Mutex::default(),
+            ceilings_seen: Mutex::default(),
             answers: AtomicU64::new(0),
         }
+    }
+
+    /// Whether it is time to ask how full records are; if so, it counts as asked.
+    pub(crate) fn ceilings_due(&self, now: Instant, every: Duration) -> bool {
+        let mut seen = self.ceilings_seen.lock();
+        let is_due = seen.is_none_or(|seen| now.duration_since(seen) >= every);
+        if is_due {
+            *seen = Some(now);
+        }
+        is_due
     }
 
     /// HubSpot answered a call.

@@ -265,6 +265,7 @@ async fn associate(
     };
     Ok(Association {
         field: wanted.field.clone(),
+        target: wanted.target.clone(),
         to: wanted.to.clone(),
         match_property: wanted.match_property.clone(),
         match_unique: matched.has_unique_value,

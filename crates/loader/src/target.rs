@@ -33,21 +33,18 @@ impl Target {
             id_property: spec.hubspot.id_property.clone(),
             deletes: spec.rules.delete,
             max_deletes: spec.rules.max_deletes.unwrap_or_default(),
-            grace: spec
-                .rules
-                .grace
-                .as_deref()
-                .and_then(|text| humantime::parse_duration(text).ok()),
+            // As it was validated: what another reading of the text would not understand would be no grace at all.
+            grace: spec.rules.grace_period().and_then(Result::ok),
         })
     }
 
-    /// The association that a lookup field became.
-    pub(crate) fn association(&self, field: &str) -> Option<&Association> {
+    /// The association of a slot.
+    pub(crate) fn association(&self, slot: &str) -> Option<&Association> {
         let resolved = self.sync.resolved.as_ref()?;
         resolved
             .associations
             .iter()
-            .find(|association| association.field.eq_ignore_ascii_case(field))
+            .find(|association| association.slot().eq_ignore_ascii_case(slot))
     }
 
     /// All associations.

@@ -10,7 +10,7 @@ use landbridge_model::batch::BATCH_BYTES_MAX;
 use landbridge_model::convert::moments;
 use landbridge_model::plan::{Column, Plan, Source};
 use landbridge_model::{
-    ChangeBatch, ChangeKind, Envelope, Failure, FailureCategory, LinkIntents, Outcome, Purpose,
+    Association, ChangeBatch, ChangeKind, Envelope, Failure, FailureCategory, LinkIntents, Outcome, Purpose,
     RecordOutcome, SalesforceId, Table, TextColumn, Version, WriteBatch,
 };
 
@@ -52,7 +52,7 @@ pub fn map(plan: &Plan, batch: &ChangeBatch, newest: impl Fn(&SalesforceId) -> O
     let mut lookups = Table::default();
     for link in &plan.links {
         if let Some(cells) = batch.table.column(&link.field) {
-            lookups.add(&link.field, parents(&link.field, cells, &travelling, &mut fates));
+            lookups.add(&link.slot(), parents(link, cells, &travelling, &mut fates));
         }
     }
     refuse_oversized(&values, &travelling, &mut fates);
@@ -225,8 +225,9 @@ fn convert(column: &Column, cells: &TextColumn, travelling: &[usize], fates: &mu
     values
 }
 
-/// One lookup's parents for the travelling rows, as 18-character ids.
-fn parents(field: &str, cells: &TextColumn, travelling: &[usize], fates: &mut [Fate]) -> TextColumn {
+/// One slot's parents for the travelling rows, as 18-character ids. A parent of an object that the slot is not for empties
+/// it: the record was linked by it before it was moved to a parent of another object.
+fn parents(link: &Association, cells: &TextColumn, travelling: &[usize], fates: &mut [Fate]) -> TextColumn {
     let mut ids = TextColumn::new();
     for &row in travelling {
         let cell = cells
@@ -236,11 +237,11 @@ fn parents(field: &str, cells: &TextColumn, travelling: &[usize], fates: &mut [F
             .filter(|_| matches!(fates[row], Fate::Travels(ChangeKind::Upsert)));
         match cell.map(SalesforceId::parse) {
             None => ids.push(None),
-            Some(Ok(id)) => ids.push(Some(id.as_str())),
+            Some(Ok(id)) => ids.push(link.takes(&id).then_some(id.as_str())),
             Some(Err(error)) => {
                 ids.push(None);
                 let failure = Failure::new(FailureCategory::InvalidValue, error.to_string())
-                    .field(field)
+                    .field(&link.field)
                     .value(&error.text);
                 fates[row] = Fate::Ends(Outcome::Failed, Some(failure));
             }
@@ -297,7 +298,7 @@ fn assemble(
     };
     let mut links = select(lookups);
     if let Some(part) = &envelope.only {
-        links.retain(|field| part.has_lookup(field));
+        links.retain(|slot| part.has_lookup(slot));
     }
     if envelope.purpose == Purpose::Apply {
         mapped.intents = intents(plan, &envelope, &ids, &versions, &kinds, links);
@@ -363,7 +364,7 @@ fn intents(
     if gone.is_empty() {
         return None;
     }
-    let mut table = Table::with_columns(plan.links.iter().map(|link| &link.field));
+    let mut table = Table::with_columns(plan.links.iter().map(Association::slot));
     for _ in &gone {
         table.push_row(plan.links.iter().map(|_| None));
     }

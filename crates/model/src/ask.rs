@@ -414,6 +414,9 @@ question!(Provision, "provision", Provisioned);
 pub struct WantedAssociation {
     /// The lookup field.
     pub field: String,
+    /// Which of the objects that the field may lead to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<crate::batch::LookupTarget>,
     /// Parent's type.
     pub to: ObjectTypeId,
     /// The property by which the parent is found.

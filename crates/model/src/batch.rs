@@ -1,5 +1,6 @@
 //! What travels between the stages.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -135,12 +136,13 @@ impl MappedPart {
         self.properties.iter().any(|property| property == name)
     }
 
-    /// Whether it links by this field.
+    /// Whether it links by the field of this slot.
     #[must_use]
-    pub fn has_lookup(&self, name: &str) -> bool {
+    pub fn has_lookup(&self, slot: &str) -> bool {
+        let (field, _) = slot_parts(slot);
         self.lookups
             .iter()
-            .any(|lookup| lookup.eq_ignore_ascii_case(name))
+            .any(|lookup| lookup.eq_ignore_ascii_case(field))
     }
 }
 
@@ -196,6 +198,9 @@ pub struct ChangeBatch {
 pub struct Association {
     /// The Salesforce lookup or master-detail field.
     pub field: String,
+    /// Of a lookup that may lead to several objects, the one whose records are linked by this association.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<LookupTarget>,
     /// The HubSpot object type at the other end.
     pub to: ObjectTypeId,
     /// The HubSpot property by which the parent is found.
@@ -204,6 +209,57 @@ pub struct Association {
     pub match_unique: bool,
     /// The label's (category, type id) from child to parent; `None` is the plain association.
     pub label: Option<AssociationType>,
+}
+
+impl Association {
+    /// The name of what holds its link in each record; see [`slot_name`].
+    #[must_use]
+    pub fn slot(&self) -> Cow<'_, str> {
+        slot_name(
+            &self.field,
+            self.target.as_ref().map(|target| target.object.as_str()),
+        )
+    }
+
+    /// Whether a record that the lookup names is one that this association links to.
+    #[must_use]
+    pub fn takes(&self, parent: &SalesforceId) -> bool {
+        let target = self.target.as_ref();
+        target.is_none_or(|target| target.key_prefix == parent.key_prefix())
+    }
+}
+
+/// One of the objects that a lookup may lead to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LookupTarget {
+    /// API name.
+    pub object: String,
+    /// What the ids of its records begin with in this org.
+    pub key_prefix: String,
+}
+
+/// Between the field and the object of a slot: no character of an API name.
+const SLOT_SEPARATOR: char = ':';
+
+/// The name of a slot: what holds one link of a record. A lookup to one object is a slot by its own name, and was before
+/// there were others; a lookup to several is one slot for each object that has a rule, such as `WhatId:Account`. A record
+/// that is moved to a parent of another object empties one slot and fills another.
+#[must_use]
+pub fn slot_name<'a>(field: &'a str, object: Option<&str>) -> Cow<'a, str> {
+    match object {
+        None => Cow::Borrowed(field),
+        Some(object) => Cow::Owned(format!("{field}{SLOT_SEPARATOR}{object}")),
+    }
+}
+
+/// The field of a slot, and its object when it has one.
+#[must_use]
+pub fn slot_parts(slot: &str) -> (&str, Option<&str>) {
+    match slot.split_once(SLOT_SEPARATOR) {
+        Some((field, object)) => (field, Some(object)),
+        None => (slot, None),
+    }
 }
 
 /// HubSpot's name for a kind of association in one direction.

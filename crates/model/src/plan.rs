@@ -121,16 +121,12 @@ impl Plan {
                 .ok()
         });
         for (place, rule) in spec.associations.iter().enumerate() {
-            if !resolved
-                .associations
-                .iter()
-                .any(|link| link.field.eq_ignore_ascii_case(&rule.field))
-            {
+            if !resolved.associations.iter().any(|link| rule.holds(&link.slot())) {
                 problems.push(Problem::new(
                     format!("spec.associations[{place}]"),
                     format!(
                         "the association of {} has not been resolved against the portal",
-                        rule.field
+                        rule.lookup()
                     ),
                     "apply the sync again",
                 ));

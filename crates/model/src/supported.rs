@@ -204,6 +204,14 @@ fn rest(page: &mut String) {
     page.push_str(
         "HubSpot's `json` and `object_coordinates` properties, and properties that HubSpot computes, cannot be \
          written.\n\n\
+         ## Lookups\n\n\
+         A lookup or master-detail field becomes an association by a rule under `associations`. One that may lead to \
+         several objects (`OwnerId`, `WhatId`) has a rule for each object that is to be linked, with the object's name \
+         under `object`; parents of other objects are linked to nothing. Whose rule a record's parent falls under is told \
+         by what its id begins with in this org (the describe's `keyPrefix`), which is read when the sync is applied. \
+         Each rule's links are a thing of their own, written as `WhatId:Account` in lists of what waits or failed. Two \
+         rules that lead to one HubSpot object type need distinct labels, also when they are of one field. For a lookup \
+         to one object `object` may be left out.\n\n\
          ## Empty values\n\n\
          Salesforce knows no empty text: an empty cell is null, and a null clears the property. A column that was not \
          read is left alone. A null in a property that HubSpot requires makes the record fail.\n\n\

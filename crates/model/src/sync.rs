@@ -315,6 +315,10 @@ impl From<Scalars> for RawScalars {
 pub struct AssociationRule {
     /// The Salesforce lookup or master-detail field.
     pub field: String,
+    /// The Salesforce object whose records this rule is for. A lookup that may lead to several objects needs it, and may
+    /// have one rule for each of them; of a lookup to one object it can be left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
     /// The HubSpot object type at the other end.
     pub to: String,
     /// The HubSpot property that identifies the parent; the unique property of the parent's sync when left out.
@@ -323,6 +327,25 @@ pub struct AssociationRule {
     /// The association label; the plain association when left out. Created when missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+}
+
+impl AssociationRule {
+    /// Whether the links of this slot ([`crate::batch::slot_name`]) are made by this rule.
+    #[must_use]
+    pub fn holds(&self, slot: &str) -> bool {
+        let of_object = |object: &str| {
+            let own = self.object.as_deref();
+            own.is_some_and(|own| own.eq_ignore_ascii_case(object))
+        };
+        let (field, object) = crate::batch::slot_parts(slot);
+        self.field.eq_ignore_ascii_case(field) && object.is_none_or(of_object)
+    }
+
+    /// The field, and the object where the rule names one: what people call the lookup.
+    #[must_use]
+    pub fn lookup(&self) -> std::borrow::Cow<'_, str> {
+        crate::batch::slot_name(&self.field, self.object.as_deref())
+    }
 }
 
 /// A field that becomes a property.

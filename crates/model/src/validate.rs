@@ -68,8 +68,33 @@ pub struct Surroundings<'a> {
     pub object_type: Option<&'a ObjectSchema>,
     /// The portal's custom object types, and standard types that associations lead to, as far as they are known.
     pub object_types: &'a [ObjectSchema],
+    /// The objects that rules name because a lookup may lead to several, those that the org shows.
+    pub targets: &'a [ObjectDescribe],
     /// The tenant's other syncs, those that are being applied together with this one included.
     pub syncs: &'a [SyncDefinition],
+}
+
+impl Surroundings<'_> {
+    /// What the ids of an object's records begin with in this org, as far as it is known.
+    fn key_prefix(&self, object: &str) -> Option<&str> {
+        let mut known = self.targets.iter().chain(self.object);
+        let described = known.find(|known| known.name.eq_ignore_ascii_case(object))?;
+        described.key_prefix.as_deref()
+    }
+}
+
+/// The objects that must be described besides the definition's own: those that its rules name for a lookup that may lead to
+/// several.
+pub fn lookup_targets<'d>(definition: &'d SyncDefinition, object: &ObjectDescribe) -> Vec<&'d str> {
+    let mut targets: Vec<&str> = Vec::new();
+    for rule in &definition.spec.associations {
+        let field = object.field(&rule.field);
+        let leads_to_several = field.is_some_and(|field| field.reference_to.len() > 1);
+        let named = rule.object.as_deref().filter(|_| leads_to_several);
+        let is_new = |name: &&str| !targets.iter().any(|known| known.eq_ignore_ascii_case(name));
+        targets.extend(named.filter(is_new));
+    }
+    targets
 }
 
 /// Every problem of a definition. None means that it can run.

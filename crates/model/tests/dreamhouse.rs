@@ -139,6 +139,7 @@ fn the_syncs_fit_the_org_and_the_object_types() {
             .into_iter()
             .map(|wanted| Association {
                 field: wanted.field,
+                target: wanted.target,
                 to: wanted.to,
                 match_property: wanted.match_property,
                 match_unique: true,

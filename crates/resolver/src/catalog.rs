@@ -29,11 +29,9 @@ impl Catalog {
                 property: association.match_property.as_str().into(),
                 unique: association.match_unique,
             };
-            let field: Arc<str> = association.field.as_str().into();
-            (
-                association.field.to_ascii_lowercase(),
-                (field, Arc::new(directory)),
-            )
+            let slot = association.slot();
+            let name: Arc<str> = slot.as_ref().into();
+            (slot.to_ascii_lowercase(), (name, Arc::new(directory)))
         });
         Some(Self {
             child,
@@ -41,7 +39,7 @@ impl Catalog {
         })
     }
 
-    /// A lookup field in the definition's spelling, and where its parents are found.
+    /// A slot in the definition's spelling, and where its parents are found.
     pub(crate) fn field(&self, name: &str) -> Option<&(Arc<str>, Arc<Directory>)> {
         self.fields.get(&name.to_ascii_lowercase())
     }

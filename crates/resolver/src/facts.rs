@@ -35,7 +35,7 @@ pub(crate) struct Slot {
     pub(crate) child: SalesforceId,
     /// The sync.
     pub(crate) sync: SyncName,
-    /// The lookup field.
+    /// The lookup field; of a lookup to several objects, the field and one of them.
     pub(crate) field: Arc<str>,
 }
 

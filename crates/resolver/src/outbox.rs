@@ -84,6 +84,28 @@ pub(crate) fn reports(tenant: &TenantId, tell: &[(Slot, Cause, LinkVerdict)], at
     groups.groups.into_iter().map(message).collect()
 }
 
+/// The messages for control about links that waited for an association which their sync no longer has.
+pub(crate) fn ended<'l>(links: impl Iterator<Item = &'l ParkedLink>, at_ms: i64) -> Vec<Report> {
+    let report = |link: &ParkedLink| {
+        let verdict = LinkVerdict {
+            child: link.child,
+            field: link.field.clone(),
+            parent: None,
+            version: link.version,
+            outcome: LinkOutcome::Unlinked,
+            failure: None,
+        };
+        Report {
+            envelope: link.envelope.clone(),
+            stage: StageKind::Resolver,
+            at_ms,
+            org_ahead_ms: 0,
+            body: ReportBody::Links(vec![verdict]),
+        }
+    };
+    links.map(report).collect()
+}
+
 /// The failures among them, for the memory of failures.
 pub(crate) fn failures(
     tenant: &TenantId,

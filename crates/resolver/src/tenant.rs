@@ -112,7 +112,7 @@ impl Tenant {
     /// Takes up what was parked before this worker owned the shard.
     pub(crate) async fn rebuild(&self, parked: Vec<ParkedLink>) -> Result<(), StageError> {
         let mut catalogs: HashMap<_, Option<Catalog>> = HashMap::new();
-        let mut events = Vec::new();
+        let (mut events, mut dropped) = (Vec::new(), Vec::new());
         for link in parked {
             let catalog = catalogs.entry(link.envelope.sync.clone()).or_insert_with(|| {
                 let sync = self.context.config.sync(&self.id, &link.envelope.sync);
@@ -120,16 +120,41 @@ impl Tenant {
             });
             match catalog.as_ref().and_then(|catalog| rebuilt(catalog, &link)) {
                 Some(event) => events.push(event),
-                None => {
-                    let (sync, field) = (&link.envelope.sync, &link.field);
-                    tracing::info!(tenant = %self.id, %sync, field, child = %link.child,
-                        "a parked link belongs to no association any more; it is dropped");
-                    self.context.hub.unpark(&self.id, sync, link.child, field).await?;
-                }
+                None => dropped.push(link),
             }
         }
+        self.drop_parked(dropped).await?;
         let mut state = self.state.lock().await;
         self.work(&mut state, events).await
+    }
+
+    /// Ends what waits for an association that is no more: nothing is linked by it, and control is told so before it is
+    /// forgotten that anything waited.
+    async fn drop_parked(&self, links: Vec<ParkedLink>) -> Result<(), StageError> {
+        let (hub, now_ms) = (&self.context.hub, self.context.hub.now_ms());
+        for link in &links {
+            tracing::info!(tenant = %self.id, sync = %link.envelope.sync, field = link.field, child = %link.child,
+                "a parked link belongs to no association any more; it ends as unlinked");
+        }
+        // Of a sync that is removed nobody wants to know any more.
+        let config = &self.context.config;
+        let told = links
+            .iter()
+            .filter(|link| config.sync(&self.id, &link.envelope.sync).is_some());
+        let reports = outbox::ended(told, now_ms);
+        for report in &reports {
+            hub.report(report).await?;
+        }
+        self.metrics
+            .links_settled(LinkOutcome::Unlinked, reports.len() as u64);
+        for link in &links {
+            let (sync, field) = (&link.envelope.sync, link.field.as_str());
+            // Two claimants of a parent are a failure that nobody could cure any more.
+            hub.forget_failure(&self.id, sync, link.child, Some(field))
+                .await?;
+            hub.unpark(&self.id, sync, link.child, field).await?;
+        }
+        Ok(())
     }
 
     /// Takes messages of a lane, in their order; acknowledges those of which all that they wanted is durable.

@@ -13,7 +13,7 @@ use landbridge_model::salesforce::{FieldDescribe, ObjectDescribe};
 use landbridge_model::standard::standard_type;
 use landbridge_model::sync::{SyncDefinition, VERSION_PROPERTY};
 use landbridge_model::validate::{
-    Problem, Surroundings, notes, validate, wanted_associations, wanted_options,
+    Problem, Surroundings, lookup_targets, notes, validate, wanted_associations, wanted_options,
 };
 use landbridge_model::{StageKind, TenantId};
 use landbridge_stage::ShardContext;
@@ -61,6 +61,7 @@ struct Found {
     object: Option<ObjectDescribe>,
     objects: Vec<String>,
     parents: Vec<ParentField>,
+    targets: Vec<ObjectDescribe>,
     object_type: Option<ObjectSchema>,
     object_types: Vec<ObjectSchema>,
 }
@@ -225,6 +226,13 @@ impl<'a> Resolver<'a> {
             Some(object) => self.parent_fields(object, definition).await?,
             None => Vec::new(),
         };
+        let mut targets = Vec::new();
+        for name in object
+            .iter()
+            .flat_map(|object| lookup_targets(definition, object))
+        {
+            targets.extend(self.describe(name).await?);
+        }
         let object_types = self.object_types(definition).await?;
         let name = &definition.spec.hubspot.object_type;
         let object_type = object_types.iter().find(|schema| schema.is_called(name)).cloned();
@@ -232,6 +240,7 @@ impl<'a> Resolver<'a> {
             object,
             objects,
             parents,
+            targets,
             object_type,
             object_types,
         })
@@ -397,6 +406,7 @@ impl Found {
             parents: &self.parents,
             object_type: self.object_type.as_ref(),
             object_types: &self.object_types,
+            targets: &self.targets,
             syncs,
         }
     }

@@ -41,11 +41,9 @@ pub(super) fn writing(
         let lookup = found
             .lookups()
             .iter()
-            .find(|lookup| lookup.field == association.field)?;
+            .find(|lookup| lookup.field == association.slot())?;
         let rules = &draft.sync.definition.spec.associations;
-        let rule = rules
-            .iter()
-            .find(|rule| rule.field.eq_ignore_ascii_case(&association.field));
+        let rule = rules.iter().find(|rule| rule.holds(&association.slot()));
         // A record of the same type is announced by its own write.
         let announced = association.to == resolved.object_type.object_type_id;
         Some(EstimatedLinks {
@@ -85,13 +83,10 @@ fn scaled(part: u64, of: u64, all: u64) -> u64 {
 pub(super) fn sum_up(found: &DryRunAccount, around: Circumstances<'_>) -> DryRunReport {
     let definition = &around.draft.sync.definition;
     let lookups = definition.spec.associations.iter().map(|rule| {
-        let counted = found
-            .lookups()
-            .iter()
-            .find(|lookup| lookup.field.eq_ignore_ascii_case(&rule.field));
+        let counted = found.lookups().iter().find(|lookup| rule.holds(&lookup.field));
         let count = |stance: LinkStance| counted.map_or(0, |lookup| lookup.count(stance));
         LookupTotals {
-            field: rule.field.clone(),
+            field: rule.lookup().into_owned(),
             to: rule.to.clone(),
             links: LinkStance::ALL
                 .into_iter()

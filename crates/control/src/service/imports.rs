@@ -326,9 +326,7 @@ fn writing(sync: &Sync, records: u64) -> EstimateWriting {
     let own = &resolved.object_type.object_type_id;
     let rules = &sync.definition.spec.associations;
     let links = resolved.associations.iter().map(|association| {
-        let rule = rules
-            .iter()
-            .find(|rule| rule.field.eq_ignore_ascii_case(&association.field));
+        let rule = rules.iter().find(|rule| rule.holds(&association.slot()));
         EstimatedLinks {
             to: association.to.clone(),
             labelled: rule.is_some_and(|rule| rule.label.is_some()),

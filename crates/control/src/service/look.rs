@@ -9,6 +9,7 @@ use landbridge_model::plan::parent_paths;
 use landbridge_model::salesforce::ObjectDescribe;
 use landbridge_model::standard::{STANDARD_TYPES, standard_type};
 use landbridge_model::sync::SyncDefinition;
+use landbridge_model::validate::lookup_targets;
 use landbridge_model::{ObjectTypeId, StageKind, Surroundings};
 
 use super::audit::{Change, Trace};
@@ -29,6 +30,8 @@ pub struct Look {
     pub object_type: Option<ObjectSchema>,
     /// The portal's custom object types, and the standard types that lookups of the object may become.
     pub object_types: Vec<ObjectSchema>,
+    /// The objects that rules name because a lookup may lead to several, those that the org shows.
+    pub targets: Vec<ObjectDescribe>,
     /// The tenant's other syncs, and the definition itself.
     pub syncs: Vec<SyncDefinition>,
 }
@@ -42,6 +45,7 @@ impl Look {
             parents: &self.parents,
             object_type: self.object_type.as_ref(),
             object_types: &self.object_types,
+            targets: &self.targets,
             syncs: &self.syncs,
         }
     }
@@ -87,7 +91,13 @@ impl TenantService {
             ..Look::default()
         };
         match &object {
-            Some(object) => look.parents = self.parent_fields(object, definition).await?,
+            Some(object) => {
+                look.parents = self.parent_fields(object, definition).await?;
+                for name in lookup_targets(definition, object) {
+                    look.targets
+                        .extend(missing_is_none(self.salesforce_object(name).await)?);
+                }
+            }
             None => {
                 let objects = self.salesforce_objects().await?;
                 look.objects = objects.into_iter().map(|object| object.name).collect();

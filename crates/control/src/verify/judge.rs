@@ -27,9 +27,7 @@ pub(super) struct Looks<'a> {
 /// Whether links of this lookup may wait although both records are in HubSpot: parents that others write are seen when
 /// they are looked for next. Those that Landbridge writes are announced, and nothing is left to wait for.
 pub(super) fn may_wait(associations: &[AssociationRule], field: &str) -> bool {
-    let found = associations
-        .iter()
-        .find(|rule| rule.field.eq_ignore_ascii_case(field));
+    let found = associations.iter().find(|rule| rule.holds(field));
     found.is_none_or(|rule| rule.match_property.is_some())
 }
 
@@ -206,6 +204,7 @@ mod tests {
     fn only_links_to_parents_that_others_write_may_wait() {
         let rule = |field: &str, matched: Option<&str>| AssociationRule {
             field: field.to_owned(),
+            object: None,
             to: "companies".to_owned(),
             match_property: matched.map(str::to_owned),
             label: None,

@@ -178,13 +178,14 @@ fn association() -> impl Strategy<Value = AssociationRule> {
     ]);
     let to = names(&["depots", "companies", "COMPANY", "vehicles", "2-2"]);
     let property = proptest::option::of(names(&["salesforce_id", "salesforceaccountid", "code", "nope"]));
-    (field, to, property, proptest::option::of(words())).prop_map(|(field, to, match_property, label)| {
-        AssociationRule {
-            field,
-            to,
-            match_property,
-            label,
-        }
+    let object = proptest::option::of(names(&["Depot__c", "Account", "account", "User", "Group"]));
+    let rule = (field, object, to, property, proptest::option::of(words()));
+    rule.prop_map(|(field, object, to, match_property, label)| AssociationRule {
+        field,
+        object,
+        to,
+        match_property,
+        label,
     })
 }
 
@@ -323,6 +324,7 @@ proptest! {
         let mut posted = Vec::new();
         for (place, row) in rows.iter().enumerate() {
             posted.push((format!("associations[{place}].field"), row.field.name.clone()));
+            posted.extend(row.object.clone().map(|object| (format!("associations[{place}].object"), object)));
             if on.contains(&row.field.name.as_str()) && !seen.contains(&&row.field.name) {
                 seen.push(&row.field.name);
                 posted.push((format!("associations[{place}].on"), "on".to_owned()));

@@ -174,11 +174,8 @@ impl Check<'_> {
         records: &[PredictedRecord],
         there: &There,
     ) -> Read<Vec<(usize, PredictedLink)>> {
-        let has = |fields: &[String]| {
-            fields
-                .iter()
-                .any(|field| field.eq_ignore_ascii_case(&association.field))
-        };
+        let slot = association.slot();
+        let has = |fields: &[String]| fields.iter().any(|field| field.eq_ignore_ascii_case(&slot));
         let is_carried = |place: &usize| {
             let outcome = records[*place].outcome;
             self.batch.kinds[*place] == ChangeKind::Upsert && outcome != Outcome::Superseded
@@ -202,7 +199,7 @@ impl Check<'_> {
             Vec::new()
         } else {
             let found = there.iter().map(|(place, found)| (*place, found.id)).collect();
-            read!(self.links(association, &present, &found, &parents).await)
+            read!(self.links(&slot, association, &present, &found, &parents).await)
         };
         let mut links = Vec::new();
         for (place, parent) in wanted {
@@ -210,12 +207,12 @@ impl Check<'_> {
             let link = match parent {
                 // Without a record of its own there is nothing to link from.
                 Some(parent) if record.outcome == Outcome::Failed && record.hubspot_id.is_none() => {
-                    Some(predict::waits_for_itself(&association.field, parent, record.id))
+                    Some(predict::waits_for_itself(&slot, parent, record.id))
                 }
                 parent => {
                     let parent = parent.map(|id| (id, parents.of(id)));
                     let linked = predict::linked(&states, record.id);
-                    predict::link(&association.field, parent, linked, &association.match_property)
+                    predict::link(&slot, parent, linked, &association.match_property)
                 }
             };
             links.extend(link.map(|link| (place, link)));

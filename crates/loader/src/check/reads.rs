@@ -51,10 +51,11 @@ impl Check<'_> {
         Ok(Some(Ok(places.iter().filter_map(of_row).collect())))
     }
 
-    /// What the association of a lookup connects now, for the rows that HubSpot has.
+    /// What the association of a slot connects now, for the rows that HubSpot has.
     pub(super) async fn links<'a>(
         &self,
-        association: &'a Association,
+        slot: &'a str,
+        association: &Association,
         wanted: &BTreeMap<usize, Option<SalesforceId>>,
         found: &HashMap<usize, HubSpotId>,
         parents: &Parents,
@@ -83,7 +84,7 @@ impl Check<'_> {
                 LinkState {
                     child: self.batch.ids[*place],
                     child_hubspot_id: found[place],
-                    field: &association.field,
+                    field: slot,
                     parent: *parent,
                     parent_hubspot_id,
                     linked: of_field(records, association, parent_hubspot_id, from == to),

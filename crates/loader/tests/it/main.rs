@@ -7,6 +7,7 @@ mod lanes;
 mod links;
 mod retry;
 mod rig;
+mod switches;
 mod traps;
 mod types;
 mod undo;

@@ -312,6 +312,7 @@ impl Rig {
             id_property: "salesforce_id".to_owned(),
             associations: vec![WantedAssociation {
                 field: "Account__c".to_owned(),
+                target: None,
                 to: ObjectTypeId::new("0-2"),
                 match_property: "salesforceaccountid".to_owned(),
                 label: None,
@@ -611,6 +612,47 @@ impl Rig {
             _ => None,
         });
         compared.unwrap()
+    }
+
+    /// Lets a record of one type have so many plain associations with another.
+    pub(crate) async fn limit_associations(&self, from: &ObjectTypeId, to: &ObjectTypeId, most: u32) {
+        let labels = self.client.labels(landbridge_hubspot::Share::Live, from, to);
+        let labels = labels.await.unwrap();
+        let plain = labels.iter().find(|one| one.label.is_none()).unwrap();
+        let body = serde_json::json!({ "inputs": [{
+            "category": plain.kind.category, "typeId": plain.kind.type_id, "maxToObjectIds": most,
+        }] });
+        let path = format!("/crm/associations/2026-09/definitions/configurations/{from}/{to}/batch/create");
+        let mut headers = axum::http::HeaderMap::new();
+        let bearer = format!("Bearer {}", self.portal.credentials().token);
+        headers.insert("authorization", bearer.parse().unwrap());
+        headers.insert("content-type", "application/json".parse().unwrap());
+        let answer = self
+            .portal
+            .answer("POST", &path, &headers, body.to_string().as_bytes());
+        assert!(answer.status().is_success(), "{}", answer.status());
+    }
+
+    /// Waits until people are told that records are full, in these words; gives all that they are told of it.
+    pub(crate) async fn full_condition(&self, words: &str) -> String {
+        // Whatever is asked of it opens the portal.
+        let _opened = self.ask(&landbridge_model::ask::TestHubSpot {}).await;
+        let waiting = async {
+            loop {
+                let status = self.ask(&landbridge_model::ask::AskStatus {}).await;
+                let mut conditions = status.conditions.into_iter();
+                let full = |one: &landbridge_model::ask::Condition| {
+                    one.kind == landbridge_model::ask::ConditionKind::Full && one.text.contains(words)
+                };
+                if let Some(found) = conditions.find(full) {
+                    return found.text;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting)
+            .await
+            .expect("people are told in time")
     }
 
     /// Lets so many calls of a place go wrong; with `effect`, after the portal did its part.

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use landbridge_model::batch::LookupTarget;
 use landbridge_model::config::Resolved;
 use landbridge_model::ids::{ObjectTypeId, Revision, RunId, SyncName, TenantId};
 use landbridge_model::{Association, MappedPart, Source as Cause, yaml};
@@ -43,6 +44,7 @@ fn resolved() -> Resolved {
     let mut resolved: Resolved = serde_json::from_value(resolved).unwrap();
     resolved.associations.push(Association {
         field: "Depot__c".to_owned(),
+        target: None,
         to: ObjectTypeId::new("2-2"),
         match_property: "salesforce_id".to_owned(),
         match_unique: true,
@@ -198,6 +200,90 @@ fn every_row_ends_somewhere() {
         superseded 7
         superseded 1"#]].assert_eq(&told(&mapped));
     assert_eq!(mapped.writes[0].envelope.revision, Revision(2));
+}
+
+/// A lookup that may lead to several objects, two of which have a rule.
+#[test]
+fn a_parent_fills_the_slot_of_its_object_and_empties_the_others() {
+    let text = SYNC.replace("LEAVE", "keep").replace(
+        "[ { field: Depot__c, to: depots } ]",
+        "[ { field: Place__c, object: Depot__c, to: depots }, { field: Place__c, object: account, to: companies } ]",
+    );
+    let definition = yaml::load("test.yaml", &text).unwrap().remove(0);
+    let mut resolved = resolved();
+    let link = |object: &str, key_prefix: &str, to: &str| Association {
+        field: "Place__c".to_owned(),
+        target: Some(LookupTarget {
+            object: object.to_owned(),
+            key_prefix: key_prefix.to_owned(),
+        }),
+        to: ObjectTypeId::new(to),
+        ..resolved.associations[0].clone()
+    };
+    let links = vec![link("Depot__c", "a02", "2-2"), link("Account", "001", "0-2")];
+    resolved.associations = links[..1].to_vec();
+    let unresolved = Plan::compile(&definition, Revision(2), &resolved).unwrap_err();
+    assert_eq!(
+        unresolved[0].place, "spec.associations[1]",
+        "the account's rule has no slot yet"
+    );
+    resolved.associations = links;
+    let plan = Plan::compile(&definition, Revision(2), &resolved).unwrap();
+    assert_eq!(
+        plan.salesforce_columns(),
+        ["Name", "Price__c", "Place__c", "Status__c"]
+    );
+
+    let mut batch = batch(
+        Purpose::Apply,
+        &[
+            (1, 10, UP, [Some("in a depot"), None, None, Some(DEPOT)]),
+            (
+                2,
+                10,
+                UP,
+                [Some("of an account"), None, None, Some("001000000000007")],
+            ),
+            (
+                3,
+                10,
+                UP,
+                [Some("of a user"), None, None, Some("005000000000007")],
+            ),
+            (4, 10, UP, [Some("of nobody"), None, None, None]),
+            (5, 10, UP, [Some("misspelt"), None, None, Some("nobody")]),
+            (6, 10, ChangeKind::Delete, [None, None, None, None]),
+        ],
+    );
+    let mut table = Table::default();
+    for (name, column) in batch.table.iter() {
+        table.add(if name == "Depot__c" { "Place__c" } else { name }, column.clone());
+    }
+    batch.table = table;
+    let intents = |batch: &ChangeBatch| {
+        let told = told(&map(&plan, batch, |_| None));
+        let lines = told.lines().filter(|line| !line.starts_with("write"));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    expect_test::expect![[r#"
+        intent 1 Place__c:Depot__c=a02000000000007AAA Place__c:Account=null
+        intent 2 Place__c:Depot__c=null Place__c:Account=001000000000007AAA
+        intent 3 Place__c:Depot__c=null Place__c:Account=null
+        intent 4 Place__c:Depot__c=null Place__c:Account=null
+        intent 6 gone Place__c:Depot__c=null Place__c:Account=null
+        failed 5: invalid-value "nobody" is not a Salesforce record id (15 characters, or 18 with a checksum that holds) [Place__c, nobody]"#]]
+    .assert_eq(&intents(&batch));
+    // A back-fill names the field: both its slots are filled.
+    for (lookups, filled) in [
+        (vec!["place__C".to_owned()], true),
+        (vec!["Depot__c".to_owned()], false),
+    ] {
+        batch.envelope.only = Some(Arc::new(MappedPart {
+            properties: Vec::new(),
+            lookups,
+        }));
+        assert_eq!(intents(&batch).contains("Place__c:Account=001"), filled);
+    }
 }
 
 #[test]

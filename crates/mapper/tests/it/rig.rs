@@ -285,6 +285,7 @@ fn resolved() -> Resolved {
     let mut resolved: Resolved = serde_json::from_value(resolved).unwrap();
     resolved.associations.push(Association {
         field: "Depot__c".to_owned(),
+        target: None,
         to: ObjectTypeId::new("2-2"),
         match_property: "salesforce_id".to_owned(),
         match_unique: true,

@@ -20,6 +20,8 @@ pub enum ConditionKind {
     StandsStill,
     /// A limit of calls is reached; it goes on by itself.
     Limited,
+    /// Records have as many associations as HubSpot lets them have, or nearly: further links are refused.
+    Full,
     /// Something is under way; nothing is wrong.
     UnderWay,
     /// What this version knows no kind for.
@@ -31,7 +33,7 @@ impl ConditionKind {
     /// Whether somebody should look. No wildcard: a new kind has to choose.
     pub fn needs_attention(self) -> bool {
         match self {
-            Self::Silent | Self::Credentials | Self::Unusable | Self::Definition => true,
+            Self::Silent | Self::Credentials | Self::Unusable | Self::Definition | Self::Full => true,
             Self::StandsStill | Self::Limited | Self::UnderWay | Self::Other => false,
         }
     }

@@ -51,6 +51,7 @@ fn resolved() -> Resolved {
         object_type: schema,
         associations: vec![Association {
             field: "Depot__c".to_owned(),
+            target: None,
             to: ObjectTypeId::new("2-2"),
             match_property: "salesforce_id".to_owned(),
             match_unique: true,

@@ -2,6 +2,7 @@
 
 use super::{Problem, Surroundings, nearest};
 use crate::ask::WantedAssociation;
+use crate::batch::LookupTarget;
 use crate::hubspot::ObjectSchema;
 use crate::ids::ObjectTypeId;
 use crate::salesforce::{FieldDescribe, FieldType, ObjectDescribe};
@@ -45,11 +46,14 @@ pub(super) fn check(
     check_alone(definition, around, problems);
     for (place, rule) in definition.spec.associations.iter().enumerate() {
         let at = format!("spec.associations[{place}]");
-        let field = reference(&at, rule, object, problems);
+        let referenced = reference(&at, rule, object, problems)
+            .and_then(|field| referenced(&at, rule, field, around, problems));
         let end = end(&rule.to, around);
-        match (&end, field) {
+        match (&end, referenced) {
             (None, _) => unknown_end(&at, rule, around, problems),
-            (Some(end), Some(field)) => parent(&at, rule, field, end, definition, around, problems),
+            (Some(end), Some(referenced)) => {
+                parent(&at, rule, referenced, end, definition, around, problems);
+            }
             (Some(_), None) => {}
         }
     }
@@ -64,18 +68,28 @@ pub(super) fn check_alone(
     let rules = &definition.spec.associations;
     for (place, rule) in rules.iter().enumerate() {
         let at = format!("spec.associations[{place}]");
-        if let Some(earlier) = rules[..place]
-            .iter()
-            .position(|other| other.field.eq_ignore_ascii_case(&rule.field))
-        {
+        if let Some(earlier) = rules[..place].iter().position(|other| overlap(rule, other)) {
             problems.push(Problem::new(
                 format!("{at}.field"),
-                format!("{} is already listed in spec.associations[{earlier}]", rule.field),
-                "keep one of the two",
+                format!(
+                    "{} is already listed in spec.associations[{earlier}]",
+                    rule.lookup()
+                ),
+                "keep one of the two; only a lookup that may lead to several objects has several rules, each with another \
+                 object",
             ));
         }
     }
     labels(rules, around, problems);
+}
+
+/// Whether two rules are for the same links: of one field, and not each for an object of its own.
+fn overlap(rule: &AssociationRule, other: &AssociationRule) -> bool {
+    let are_apart = match (&rule.object, &other.object) {
+        (Some(a), Some(b)) => !a.eq_ignore_ascii_case(b),
+        _ => false,
+    };
+    rule.field.eq_ignore_ascii_case(&other.field) && !are_apart
 }
 
 fn reference<'a>(
@@ -113,19 +127,86 @@ fn reference<'a>(
         ));
         return None;
     }
-    if field.reference_to.len() != 1 {
-        problems.push(Problem::new(
+    Some(field)
+}
+
+/// The object that a rule is for, of those that the field may lead to.
+fn referenced<'a>(
+    at: &str,
+    rule: &AssociationRule,
+    field: &'a FieldDescribe,
+    around: &Surroundings<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<&'a str> {
+    let objects = field.reference_to.as_slice();
+    let place = format!("{at}.object");
+    match (&rule.object, objects) {
+        (None, [only]) => return Some(only),
+        (None, []) => problems.push(Problem::new(
+            format!("{at}.field"),
+            format!("Salesforce does not say where {} leads", rule.field),
+            "name another lookup, or leave the association out",
+        )),
+        (None, several) => problems.push(Problem::new(
             place,
             format!(
                 "{} may lead to several objects ({})",
                 rule.field,
-                field.reference_to.join(", ")
+                several.join(", ")
             ),
-            "only a lookup to one object becomes an association; leave this one out",
-        ));
-        return None;
+            "name with object the one that this rule is for; each of them may have a rule of its own",
+        )),
+        (Some(name), _) => {
+            let named = objects.iter().find(|object| object.eq_ignore_ascii_case(name));
+            let Some(object) = named else {
+                problems.push(Problem::new(
+                    place,
+                    format!("{} does not lead to {name}", rule.field),
+                    nearest(
+                        name,
+                        objects.iter().map(String::as_str),
+                        &format!("name one of {}", objects.join(", ")),
+                    ),
+                ));
+                return None;
+            };
+            if objects.len() > 1 && !is_told_apart(&place, object, field, around, problems) {
+                return None;
+            }
+            return Some(object);
+        }
     }
-    Some(field)
+    None
+}
+
+/// Records of the object must be known by what their ids begin with.
+fn is_told_apart(
+    place: &str,
+    object: &str,
+    field: &FieldDescribe,
+    around: &Surroundings<'_>,
+    problems: &mut Vec<Problem>,
+) -> bool {
+    let Some(prefix) = around.key_prefix(object) else {
+        problems.push(Problem::new(
+            place,
+            format!("the org does not show what the ids of {object} begin with"),
+            format!("let the Salesforce user read {object}, or leave the association out"),
+        ));
+        return false;
+    };
+    let others = field.reference_to.iter().filter(|other| *other != object);
+    let twin = others
+        .into_iter()
+        .find(|other| around.key_prefix(other) == Some(prefix));
+    if let Some(twin) = twin {
+        problems.push(Problem::new(
+            place,
+            format!("the ids of {object} and {twin} both begin with {prefix}, so that nothing tells their records apart"),
+            "leave the association out",
+        ));
+    }
+    twin.is_none()
 }
 
 fn unknown_end(at: &str, rule: &AssociationRule, around: &Surroundings<'_>, problems: &mut Vec<Problem>) {
@@ -149,13 +230,12 @@ fn unknown_end(at: &str, rule: &AssociationRule, around: &Surroundings<'_>, prob
 fn parent(
     at: &str,
     rule: &AssociationRule,
-    field: &FieldDescribe,
+    referenced: &str,
     end: &End<'_>,
     definition: &SyncDefinition,
     around: &Surroundings<'_>,
     problems: &mut Vec<Problem>,
 ) {
-    let referenced = field.reference_to[0].as_str();
     if let Some(name) = &rule.match_property {
         let schema = match end {
             End::Custom(schema) => Some(*schema),
@@ -246,7 +326,9 @@ fn labels(rules: &[AssociationRule], around: &Surroundings<'_>, problems: &mut V
                     format!("spec.associations[{place}].label"),
                     format!(
                         "{} and {} (spec.associations[{earlier}]) both lead to {} and could not be told apart",
-                        rule.field, other.field, rule.to
+                        rule.lookup(),
+                        other.lookup(),
+                        rule.to
                     ),
                     "give each of them a label of its own",
                 ));
@@ -260,17 +342,34 @@ pub(super) fn wanted(definition: &SyncDefinition, around: &Surroundings<'_>) -> 
     let resolve = |rule: &AssociationRule| {
         let end = end(&rule.to, around)?;
         let field = around.object?.field(&rule.field)?;
+        let referenced = match &rule.object {
+            Some(name) => field
+                .reference_to
+                .iter()
+                .find(|object| object.eq_ignore_ascii_case(name))?,
+            None => field.reference_to.first()?,
+        };
+        // A lookup to one object keeps its own name, whether or not the rule names the object.
+        let target = if field.reference_to.len() > 1 {
+            rule.object.as_ref()?;
+            Some(LookupTarget {
+                object: referenced.clone(),
+                key_prefix: around.key_prefix(referenced)?.to_owned(),
+            })
+        } else {
+            None
+        };
         let match_property = match (&rule.match_property, &end) {
             (Some(name), _) => name.clone(),
             (None, End::Standard(standard)) => standard.match_property.to_owned(),
             (None, End::Custom(_)) => {
-                let referenced = field.reference_to.first()?;
                 let sync = parent_sync(referenced, rule, definition, around)?;
                 sync.spec.hubspot.id_property.clone()
             }
         };
         Some(WantedAssociation {
             field: field.name.clone(),
+            target,
             to: end.id(),
             match_property,
             label: rule.label.clone(),

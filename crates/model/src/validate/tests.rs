@@ -71,6 +71,19 @@ fn depots() -> ObjectSchema {
     object_type("2-2", "depots", vec![property("name", PropertyType::String)])
 }
 
+/// What an owner may be. Queues of this org have no ids of their own kind.
+fn targets() -> [ObjectDescribe; 3] {
+    [
+        ("User", Some("005")),
+        ("Group", Some("00G")),
+        ("Queue", Some("00G")),
+    ]
+    .map(|(name, prefix)| ObjectDescribe {
+        key_prefix: prefix.map(str::to_owned),
+        ..object(name, Vec::new())
+    })
+}
+
 fn depot_sync() -> SyncDefinition {
     definition("Depot__c", "depots", "fields: [ { from: Name, to: name } ]")
 }
@@ -97,6 +110,7 @@ fn with_surroundings<T>(run: impl FnOnce(&Surroundings<'_>) -> T) -> T {
         parents: &[],
         object_type: Some(&schema),
         object_types: &types,
+        targets: &targets(),
         syncs: &syncs,
     })
 }
@@ -176,8 +190,8 @@ fn every_problem_of_associations_is_told_at_once() {
 - { field: Account__c, to: depots, match: nam, label: b }
 fields: [ { from: Name, to: name } ]",
         &expect_test::expect![[r#"
-            spec.associations[7].field: Depot__c is already listed in spec.associations[0]; keep one of the two
-            spec.associations[8].field: Account__c is already listed in spec.associations[5]; keep one of the two
+            spec.associations[7].field: Depot__c is already listed in spec.associations[0]; keep one of the two; only a lookup that may lead to several objects has several rules, each with another object
+            spec.associations[8].field: Account__c is already listed in spec.associations[5]; keep one of the two; only a lookup that may lead to several objects has several rules, each with another object
             spec.associations[1].label: Home__c and Depot__c (spec.associations[0]) both lead to depots and could not be told apart; give each of them a label of its own
             spec.associations[2].label: Price__c and Depot__c (spec.associations[0]) both lead to depots and could not be told apart; give each of them a label of its own
             spec.associations[2].label: Price__c and Home__c (spec.associations[1]) both lead to depots and could not be told apart; give each of them a label of its own
@@ -185,12 +199,132 @@ fields: [ { from: Name, to: name } ]",
             spec.associations[8].label: Account__c and Depot__c (spec.associations[0]) both lead to depots and could not be told apart; give each of them a label of its own
             spec.associations[8].label: Account__c and Home__c (spec.associations[1]) both lead to depots and could not be told apart; give each of them a label of its own
             spec.associations[2].field: Price__c is of type currency, not a lookup; list it under spec.fields, or name a lookup or master-detail field
-            spec.associations[3].field: OwnerId may lead to several objects (User, Group); only a lookup to one object becomes an association; leave this one out
+            spec.associations[3].object: OwnerId may lead to several objects (User, Group); name with object the one that this rule is for; each of them may have a rule of its own
             spec.associations[4].field: Vehicle__c has no field Accounts__c that the Salesforce user can see; did you mean Account__c? Otherwise create the lookup in Salesforce, or let the Salesforce user see it
             spec.associations[5]: Account__c leads to Account, which no sync carries to contacts; HubSpot's own integration turns Contact and Lead into contacts; name with match the property that holds the Salesforce id of Account, or leave the association out
             spec.associations[6].to: the portal has no object type vehicle; did you mean vehicles? Otherwise name contacts, companies, deals, tickets or a custom object type; a type that was created moments ago may take up to a minute to show
             spec.associations[7]: Depot__c leads to Depot__c, which no sync carries to vehicles; add a sync of Depot__c to vehicles, name with match the property that holds its Salesforce id, or leave the association out
             spec.associations[8].match: depots has no property nam; did you mean name? Otherwise name the property that holds the Salesforce id of the parent
+        "#]],
+    );
+}
+
+/// The vehicle with a lookup that may lead to several objects.
+fn moored(objects: &[&str]) -> ObjectDescribe {
+    let mut object = vehicle();
+    let mut place = lookup("Place__c", objects[0]);
+    place.reference_to = objects.iter().map(|name| (*name).to_owned()).collect();
+    object.fields.push(place);
+    object
+}
+
+#[track_caller]
+fn check_place(leads_to: &[&str], rules: &str, expected: &expect_test::Expect) {
+    let rest = format!("associations:\n{rules}\nfields: [ {{ from: Name, to: name }} ]");
+    let definition = definition("Vehicle__c", "vehicles", &rest);
+    let (object, depot) = (
+        moored(leads_to),
+        ObjectDescribe {
+            key_prefix: Some("a02".to_owned()),
+            ..crate::testing::object("Depot__c", Vec::new())
+        },
+    );
+    let targets = [targets().as_slice(), &[depot]].concat();
+    let (told, wanted) = with_surroundings(|around| {
+        let around = Surroundings {
+            object: Some(&object),
+            targets: &targets,
+            ..*around
+        };
+        let wanted = wanted_associations(&definition, &around);
+        (lines(&validate(&definition, &around)), wanted)
+    });
+    let wanted = wanted.iter().map(|one| match &one.target {
+        None => format!("{} -> {}\n", one.field, one.to),
+        Some(target) => format!(
+            "{}:{} {} -> {}\n",
+            one.field, target.object, target.key_prefix, one.to
+        ),
+    });
+    expected.assert_eq(&format!("{told}{}", wanted.collect::<String>()));
+}
+
+#[test]
+fn a_lookup_to_several_objects_has_a_rule_for_each() {
+    let several = [
+        "Account",
+        "Depot__c",
+        "Vehicle__c",
+        "User",
+        "Group",
+        "Queue",
+        "Hidden__c",
+    ];
+    // The prefix of the object itself is known without asking for it; that of an account is not here.
+    check_place(
+        &several,
+        "- { field: Place__c, object: depot__C, to: depots, label: at }
+- { field: Place__c, object: Vehicle__c, to: vehicles }
+- { field: Place__c, object: User, to: depots, match: name, label: kept by }",
+        &expect_test::expect![[r#"
+            Place__c:Depot__c a02 -> 2-2
+            Place__c:Vehicle__c a01 -> 2-1
+            Place__c:User 005 -> 2-2
+        "#]],
+    );
+    check_place(
+        &several,
+        "- { field: Place__c, object: Depot__c, to: depots }
+- { field: place__c, object: DEPOT__C, to: vehicles }
+- { field: Place__c, to: companies }
+- { field: Place__c, object: Depots__c, to: tickets }
+- { field: Place__c, object: Hidden__c, to: deals, match: id }
+- { field: Place__c, object: Group, to: contacts, match: id }",
+        &expect_test::expect![[r#"
+            spec.associations[1].field: place__c:DEPOT__C is already listed in spec.associations[0]; keep one of the two; only a lookup that may lead to several objects has several rules, each with another object
+            spec.associations[2].field: Place__c is already listed in spec.associations[0]; keep one of the two; only a lookup that may lead to several objects has several rules, each with another object
+            spec.associations[3].field: Place__c:Depots__c is already listed in spec.associations[2]; keep one of the two; only a lookup that may lead to several objects has several rules, each with another object
+            spec.associations[4].field: Place__c:Hidden__c is already listed in spec.associations[2]; keep one of the two; only a lookup that may lead to several objects has several rules, each with another object
+            spec.associations[5].field: Place__c:Group is already listed in spec.associations[2]; keep one of the two; only a lookup that may lead to several objects has several rules, each with another object
+            spec.associations[1]: place__c leads to Depot__c, which no sync carries to vehicles; add a sync of Depot__c to vehicles, name with match the property that holds its Salesforce id, or leave the association out
+            spec.associations[2].object: Place__c may lead to several objects (Account, Depot__c, Vehicle__c, User, Group, Queue, Hidden__c); name with object the one that this rule is for; each of them may have a rule of its own
+            spec.associations[3].object: Place__c does not lead to Depots__c; did you mean Depot__c? Otherwise name one of Account, Depot__c, Vehicle__c, User, Group, Queue, Hidden__c
+            spec.associations[4].object: the org does not show what the ids of Hidden__c begin with; let the Salesforce user read Hidden__c, or leave the association out
+            spec.associations[5].object: the ids of Group and Queue both begin with 00G, so that nothing tells their records apart; leave the association out
+            Place__c:Depot__c a02 -> 2-2
+            Place__c:Group 00G -> 0-1
+        "#]],
+    );
+    check_place(
+        &several,
+        "- { field: Place__c, object: Depot__c, to: depots }
+- { field: Place__c, object: User, to: depots, match: name }
+- { field: Place__c, object: Vehicle__c, to: depots, label: towed by }",
+        &expect_test::expect![[r#"
+            spec.associations[1].label: Place__c:User and Place__c:Depot__c (spec.associations[0]) both lead to depots and could not be told apart; give each of them a label of its own
+            spec.associations[2].label: Place__c:Vehicle__c and Place__c:Depot__c (spec.associations[0]) both lead to depots and could not be told apart; give each of them a label of its own
+            spec.associations[2].label: Place__c:Vehicle__c and Place__c:User (spec.associations[1]) both lead to depots and could not be told apart; give each of them a label of its own
+            spec.associations[2]: Place__c leads to Vehicle__c, which no sync carries to depots; add a sync of Vehicle__c to depots, name with match the property that holds its Salesforce id, or leave the association out
+            Place__c:Depot__c a02 -> 2-2
+            Place__c:User 005 -> 2-2
+        "#]],
+    );
+}
+
+#[test]
+fn a_lookup_to_one_object_may_name_it() {
+    check_place(
+        &["Depot__c"],
+        "- { field: Place__c, object: Depot__c, to: depots }",
+        &expect_test::expect![[r#"
+            Place__c -> 2-2
+        "#]],
+    );
+    check_place(
+        &["Depot__c"],
+        "- { field: Place__c, object: Account, to: companies }",
+        &expect_test::expect![[r#"
+            spec.associations[0].object: Place__c does not lead to Account; name one of Depot__c
         "#]],
     );
 }
@@ -351,7 +485,7 @@ fields:
         spec.rules.grace: "soon" is not a length of time; write a duration such as 15m or 24h
         spec.fields[1].to: name is already filled by spec.fields[0]; map the two fields to different properties
         spec.fields[2].to: Landbridge itself writes landbridge_version; leave this row out, or map the field to another property
-        spec.associations[2].field: a__c is already listed in spec.associations[0]; keep one of the two
+        spec.associations[2].field: a__c is already listed in spec.associations[0]; keep one of the two; only a lookup that may lead to several objects has several rules, each with another object
         spec.associations[1].label: B__c and A__c (spec.associations[0]) both lead to depots and could not be told apart; give each of them a label of its own
     "#]].assert_eq(&lines(&validate_alone(&sync)));
 }

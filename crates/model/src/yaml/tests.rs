@@ -143,7 +143,7 @@ fn refused(change: impl Fn(&str) -> String, expected: &str) {
 fn errors_name_the_place_and_the_remedy() {
     refused(
         |file| file.replace("label: primary", "lable: primary"),
-        "fleet.yaml:17:71: the key lable is not known here; did you mean label? Known keys: field, to, match, label",
+        "fleet.yaml:17:71: the key lable is not known here; did you mean label? Known keys: field, object, to, match, label",
     );
     refused(
         |file| file.replace("delete: delete-record", "delete: remove"),

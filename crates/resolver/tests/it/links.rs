@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use landbridge_bus::{Filter, StreamName};
 use landbridge_model::ask::{AskStatus, Explain};
-use landbridge_model::{HubSpotId, Lane, SalesforceId, StageKind};
+use landbridge_model::{HubSpotId, Lane, LinkOutcome, SalesforceId, StageKind};
 
 use crate::rig::{DEADLINE, Rig, id};
 
@@ -194,4 +194,83 @@ async fn two_claimants_fail_and_people_can_ask_why() {
         .unwrap();
     assert_eq!(status.parked, 1);
     resolver.stop().await;
+}
+
+/// A lookup that may lead to a depot or to an account: each is a slot of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_moves_to_a_parent_of_another_object_leaves_the_former() {
+    let rig = Rig::new().await;
+    let resolver = rig.resolver("one").await;
+    let (depot, account) = (id("d", 0), id("c", 0));
+    rig.identities(Lane::Live, "vehicles", &vehicles(1)).await;
+    rig.identities(Lane::Live, "depots", &[(depot, Some(HubSpotId(7)))])
+        .await;
+    let slot = |object: &str| (id("v", 0), format!("Place__c:{object}"));
+    let place = async |in_depot: Option<SalesforceId>, of_account: Option<SalesforceId>| {
+        let columns = [("Place__c:Depot__c", in_depot), ("Place__c:Account", of_account)];
+        rig.row(Lane::Live, id("v", 0), &columns).await;
+    };
+    place(Some(depot), None).await;
+    rig.until("the depot", |portal| {
+        portal.links.get(&slot("Depot__c")) == Some(&Some(HubSpotId(7)))
+    })
+    .await;
+    // The account is not in HubSpot yet: the depot is left all the same, and the account is waited for.
+    place(None, Some(account)).await;
+    rig.until("no depot", |portal| {
+        portal.links.get(&slot("Depot__c")) == Some(&None)
+    })
+    .await;
+    rig.until_parked(1).await;
+    rig.records("0-2", &[(account, HubSpotId(50))]);
+    rig.until("the account", |portal| {
+        portal.links.get(&slot("Account")) == Some(&Some(HubSpotId(50)))
+    })
+    .await;
+    place(Some(depot), None).await;
+    rig.until("the depot again, and no account", |portal| {
+        portal.links.get(&slot("Account")) == Some(&None)
+            && portal.links.get(&slot("Depot__c")) == Some(&Some(HubSpotId(7)))
+    })
+    .await;
+    rig.until_parked(0).await;
+    resolver.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_an_association_that_is_no_more_ends_as_unlinked() {
+    let rig = Rig::new().await;
+    let resolver = rig.resolver("one").await;
+    rig.intents(
+        Lane::Live,
+        "Depot__c",
+        &[(id("v", 0), Some(id("d", 0))), (id("v", 1), Some(id("d", 0)))],
+    )
+    .await;
+    rig.intents(Lane::Live, "Next__c", &[(id("v", 0), Some(id("v", 1)))])
+        .await;
+    rig.until_parked(3).await;
+    resolver.stop().await;
+    rig.change_sync("vehicles", |sync| {
+        let resolved = sync.resolved.as_mut().unwrap();
+        resolved.associations.retain(|one| one.field != "Depot__c");
+    })
+    .await;
+    let heir = rig.resolver("heir").await;
+    rig.until_parked(1).await;
+    let told = rig.verdicts().await;
+    let of_depots: Vec<_> = told.iter().filter(|told| told.field == "Depot__c").collect();
+    let ends: Vec<_> = of_depots.iter().map(|told| (told.outcome, told.parent)).collect();
+    let (parked, unlinked) = (LinkOutcome::Parked, LinkOutcome::Unlinked);
+    let depot = Some(id("d", 0));
+    assert_eq!(
+        ends,
+        [
+            (parked, depot),
+            (parked, depot),
+            (unlinked, None),
+            (unlinked, None)
+        ]
+    );
+    heir.stop().await;
 }

@@ -5,19 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use landbridge_bus::{Bus, BusConfig, LinkPart, LocalServer, LocalServerOptions, WorkerId};
+use landbridge_bus::{
+    Bus, BusConfig, Filter, FollowFrom, Followed, LinkPart, LocalServer, LocalServerOptions, Subject,
+    WorkerId,
+};
 use landbridge_model::ask::{FindIdentities, FoundIdentities};
 use landbridge_model::config::{Sync, Tenant};
 use landbridge_model::{
-    Envelope, HubSpotId, Identities, Identity, Lane, LinkIntents, LinkWrites, ObjectTypeId, Purpose,
-    Revision, SalesforceId, Source, StageKind, SyncKey, SyncName, Table, TenantId, TextColumn, Version,
+    Envelope, HubSpotId, Identities, Identity, Lane, LinkIntents, LinkVerdict, LinkWrites, ObjectTypeId,
+    Purpose, Revision, SalesforceId, Source, StageKind, SyncKey, SyncName, Table, TenantId, TextColumn,
+    Version,
 };
 use landbridge_resolver::{Resolver, ResolverSettings};
 use landbridge_stage::{
     Caches, ConfigView, Hub, LaneContext, LaneSettings, OwnedShards, SecretOpener, ShardContext, StageError,
     Worker, WorkerRuntime, answer_with, parse_ask, run,
 };
-use landbridge_wire::{Ask, AskError, LinkMessage, Wire};
+use landbridge_wire::{Ask, AskError, LinkMessage, Report, ReportBody, Wire};
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -155,6 +159,8 @@ impl Rig {
             { "field": "Depot__c", "to": "2-2", "match_property": "salesforce_id", "match_unique": true, "label": null },
             { "field": "Owner__c", "to": "0-2", "match_property": "salesforceaccountid", "match_unique": false, "label": null },
             { "field": "Next__c", "to": "2-1", "match_property": "salesforce_id", "match_unique": true, "label": null },
+            { "field": "Place__c", "target": { "object": "Depot__c", "keyPrefix": "a0d" }, "to": "2-2", "match_property": "salesforce_id", "match_unique": true, "label": null },
+            { "field": "Place__c", "target": { "object": "Account", "keyPrefix": "a0c" }, "to": "0-2", "match_property": "salesforceaccountid", "match_unique": false, "label": null },
         ]);
         let to_depot = json!([associations[0]]);
         for (name, object, object_type, associations) in [
@@ -296,6 +302,34 @@ impl Rig {
         }
     }
 
+    /// What the mapper would send of one vehicle: what each of its slots holds.
+    pub(crate) async fn row(
+        &self,
+        lane: Lane,
+        child: SalesforceId,
+        columns: &[(&str, Option<SalesforceId>)],
+    ) {
+        let version = self.next_version();
+        let mut table = Table::default();
+        for (slot, parent) in columns {
+            let cells = std::iter::once(parent.as_ref().map(SalesforceId::as_str));
+            table.add(slot, cells.collect());
+        }
+        let intents = LinkIntents {
+            envelope: self.envelope("vehicles"),
+            children: vec![child],
+            versions: vec![version],
+            deleted: vec![false],
+            table,
+        };
+        let subject = self.hub.links(&self.tenant, lane, LinkPart::Intents);
+        let message = LinkMessage::Intents(intents);
+        self.hub
+            .send(&subject, &format!("{version}"), &message)
+            .await
+            .unwrap();
+    }
+
     /// What the loader would announce.
     pub(crate) async fn identities(
         &self,
@@ -358,6 +392,38 @@ impl Rig {
                 links.iter().take(5)
             );
         }
+    }
+
+    /// Changes a stored sync.
+    pub(crate) async fn change_sync(&self, name: &str, change: impl Fn(&mut Sync)) {
+        let view = ConfigView::open(self.hub.bus()).await.unwrap();
+        let key = SyncKey {
+            tenant: self.tenant.clone(),
+            name: SyncName::new(name).unwrap(),
+        };
+        let changed = |stored: Option<Sync>| {
+            let mut sync = stored.unwrap();
+            change(&mut sync);
+            Ok::<_, std::convert::Infallible>(Some(sync))
+        };
+        let _stored = view.change_sync(&key, changed).await.unwrap();
+    }
+
+    /// What resolvers have told of links so far.
+    pub(crate) async fn verdicts(&self) -> Vec<LinkVerdict> {
+        let shard = self.hub.shard_of(&self.tenant);
+        let filter = Filter::exact(&Subject::Outcomes {
+            shard,
+            tenant: self.tenant.clone(),
+        });
+        let mut follow = self.hub.bus().follow(&filter, FollowFrom::Start).await.unwrap();
+        let mut verdicts = Vec::new();
+        while let Followed::Message(stored) = follow.next().await {
+            if let ReportBody::Links(links) = Report::decode(&stored.payload).unwrap().body {
+                verdicts.extend(links);
+            }
+        }
+        verdicts
     }
 
     /// Waits until so many links are parked.

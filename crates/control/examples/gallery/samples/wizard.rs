@@ -198,34 +198,67 @@ fn lookups() -> Vec<LookupRow> {
     };
     let row = |name: &str, rule, ends, blocked| LookupRow {
         field: field(name),
+        object: None,
         is_master_detail: false,
         rule,
         ends,
         blocked,
     };
+    let of_several = |object: &str| LookupRow {
+        object: Some(object.to_owned()),
+        ..row(
+            "Responsible__c",
+            None,
+            Vec::new(),
+            Some(Blocked {
+                reason: format!("It leads to {object}, whose records do not come to HubSpot."),
+                cure: None,
+            }),
+        )
+    };
     vec![
         row(
             "Account__c",
             Some(rule(0)),
-            vec![end("companies", "Companies", "kept by HubSpot's own integration", &[("salesforceaccountid", "Salesforce Account ID"), ("erp_number", "ERP number")], &[])],
+            vec![end(
+                "companies",
+                "Companies",
+                "kept by HubSpot's own integration",
+                &[
+                    ("salesforceaccountid", "Salesforce Account ID"),
+                    ("erp_number", "ERP number"),
+                ],
+                &[],
+            )],
             None,
         ),
-        row("Depot__c", Some(rule(1)), vec![end("depots", "Depots", "synced by depots", &[("salesforce_id", "Salesforce id")], &["stationed at", "returned to"])], None),
+        row(
+            "Depot__c",
+            Some(rule(1)),
+            vec![end(
+                "depots",
+                "Depots",
+                "synced by depots",
+                &[("salesforce_id", "Salesforce id")],
+                &["stationed at", "returned to"],
+            )],
+            None,
+        ),
         row(
             "Insurer__c",
             None,
             Vec::new(),
             Some(Blocked {
-                reason: "Insurer__c is not synced, so there is nothing in HubSpot to associate with.".to_owned(),
-                cure: Some(("Sync Insurer".to_owned(), "/tenants/acme/syncs/new?object=Insurer__c".to_owned())),
+                reason: "Insurer__c is not synced, so there is nothing in HubSpot to associate with."
+                    .to_owned(),
+                cure: Some((
+                    "Sync Insurer".to_owned(),
+                    "/tenants/acme/syncs/new?object=Insurer__c".to_owned(),
+                )),
             }),
         ),
-        row(
-            "Responsible__c",
-            None,
-            Vec::new(),
-            Some(Blocked { reason: "It may lead to several objects (User, Group); only a lookup to one object becomes an association.".to_owned(), cure: None }),
-        ),
+        of_several("User"),
+        of_several("Group"),
     ]
 }
 

@@ -307,12 +307,14 @@ pub(crate) fn definition() -> SyncDefinition {
             associations: vec![
                 AssociationRule {
                     field: "Account__c".to_owned(),
+                    object: None,
                     to: "companies".to_owned(),
                     match_property: Some("salesforceaccountid".to_owned()),
                     label: None,
                 },
                 AssociationRule {
                     field: "Depot__c".to_owned(),
+                    object: None,
                     to: "depots".to_owned(),
                     match_property: None,
                     label: Some("stationed at".to_owned()),

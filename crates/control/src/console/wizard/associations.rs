@@ -3,6 +3,7 @@
 mod build;
 
 use landbridge_model::Problem;
+use landbridge_model::batch::slot_name;
 use landbridge_model::salesforce::FieldDescribe;
 use landbridge_model::sync::AssociationRule;
 use maud::{Markup, html};
@@ -27,11 +28,13 @@ pub struct Associations {
     pub problems: Vec<Problem>,
 }
 
-/// One lookup.
+/// One lookup; of one that may lead to several objects, its part for one of them.
 #[derive(Clone, Debug)]
 pub struct LookupRow {
     /// The field.
     pub field: FieldDescribe,
+    /// Which of the objects, when there are several.
+    pub object: Option<String>,
     /// Whether it is a master-detail field.
     pub is_master_detail: bool,
     /// The rule when it is on, with its place in the definition.
@@ -114,20 +117,34 @@ fn missing_field(view: &Associations) -> Markup {
 
 fn row(view: &Associations, place: usize, lookup: &LookupRow) -> Markup {
     let on = format!("associations[{place}].on");
-    let label = format!("Associate by {}", lookup.field.label);
+    let label = match &lookup.object {
+        Some(object) => format!(
+            "Associate by {} when it is a record of {object}",
+            lookup.field.label
+        ),
+        None => format!("Associate by {}", lookup.field.label),
+    };
+    let group = match &lookup.object {
+        Some(object) => format!("{}, {object}", lookup.field.label),
+        None => lookup.field.label.clone(),
+    };
+    let slot = slot_name(&lookup.field.name, lookup.object.as_deref());
     let why = lookup.blocked.as_ref().map(|blocked| blocked.reason.as_str());
     html! {
         div.lookup.off[lookup.blocked.is_some()] id=(lookup.rule.as_ref().map_or_else(|| anchor(&format!("associations[{place}]")), |(at, _)| anchor(&format!("spec.associations[{at}]"))))
-            data-refresh={ "lookup-" (lookup.field.name) } role="group" aria-label=(lookup.field.label) {
+            data-refresh={ "lookup-" (slot) } role="group" aria-label=(group) {
             (toggle(&on, &label, lookup.rule.is_some(), why))
             div.lookup-body {
                 div.lookup-head {
                     span.two-names.lookup-name { strong { (lookup.field.label) } code { (lookup.field.name) } }
                     span.quiet {
-                        @if lookup.is_master_detail { "Master-detail" } @else { "Lookup" } " to " (lookup.field.reference_to.join(", "))
+                        @if let Some(object) = &lookup.object { "Records of " (object) ", one of the objects that this lookup may lead to" }
+                        @else if lookup.is_master_detail { "Master-detail to " (lookup.field.reference_to.join(", ")) }
+                        @else { "Lookup to " (lookup.field.reference_to.join(", ")) }
                     }
                 }
                 input type="hidden" name={ "associations[" (place) "].field" } value=(lookup.field.name);
+                @if let Some(object) = &lookup.object { input type="hidden" name={ "associations[" (place) "].object" } value=(object); }
                 @match (&lookup.blocked, &lookup.rule) {
                     (Some(blocked), _) => {
                         p.reason { (icon(Icon::Lock)) span { (blocked.reason) @if let Some((text, path)) = &blocked.cure { " " a href=(path) { (text) } } } }
@@ -206,9 +223,9 @@ fn chosen(
         .unwrap_or_default();
     let list = format!("labels-{place}");
     let (of_row, to, matching, label) = (wrong(""), wrong(".to"), wrong(".match"), wrong(".label"));
-    let of_field = wrong(".field");
+    let (of_field, of_object) = (wrong(".field"), wrong(".object"));
     html! {
-        (problems_at(of_row.iter().chain(&of_field).copied(), &format!("{}-errors", anchor(&name("row")))))
+        (problems_at(of_row.iter().chain(&of_field).chain(&of_object).copied(), &format!("{}-errors", anchor(&name("row")))))
         (choice_list(&list, &labels))
         div.row {
             (select(Control { name: &name("to"), label: "HubSpot object", hint: "Whose records the parents are.", value: &rule.to, rechecks: true, problems: &to, ..Control::default() }, &ends))

@@ -128,7 +128,7 @@ fn associations(view: &Preview) -> Markup {
             ul.plain-list {
                 @for rule in rules {
                     li.map-line {
-                        code { (rule.field) } (icon(Icon::Arrow)) (rule.to)
+                        code { (rule.lookup()) } (icon(Icon::Arrow)) (rule.to)
                         @if let Some(label) = &rule.label { " “" (label) "”" }
                         @if let Some(property) = &rule.match_property { span.quiet { "found by " code { (property) } } }
                     }

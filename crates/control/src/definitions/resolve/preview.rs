@@ -1,6 +1,7 @@
 //! A definition resolved without anything being created: what a dry run is mapped and compared by.
 
 use landbridge_model::ask::{GetLabels, WantedAssociation};
+use landbridge_model::batch::slot_name;
 use landbridge_model::config::{Missing, Resolved, Sync, SyncStatus};
 use landbridge_model::hubspot::{ObjectSchema, PropertyOption};
 use landbridge_model::sync::{SyncDefinition, VERSION_PROPERTY};
@@ -125,6 +126,8 @@ impl Resolver<'_> {
         would_create: &mut Vec<String>,
     ) -> Result<Association, AskError> {
         let to = parent.map_or_else(|| wanted.to.to_string(), |schema| schema.name.clone());
+        let object = wanted.target.as_ref().map(|target| target.object.as_str());
+        let slot = slot_name(&wanted.field, object).into_owned();
         let labels = if missing.object_type || is_proposed(&wanted.to) {
             Vec::new()
         } else {
@@ -145,7 +148,7 @@ impl Resolver<'_> {
             would_create.push(format!("label {name:?} from {} to {to}", from.name));
         }
         if labels.is_empty() || (wanted.label.is_some() && label.is_none()) {
-            missing.labels.push(wanted.field.clone());
+            missing.labels.push(slot.clone());
         }
         let has_it = |schema: &ObjectSchema| schema.property(&wanted.match_property).is_some();
         let parent = match parent {
@@ -157,7 +160,7 @@ impl Resolver<'_> {
             .as_ref()
             .and_then(|schema| schema.property(&wanted.match_property));
         if matched.is_none() {
-            missing.parents.push(wanted.field.clone());
+            missing.parents.push(slot);
             let property = format!("property {} of {to}", wanted.match_property);
             if !would_create.contains(&property) {
                 would_create.push(property);
@@ -165,6 +168,7 @@ impl Resolver<'_> {
         }
         Ok(Association {
             field: wanted.field,
+            target: wanted.target,
             to: wanted.to,
             match_property: wanted.match_property,
             match_unique: matched.is_none_or(|property| property.has_unique_value),

@@ -1,11 +1,12 @@
 //! What the undo of a revision would do. Pure.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use landbridge_model::Revision;
 use landbridge_model::config::Import;
-use landbridge_model::sync::SyncDefinition;
+use landbridge_model::sync::{AssociationRule, SyncDefinition};
 
 use super::super::rules::may_be_undone;
 use crate::ask::{ImportFate, PlannedImport};
@@ -150,12 +151,13 @@ fn no_longer_mapped(revisions: &[StoredRevision], after: &SyncDefinition) -> Vec
     for before in revisions.iter().map(|revision| &revision.definition.spec) {
         let same_type = before.hubspot.object_type == after.hubspot.object_type;
         let is_mapped = |to: &String| same_type && after.fields.iter().any(|rule| rule.to == *to);
-        let is_linked =
-            |field: &String| same_type && after.associations.iter().any(|rule| rule.field == *field);
+        let is_linked = |lookup: &Cow<'_, str>| {
+            same_type && after.associations.iter().any(|rule| rule.lookup() == *lookup)
+        };
         let properties = before.fields.iter().map(|rule| &rule.to);
-        let lookups = before.associations.iter().map(|rule| &rule.field);
+        let lookups = before.associations.iter().map(AssociationRule::lookup);
         all.extend(properties.filter(|to| !is_mapped(to)).cloned());
-        all.extend(lookups.filter(|field| !is_linked(field)).cloned());
+        all.extend(lookups.filter(|lookup| !is_linked(lookup)).map(Cow::into_owned));
     }
     all.into_iter().collect()
 }

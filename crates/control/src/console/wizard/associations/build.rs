@@ -15,7 +15,8 @@ const NOT_CARRIED: [&str; 5] = ["User", "Group", "RecordType", "Profile", "UserR
 /// Labels that the portal has, by the type at the other end.
 pub type Labels = Vec<(ObjectTypeId, Vec<String>)>;
 
-/// Every lookup and master-detail field of the object, the customer's own first, and every rule that names none of them.
+/// Every lookup and master-detail field of the object, the customer's own first, and every rule that names none of them. A
+/// lookup that may lead to several objects has a row for each of them.
 pub fn lookup_rows(
     definition: &SyncDefinition,
     around: &Surroundings<'_>,
@@ -32,18 +33,20 @@ pub fn lookup_rows(
     fields.sort_by_key(|field| !field.custom);
     let mut rows = Vec::new();
     for field in fields {
-        let at = rules
-            .iter()
-            .position(|rule| rule.field.eq_ignore_ascii_case(&field.name));
-        if let Some(at) = at {
-            taken[at] = true;
+        for object in objects_of(field) {
+            let at = (0..rules.len()).find(|at| !taken[*at] && is_for(&rules[*at], field, object));
+            if let Some(at) = at {
+                taken[at] = true;
+            }
+            let rule = at.map(|at| (at, rules[at].clone()));
+            let object = object.map(str::to_owned);
+            rows.push(row(field.clone(), object, rule, definition, around, labels));
         }
-        let rule = at.map(|at| (at, rules[at].clone()));
-        rows.push(row(field.clone(), rule, definition, around, labels));
     }
     for (at, rule) in rules.iter().enumerate().filter(|(at, _)| !taken[*at]) {
         rows.push(row(
             unseen(&rule.field),
+            rule.object.clone(),
             Some((at, rule.clone())),
             definition,
             around,
@@ -51,6 +54,32 @@ pub fn lookup_rows(
         ));
     }
     rows
+}
+
+/// Which parts of a field have a row of their own: the whole, or one for each object that it may lead to.
+fn objects_of(field: &FieldDescribe) -> Vec<Option<&str>> {
+    match field.reference_to.as_slice() {
+        [] | [_] => vec![None],
+        several => several.iter().map(|object| Some(object.as_str())).collect(),
+    }
+}
+
+/// Whether a rule belongs to that row.
+fn is_for(rule: &AssociationRule, field: &FieldDescribe, object: Option<&str>) -> bool {
+    let same_object = object.is_none_or(|object| {
+        let named = rule.object.as_deref();
+        named.is_some_and(|named| named.eq_ignore_ascii_case(object))
+    });
+    // One that names what the lookup does not lead to is shown by itself, with what is wrong with it.
+    let leads_there = |named: &String| {
+        field
+            .reference_to
+            .iter()
+            .any(|one| one.eq_ignore_ascii_case(named))
+    };
+    rule.field.eq_ignore_ascii_case(&field.name)
+        && same_object
+        && rule.object.as_ref().is_none_or(leads_there)
 }
 
 /// Stands for a field that the org does not show, or that an earlier rule has already.
@@ -79,19 +108,21 @@ fn unseen(name: &str) -> FieldDescribe {
 
 fn row(
     field: FieldDescribe,
+    object: Option<String>,
     rule: Option<(usize, AssociationRule)>,
     definition: &SyncDefinition,
     around: &Surroundings<'_>,
     labels: &Labels,
 ) -> LookupRow {
-    let mut ends = match field.reference_to.as_slice() {
-        [referenced] => ends(referenced, definition, around, labels),
+    let mut ends = match (&object, field.reference_to.as_slice()) {
+        (Some(referenced), _) => ends(referenced, definition, around, labels),
+        (None, [referenced]) => ends(referenced, definition, around, labels),
         _ => Vec::new(),
     };
     let blocked = match &rule {
         // What is on can be turned off, whatever is wrong with it.
         Some(_) => None,
-        None if ends.is_empty() => Some(blocked(&field, &definition.metadata.tenant)),
+        None if ends.is_empty() => Some(blocked(&field, object.as_deref(), &definition.metadata.tenant)),
         None => None,
     };
     if let Some((_, rule)) = &rule {
@@ -100,6 +131,7 @@ fn row(
     LookupRow {
         is_master_detail: field.relationship_order.is_some(),
         field,
+        object,
         rule,
         ends,
         blocked,
@@ -238,17 +270,17 @@ fn keep(ends: &mut Vec<End>, rule: &AssociationRule, around: &Surroundings<'_>, 
     }
 }
 
-fn blocked(field: &FieldDescribe, tenant: &TenantId) -> Blocked {
-    match field.reference_to.as_slice() {
-        [] => Blocked {
+fn blocked(field: &FieldDescribe, object: Option<&str>, tenant: &TenantId) -> Blocked {
+    match object.or(field.reference_to.first().map(String::as_str)) {
+        None => Blocked {
             reason: "Salesforce does not say where it leads.".to_owned(),
             cure: None,
         },
-        [referenced] if NOT_CARRIED.contains(&referenced.as_str()) => Blocked {
+        Some(referenced) if NOT_CARRIED.contains(&referenced) => Blocked {
             reason: format!("It leads to {referenced}, whose records do not come to HubSpot."),
             cure: None,
         },
-        [referenced] => Blocked {
+        Some(referenced) => Blocked {
             reason: format!("{referenced} is not synced, so there is nothing in HubSpot to associate with."),
             cure: Some((
                 format!("Sync {referenced}"),
@@ -258,13 +290,6 @@ fn blocked(field: &FieldDescribe, tenant: &TenantId) -> Blocked {
                     paths::query_value(referenced)
                 ),
             )),
-        },
-        several => Blocked {
-            reason: format!(
-                "It may lead to several objects ({}); only a lookup to one object becomes an association.",
-                several.join(", ")
-            ),
-            cure: None,
         },
     }
 }
@@ -285,7 +310,7 @@ mod tests {
         serde_json::from_value(json!({
             "name": "Visit__c", "label": "Visit", "custom": true, "queryable": true,
             "fields": [
-                lookup("OwnerId", &["User", "Group"], None), lookup("CreatedById", &["User"], None),
+                lookup("OwnerId", &["User", "Group"], None), lookup("Place__c", &["Account", "Vehicle__c", "Insurer__c"], None), lookup("CreatedById", &["User"], None),
                 lookup("Vehicle__c", &["Vehicle__c"], Some(0)), lookup("Account__c", &["Account"], None),
                 lookup("Insurer__c", &["Insurer__c"], None), lookup("Before__c", &["Visit__c"], None),
                 { "name": "Name", "label": "Name", "type": "string" },
@@ -343,6 +368,19 @@ mod tests {
         assert_eq!(
             told,
             [
+                (
+                    "Place__c",
+                    false,
+                    Some("kept by HubSpot's own Salesforce integration"),
+                    None
+                ),
+                ("Place__c", false, Some("synced by vehicles"), None),
+                (
+                    "Place__c",
+                    false,
+                    None,
+                    Some("/tenants/acme/syncs/new?object=Insurer%5F%5Fc")
+                ),
                 ("Vehicle__c", true, Some("synced by vehicles"), None),
                 (
                     "Account__c",
@@ -358,12 +396,18 @@ mod tests {
                 ),
                 ("Before__c", false, Some("records of this sync itself"), None),
                 ("OwnerId", false, None, None),
+                ("OwnerId", false, None, None),
                 ("CreatedById", false, None, None),
             ]
         );
-        assert!(rows[4].blocked.as_ref().unwrap().reason.contains("User, Group"));
-        assert!(rows[5].blocked.as_ref().unwrap().reason.contains("do not come"));
-        let vehicles = &rows[0].ends[0];
+        for row in rows.iter().filter(|row| !row.field.custom) {
+            assert!(row.blocked.as_ref().unwrap().reason.contains("do not come"));
+        }
+        let vehicles = &rows
+            .iter()
+            .find(|row| row.field.name == "Vehicle__c")
+            .unwrap()
+            .ends[0];
         let names: Vec<&str> = vehicles.matches.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(
             names,
@@ -371,7 +415,39 @@ mod tests {
             "the default first, then other texts"
         );
         assert_eq!(vehicles.labels, ["serviced"]);
-        assert_eq!(rows[1].ends[0].matches[0].0, "salesforceaccountid");
+        assert_eq!(rows[0].ends[0].matches[0].0, "salesforceaccountid");
+    }
+
+    #[test]
+    fn a_lookup_to_several_objects_has_a_row_for_each() {
+        let rules = "{ field: Place__c, object: vehicle__C, to: vehicles }, { field: Place__c, object: Boat__c, to: vehicles }, { field: Account__c, object: Account, to: companies }, { field: Place__c, to: vehicles }";
+        let rows = rows(&sync("visits", "Visit__c", rules));
+        let told: Vec<(&str, Option<&str>, Option<usize>, bool)> = rows
+            .iter()
+            .filter(|row| ["Place__c", "Account__c"].contains(&row.field.name.as_str()))
+            .map(|row| {
+                let rule = row.rule.as_ref().map(|(at, _)| *at);
+                (
+                    row.field.name.as_str(),
+                    row.object.as_deref(),
+                    rule,
+                    row.blocked.is_some(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("Place__c", Some("Account"), None, false),
+                ("Place__c", Some("Vehicle__c"), Some(0), false),
+                ("Place__c", Some("Insurer__c"), None, true),
+                // A lookup to one object has one row, whether or not its rule names the object.
+                ("Account__c", None, Some(2), false),
+                // What leads nowhere, and what does not say where it leads, is shown by itself.
+                ("Place__c", Some("Boat__c"), Some(1), false),
+                ("Place__c", None, Some(3), false),
+            ]
+        );
     }
 
     #[test]

@@ -9,17 +9,18 @@ use crate::console::wizard::associations::{End, LookupRow};
 pub fn associations(posted: &Posted, rows: &[LookupRow]) -> Vec<AssociationRule> {
     let mut kept: Vec<(usize, AssociationRule)> = Vec::new();
     let mut added = Vec::new();
-    let mut seen: Vec<&str> = Vec::new();
+    let mut seen: Vec<(&str, Option<&str>)> = Vec::new();
     for place in posted.places("associations") {
         let at = |what: &str| format!("associations[{place}].{what}");
         let field = posted.exactly(&at("field")).unwrap_or_default();
-        // One field may have several rows when the definition names it twice.
-        let earlier = seen.iter().filter(|other| **other == field).count();
-        let of_field = |row: &&LookupRow| row.field.name == field;
-        let Some(row) = rows.iter().filter(of_field).nth(earlier) else {
+        let object = posted.exactly(&at("object"));
+        // One field may have several rows for one object when the definition names it twice.
+        let earlier = seen.iter().filter(|other| **other == (field, object)).count();
+        let is_posted = |row: &&LookupRow| row.field.name == field && row.object.as_deref() == object;
+        let Some(row) = rows.iter().filter(is_posted).nth(earlier) else {
             continue;
         };
-        seen.push(row.field.name.as_str());
+        seen.push((field, object));
         if posted.text(&at("on")) != "on" {
             continue;
         }
@@ -40,6 +41,7 @@ fn turned_on(row: &LookupRow) -> Option<AssociationRule> {
     let end = row.ends.first()?;
     Some(AssociationRule {
         field: row.field.name.clone(),
+        object: row.object.clone(),
         to: end.name.clone(),
         match_property: None,
         label: None,
@@ -62,6 +64,7 @@ fn edited(
     };
     AssociationRule {
         field: before.field.clone(),
+        object: before.object.clone(),
         to: to.to_owned(),
         match_property: matched(posted.exactly(&at("match")), end, before, to),
         label,
@@ -118,6 +121,7 @@ mod tests {
     fn rule(field: &str, to: &str, property: Option<&str>) -> AssociationRule {
         AssociationRule {
             field: field.to_owned(),
+            object: None,
             to: to.to_owned(),
             match_property: property.map(str::to_owned),
             label: None,
@@ -127,6 +131,7 @@ mod tests {
     fn rows(rule_of_depot: Option<AssociationRule>) -> Vec<LookupRow> {
         let row = |name: &str, rule, ends| LookupRow {
             field: field(name),
+            object: None,
             is_master_detail: false,
             rule,
             ends,
@@ -173,6 +178,43 @@ mod tests {
             ("depot__c", Some("stationed at"))
         );
         assert_eq!(read[1], rule("Account__c", "companies", None));
+    }
+
+    #[test]
+    fn each_object_of_a_lookup_is_turned_on_by_itself() {
+        let place = |object: &str, rule: Option<AssociationRule>| LookupRow {
+            field: field("Place__c"),
+            object: Some(object.to_owned()),
+            is_master_detail: false,
+            rule: rule.map(|rule| (0, rule)),
+            ends: vec![end(&object.to_lowercase(), &["salesforce_id"])],
+            blocked: None,
+        };
+        let of = |object: &str, to: &str| AssociationRule {
+            object: Some(object.to_owned()),
+            ..rule("Place__c", to, None)
+        };
+        let rows = [
+            place("Account", Some(of("account", "account"))),
+            place("Depot__c", None),
+            place("Port__c", None),
+        ];
+        let posted = |on: &[usize]| -> Posted {
+            let mut pairs: Vec<(String, String)> = Vec::new();
+            for (at, object) in ["Account", "Depot__c", "Port__c"].into_iter().enumerate() {
+                pairs.push((format!("associations[{at}].field"), "Place__c".to_owned()));
+                pairs.push((format!("associations[{at}].object"), object.to_owned()));
+                if on.contains(&at) {
+                    pairs.push((format!("associations[{at}].on"), "on".to_owned()));
+                }
+            }
+            pairs.into_iter().collect()
+        };
+        assert_eq!(
+            associations(&posted(&[0, 2]), &rows),
+            [of("account", "account"), of("Port__c", "port__c")]
+        );
+        assert_eq!(associations(&posted(&[1]), &rows), [of("Depot__c", "depot__c")]);
     }
 
     #[test]
