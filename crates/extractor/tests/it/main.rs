@@ -1,5 +1,11 @@
 //! The extractor against a real bus and a rehearsal org.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the randomized test tells its seed and what it did, and what is missing when it fails"
+)]
+
 mod asked;
 mod budget;
 mod drift;

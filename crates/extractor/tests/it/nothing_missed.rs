@@ -282,7 +282,7 @@ impl<'r> Run<'r> {
             assert!(self.dealt.contains_key(&blow), "there was no {blow:?}");
         }
         assert!(
-            refused.get("invalid_session").is_some(),
+            refused.contains_key("invalid_session"),
             "no session ended: {refused:?}"
         );
         let breaches = faults::breaches(self.rig);

@@ -136,7 +136,7 @@ async fn a_look_goes_on_where_it_was_cut_off_and_as_of_its_beginning() {
     let place = Key::new(["look", "acme", "vehicles"]);
     until("the first part to be done", async || {
         let (point, _) = kv.get_json::<Value>(&place).await.unwrap()?;
-        (point["after"] == TOGETHER.to_string()).then_some(())
+        (point["after"].as_str() == Some(&TOGETHER.to_string())).then_some(())
     })
     .await;
     let told = status(&rig).await.unwrap();

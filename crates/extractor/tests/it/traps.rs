@@ -79,7 +79,7 @@ async fn a_cursor_dies(end_it: impl AsyncFn(&Rig)) {
         .await;
     let refused = rig.sandbox.salesforce_stats().counts().refused;
     assert!(
-        refused.get("query_locator").is_some(),
+        refused.contains_key("query_locator"),
         "the cursor lived on: {refused:?}"
     );
     assert_eq!(rig.ledger.ids(landbridge_model::Lane::Live).len(), MASS);

@@ -31,13 +31,13 @@ const TRIPS: usize = 50;
 
 impl Shortest {
     fn note(&mut self, trip: Duration) {
-        self.lately = if self.trips % TRIPS == 0 {
+        self.lately = if self.trips.is_multiple_of(TRIPS) {
             trip
         } else {
             self.lately.min(trip)
         };
         self.trips += 1;
-        if self.trips % TRIPS == 0 {
+        if self.trips.is_multiple_of(TRIPS) {
             self.before = self.lately;
         }
     }

@@ -395,7 +395,7 @@ impl Rig {
     }
 
     /// Changes a stored sync.
-    pub(crate) async fn change_sync(&self, name: &str, change: impl Fn(&mut Sync)) {
+    pub(crate) async fn change_sync(&self, name: &str, change: impl Fn(&mut Sync) + std::marker::Sync) {
         let view = ConfigView::open(self.hub.bus()).await.unwrap();
         let key = SyncKey {
             tenant: self.tenant.clone(),
