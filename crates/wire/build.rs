@@ -1,7 +1,7 @@
 //! Compiles the protobuf files without `protoc`: protox is a compiler in Rust.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    let root = std::path::PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
     println!("cargo:rerun-if-changed={}", root.display());
     let files =
         ["batch", "outcome", "ask", "before"].map(|name| root.join(format!("landbridge/v1/{name}.proto")));
