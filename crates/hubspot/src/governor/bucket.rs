@@ -7,7 +7,9 @@ use super::window::Window;
 use super::{Family, Share};
 
 /// How many intervals of its pace a share may catch up at once.
-const CATCH_UP: u32 = 4;
+const CATCH_UP: u32 = 8;
+/// Places of a window that are left for live changes while there are some.
+const LIVE_PLACES: usize = 2;
 /// Part of the limit kept after a refusal.
 const DECREASE: f64 = 0.7;
 /// Part of the limit won back in a quiet second.
@@ -57,7 +59,8 @@ impl Bucket {
         }
     }
 
-    /// Sends that we allow ourselves per window: the limit less one, less what others take, less what refusals taught.
+    /// Calls that we allow ourselves per window: the limit less one (a round trip may be shorter than all before it), less what
+    /// others take, less what refusals taught.
     fn capacity(&self, limit: u32) -> usize {
         let margin = if limit >= 20 { 1.0 } else { 0.0 };
         let ours = (f64::from(limit) - margin - self.foreign) * self.factor;
@@ -74,9 +77,10 @@ impl Bucket {
             return self.not_before;
         };
         let capacity = self.capacity(limit);
-        // While there is live traffic one place is left for it, so that it never waits for the window to turn.
+        // While there is live traffic a few places are left for it, so that it never waits for the window to turn.
         let live_lately = self.live_at.is_some_and(|at| now < at + self.span);
-        let spare = usize::from(live_lately && capacity >= 20 && share != Share::Live && !overdue);
+        let is_spared = live_lately && capacity >= 20 && share != Share::Live && !overdue;
+        let spare = if is_spared { LIVE_PLACES } else { 0 };
         let mut at = self.window.free_at(capacity - spare, now).max(self.not_before);
         if share != Share::Live && !overdue {
             at = at.max(self.due.saturating_sub(self.interval(capacity) * CATCH_UP));
@@ -143,12 +147,12 @@ impl Bucket {
     }
 
     /// Compares the server's count of the window with ours; the difference is other clients of the same key. When there are
-    /// more calls than ours can be, all are theirs that need not be ours.
+    /// more calls than ours can be, half of those are theirs that may be ours or not.
     pub(super) fn compare(&mut self, max: u32, remaining: u32, sent_at: Duration, now: Duration) {
         let theirs = max.saturating_sub(remaining) as usize;
         let (surely, perhaps) = self.window.counted(sent_at, now);
         let foreign = if theirs > perhaps + FOREIGN_NOISE {
-            (theirs - surely) as f64
+            theirs as f64 - (surely + perhaps) as f64 / 2.0
         } else {
             0.0
         };
@@ -160,7 +164,7 @@ impl Bucket {
         if self.foreign < 0.5 {
             self.foreign = 0.0;
         }
-        if remaining == 0 {
+        if remaining == 0 && theirs > perhaps {
             let interval = self.interval(self.capacity(max));
             self.not_before = self.not_before.max(now + interval);
         }
