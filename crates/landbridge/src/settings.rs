@@ -345,6 +345,7 @@ impl Settings {
         LoaderSettings {
             linger: self.loader.linger,
             call_timeout: self.process.call_timeout,
+            ..LoaderSettings::default()
         }
     }
 

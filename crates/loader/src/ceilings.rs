@@ -13,8 +13,6 @@ use crate::portal::Tenant;
 use crate::shard::LoaderShard;
 use crate::target::Target;
 
-/// How often a tenant's portal is asked. It is two calls for each pair of types.
-const LOOK_EVERY: Duration = Duration::from_secs(600);
 /// How often it is looked whether it is time to.
 const SWEEP: Duration = Duration::from_secs(2);
 /// How long one tenant's portal may take to answer.
@@ -34,7 +32,8 @@ pub(crate) async fn run(shard: Arc<LoaderShard>, context: ShardContext) {
         .is_some()
     {
         for tenant in shard.tenants() {
-            let look = tokio::time::timeout(PATIENCE, watch(&context, &tenant));
+            let look =
+                tokio::time::timeout(PATIENCE, watch(&context, &tenant, shard.settings.ceilings_every));
             if stop.run_until_cancelled(look).await.is_none() {
                 return;
             }
@@ -43,11 +42,11 @@ pub(crate) async fn run(shard: Arc<LoaderShard>, context: ShardContext) {
 }
 
 /// Asks how full records are, when it is time to, and tells people.
-async fn watch(context: &ShardContext, tenant: &Tenant) {
+async fn watch(context: &ShardContext, tenant: &Tenant, every: Duration) {
     let Some(portal) = tenant.opened().await else {
         return;
     };
-    if !tenant.ceilings_due(Instant::now(), LOOK_EVERY) {
+    if !tenant.ceilings_due(Instant::now(), every) {
         return;
     }
     let mut full = Vec::new();

@@ -65,6 +65,8 @@ pub struct LoaderSettings {
     pub linger: Duration,
     /// The longest that a call to HubSpot may take; a lease must outlast it.
     pub call_timeout: Duration,
+    /// How often a tenant's portal is asked how full records are of associations: two calls for each pair of types.
+    pub ceilings_every: Duration,
 }
 
 impl Default for LoaderSettings {
@@ -72,6 +74,7 @@ impl Default for LoaderSettings {
         Self {
             linger: Duration::from_millis(50),
             call_timeout: Duration::from_secs(30),
+            ceilings_every: Duration::from_secs(600),
         }
     }
 }

@@ -60,8 +60,8 @@ pub(crate) struct Tenant {
     pub(crate) listing: Mutex<HashSet<ObjectTypeId>>,
     /// Held while a page of an undo is under way: an asker that lost its patience asks again.
     pub(crate) undoing: tokio::sync::Mutex<()>,
-    /// When it was asked last how full records are.
-    ceilings_seen: Mutex<Option<Instant>>,
+    /// When it is time to ask how full records are.
+    ceilings_due: Mutex<Option<Instant>>,
     /// Calls that HubSpot answered: while it rises, HubSpot is there.
     answers: AtomicU64,
 }
@@ -80,17 +80,18 @@ impl Tenant {
             conditions: Mutex::default(),
             listing: Mutex::default(),
             undoing: tokio::sync::Mutex::default(),
-            ceilings_seen: Mutex::default(),
+            ceilings_due: Mutex::default(),
             answers: AtomicU64::new(0),
         }
     }
 
-    /// Whether it is time to ask how full records are; if so, it counts as asked.
+    /// Whether it is time to ask how full records are; if so, it counts as asked. The first time is soon, but not while
+    /// everything else begins.
     pub(crate) fn ceilings_due(&self, now: Instant, every: Duration) -> bool {
-        let mut seen = self.ceilings_seen.lock();
-        let is_due = seen.is_none_or(|seen| now.duration_since(seen) >= every);
+        let mut due = self.ceilings_due.lock();
+        let is_due = *due.get_or_insert(now + every / 10) <= now;
         if is_due {
-            *seen = Some(now);
+            *due = Some(now + every);
         }
         is_due
     }

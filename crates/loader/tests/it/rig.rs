@@ -61,6 +61,8 @@ pub(crate) struct Rig {
     sent: u32,
     /// Outcomes seen so far in the stream.
     told: usize,
+    /// How often the next loader asks how full records are.
+    pub(crate) ceilings_every: Duration,
 }
 
 /// What goes wrong between the loader and the portal.
@@ -232,6 +234,7 @@ impl Rig {
             loaders: 0,
             sent: 0,
             told: 0,
+            ceilings_every: LoaderSettings::default().ceilings_every,
         };
         rig.put_tenant(url).await;
         rig
@@ -393,6 +396,7 @@ impl Rig {
         let stop = CancellationToken::new();
         let settings = LoaderSettings {
             call_timeout: Duration::from_secs(5),
+            ceilings_every: self.ceilings_every,
             ..LoaderSettings::default()
         };
         let task = tokio::spawn({

@@ -1,6 +1,8 @@
 //! What is not established about HubSpot, each way: a small import, edits, a delete, an undelete and links end as they should,
 //! and a compare finds nothing to put right.
 
+use std::time::Duration;
+
 use landbridge_hubspot::Share;
 use landbridge_model::{
     ChangeKind, Former, HubSpotId, Lane, LinkOutcome, LinkWrite, LinkWrites, ObjectTypeId, Outcome, Purpose,
@@ -266,7 +268,7 @@ async fn ceilings_of_associations_are_told_before_they_are_reached_and_refuse_on
         send(&mut rig, "some", some.collect()).await,
         [LinkOutcome::Linked; 4]
     );
-    // The next loader looks as soon as its portal is open.
+    rig.ceilings_every = Duration::from_secs(1);
     rig.restart_cold().await;
     let told = rig.full_condition("1 record with more than four fifths").await;
     assert!(told.contains(&full.to_string()), "{told}");
