@@ -2,7 +2,7 @@
 //!
 //! A record that is purged, or deleted for good, leaves no row behind that a window could show; and what was lost on its way,
 //! for whatever reason, leaves HubSpot behind without anybody's knowing. So what HubSpot has is looked for in Salesforce from
-//! time to time, and whenever a person asks ([`look`]).
+//! time to time, and whenever a person asks (`look`).
 //!
 //! A look remembers how far it has come: whoever takes the shard over goes on there, and what it finds absent has the time at
 //! which the look began as its version, whoever finds it.

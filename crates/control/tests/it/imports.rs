@@ -157,7 +157,7 @@ async fn an_import_adds_up_from_its_start_to_its_end() {
             outcome(&status, Outcome::Created),
             outcome(&status, Outcome::Unchanged)
         ),
-        (2, 1)
+        (3, 0)
     );
     assert!(status.ended_ms.is_some() && status.salesforce_total == Some(4));
 }
