@@ -10,6 +10,7 @@ pub(crate) mod outbox;
 pub(crate) mod resealing;
 pub(crate) mod settings;
 mod trust;
+mod way;
 mod webhook;
 
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ use facts::{CredentialFacts, Facts};
 use judge::{AlertKind, Told, Turn, judge};
 use outbox::Pending;
 use settings::{AlertState, AlertStore, Channel, Kept, SignIn, StoredAlerts};
+use way::Way;
 
 /// Tenants that are looked at side by side.
 const TENANTS_AT_ONCE: usize = 8;
@@ -52,7 +54,7 @@ pub(crate) struct AlertPace {
     pub(crate) console: Option<String>,
     /// A file with certificates that are trusted besides the system's own.
     pub(crate) ca: Option<PathBuf>,
-    /// Whether webhooks may be on this machine or in its networks.
+    /// Whether receivers and mail servers may be on this machine or in its networks.
     pub(crate) allow_private: bool,
 }
 
@@ -243,20 +245,19 @@ impl ControlShard {
         told: &Told,
         is_test: bool,
     ) -> Result<(), String> {
-        let patience = self.alert_pace.timeout;
         let console = self.alert_pace.console.as_ref();
         let link = console.map(|console| format!("{console}/tenants/{tenant}/health"));
         let roots = trust::extra_roots(self.alert_pace.ca.as_deref()).await?;
+        let way = Way {
+            patience: self.alert_pace.timeout,
+            roots: &roots,
+            allow_private: self.alert_pace.allow_private,
+        };
         match (channel, &settings.webhook, &settings.mail) {
             (Channel::Webhook, Some(webhook), _) => {
                 let secret = self.open_secret(&webhook.secret)?;
                 let body = webhook::body(tenant, told, link.as_deref(), is_test);
                 let signature = webhook::signature(&secret, &body, self.context.hub.now_ms());
-                let way = webhook::Way {
-                    patience,
-                    roots: &roots,
-                    allow_private: self.alert_pace.allow_private,
-                };
                 webhook::post(&webhook.url, &told.id, body, signature, way).await
             }
             (Channel::Mail, _, Some(mail)) => {
@@ -265,7 +266,7 @@ impl ControlShard {
                     .transpose()?
                     .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
                 let message = mail::message(mail, tenant, told, link.as_deref(), is_test)?;
-                mail::send(mail, password, message, patience, &roots).await
+                mail::send(mail, password, message, way).await
             }
             _ => Err(format!("there is no {} any more", channel.as_str())),
         }

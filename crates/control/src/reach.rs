@@ -2,6 +2,7 @@
 //! installation allows it (`control.allow_private_addresses`). Whoever operates it and adds tenants over the bus may name
 //! any.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -22,16 +23,31 @@ pub(crate) struct NotPublic(String);
 
 /// Refuses an address that is not public by its very text. What a name leads to is seen when it is connected to.
 pub(crate) fn check(url: &Url, allow_private: bool) -> Result<(), NotPublic> {
-    let is_public = match url.host() {
-        Some(Host::Ipv4(ip)) => is_public(ip.into()),
-        Some(Host::Ipv6(ip)) => is_public(ip.into()),
-        Some(Host::Domain(name)) => is_public_name(name),
-        None => false,
-    };
+    let is_public = url.host().is_some_and(is_public_host);
     if is_public || allow_private {
         return Ok(());
     }
     Err(NotPublic(url.host_str().unwrap_or_default().to_owned()))
+}
+
+/// Refuses a server that is not public by its very name, as [`check`] does for an address.
+pub(crate) fn check_server(server: &str, allow_private: bool) -> Result<(), NotPublic> {
+    let is_public = match server.parse() {
+        Ok(ip) => is_public(ip),
+        Err(_) => Host::parse(server).is_ok_and(is_public_host),
+    };
+    if is_public || allow_private {
+        return Ok(());
+    }
+    Err(NotPublic(server.to_owned()))
+}
+
+fn is_public_host<S: AsRef<str>>(host: Host<S>) -> bool {
+    match host {
+        Host::Ipv4(ip) => is_public(ip.into()),
+        Host::Ipv6(ip) => is_public(ip.into()),
+        Host::Domain(name) => is_public_name(name.as_ref()),
+    }
 }
 
 fn is_public_name(name: &str) -> bool {
@@ -86,14 +102,35 @@ struct PublicOnly;
 impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let public: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
-            if public.is_empty() {
-                return Err(NotPublic(name.as_str().to_owned()).into());
-            }
+            let public = public_addresses(name.as_str(), 0).await??;
             Ok(Box::new(public.into_iter()) as Addrs)
         })
     }
+}
+
+/// The public addresses that a name leads to; an error in the first place when nobody knows the name.
+async fn public_addresses(name: &str, port: u16) -> io::Result<Result<Vec<SocketAddr>, NotPublic>> {
+    let found = tokio::net::lookup_host((name, port)).await?;
+    let public: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
+    Ok(match public.is_empty() {
+        true => Err(NotPublic(name.to_owned())),
+        false => Ok(public),
+    })
+}
+
+/// The public address of a server that answers on this port, for clients that cannot be given a resolver.
+///
+/// # Errors
+/// In words: that it is not public, that nobody knows it, or that it does not answer.
+pub(crate) async fn public_server(server: &str, port: u16) -> Result<IpAddr, String> {
+    check_server(server, false).map_err(|why| why.to_string())?;
+    let found = public_addresses(server, port).await;
+    let found = found.map_err(|error| format!("{server} cannot be found: {error}"))?;
+    let found = found.map_err(|why| why.to_string())?;
+    let connected = tokio::net::TcpStream::connect(&found[..]).await;
+    let address = connected.and_then(|stream| stream.peer_addr());
+    let address = address.map_err(|error| format!("{server} does not answer: {error}"))?;
+    Ok(address.ip())
 }
 
 /// A client that connects to public addresses only. Behind a proxy it is the proxy that connects, and that decides.
@@ -165,6 +202,29 @@ mod tests {
             "https://[2002:7f00:1::]",
         ] {
             assert!(!is_taken(private), "{private}");
+        }
+    }
+
+    #[test]
+    fn a_server_is_public_as_its_address_is() {
+        for public in ["smtp.acme.example", "8.8.8.8", "2606:4700::1111"] {
+            assert!(check_server(public, false).is_ok(), "{public}");
+        }
+        for private in [
+            "localhost",
+            "mail",
+            "relay.internal",
+            "10.1.2.3",
+            "2130706433",
+            "::1",
+            "fd00::1",
+            "",
+        ] {
+            assert!(check_server(private, false).is_err(), "{private}");
+            assert!(
+                check_server(private, true).is_ok(),
+                "{private} where all is allowed"
+            );
         }
     }
 

@@ -158,6 +158,7 @@ impl LiveReader {
         let reader = reader.with_width(self.widest_ms.clone());
         let org_now = reader.org_now().await?;
         let checkpoint = self.position(&sync, &reader, org_now).await?;
+        let checkpoint = self.put_back(checkpoint, org_now).await?;
         let Some(stretch) = self.rule.next(checkpoint.begin, checkpoint.covered, org_now) else {
             return Ok(());
         };
@@ -180,6 +181,28 @@ impl LiveReader {
             .await?;
         }
         self.forget(stretch, Some(settled)).await
+    }
+
+    /// The checkpoint that is good by the org's clock as it runs now.
+    async fn put_back(
+        &mut self,
+        checkpoint: LiveCheckpoint,
+        org_now: Timestamp,
+    ) -> Result<LiveCheckpoint, Trouble> {
+        let Some(covered) = WindowRule::put_back(checkpoint.covered, org_now) else {
+            return Ok(checkpoint);
+        };
+        tracing::warn!(
+            sync = %self.key, covered = %checkpoint.covered, %org_now, again_from = %covered,
+            "the org's clock was put back; what it may have hidden is read again"
+        );
+        let checkpoint = LiveCheckpoint {
+            covered: covered.max(checkpoint.begin),
+            settled: None,
+            ..checkpoint
+        };
+        self.store(checkpoint.clone()).await?;
+        Ok(checkpoint)
     }
 
     /// Up to when everything has been committed, if it is time to ask and the org tells it.

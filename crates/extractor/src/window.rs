@@ -63,6 +63,9 @@ fn before(at: Timestamp, by: Duration) -> Timestamp {
     at.checked_sub(by).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
+/// For how long an org's clock that is put back is taken to have run ahead at most.
+const AHEAD: Duration = Duration::from_secs(24 * 3_600);
+
 impl WindowRule {
     /// The end of what can be read now.
     pub fn horizon(self, org_now: Timestamp) -> Timestamp {
@@ -80,6 +83,12 @@ impl WindowRule {
     /// The earliest start of the windows that follow one which ended at `covered`.
     pub fn next_start(self, covered: Timestamp) -> Timestamp {
         before(covered, self.overlap)
+    }
+
+    /// Where reading goes on when the org's clock has been put back: everything before `covered` is on the bus by a clock
+    /// that ran ahead, and for how long it did nobody knows. `None` while it was not.
+    pub fn put_back(covered: Timestamp, org_now: Timestamp) -> Option<Timestamp> {
+        (covered > org_now).then(|| before(org_now, AHEAD))
     }
 
     /// Where a window begins that also looks for transactions which took longer than the overlap: at the moment up to
@@ -169,6 +178,15 @@ mod tests {
         };
         assert_eq!(WindowRule::reaching_back(stretch, at(840)).lo, at(840));
         assert_eq!(WindowRule::reaching_back(stretch, at(960)), stretch);
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_hides_nothing() {
+        assert_eq!(WindowRule::put_back(at(990), at(1_000)), None);
+        assert_eq!(WindowRule::put_back(at(1_000), at(1_000)), None);
+        let day = 24 * 3_600;
+        let back = WindowRule::put_back(at(2 * day + 7_200), at(2 * day));
+        assert_eq!(back, Some(at(day)));
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! Messages by SMTP.
 
-use std::time::Duration;
-
 use landbridge_model::TenantId;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
@@ -12,6 +10,8 @@ use rustls_pki_types::CertificateDer;
 use super::judge::{Told, Turn};
 use super::settings::{MailSecurity, StoredMail};
 use super::trust::distrust;
+use super::way::Way;
+use crate::reach;
 
 /// An address, or what is wrong with it.
 pub(crate) fn mailbox(text: &str) -> Result<Mailbox, String> {
@@ -51,43 +51,61 @@ pub(super) fn message(
         .map_err(|error| format!("the message cannot be written: {error}"))
 }
 
-/// Hands it to the server.
+/// Hands it to the server, within the time that the way gives.
 pub(super) async fn send(
     stored: &StoredMail,
     password: Option<String>,
     message: Message,
-    patience: Duration,
-    roots: &[CertificateDer<'static>],
+    way: Way<'_>,
 ) -> Result<(), String> {
-    let parameters = || {
-        let trust = |builder: TlsParametersBuilder, root: &CertificateDer<'static>| {
-            Certificate::from_der(root.to_vec()).map(|root| builder.add_root_certificate(root))
-        };
-        roots
-            .iter()
-            .try_fold(TlsParameters::builder(stored.host.clone()), trust)
-            .and_then(TlsParametersBuilder::build)
-            .map_err(|error| format!("TLS to {} cannot be set up: {error}", stored.host))
-    };
+    let sent = tokio::time::timeout(way.patience, hand_over(stored, password, message, &way));
+    sent.await
+        .unwrap_or_else(|_| Err("the mail server does not answer in time".to_owned()))
+}
+
+async fn hand_over(
+    stored: &StoredMail,
+    password: Option<String>,
+    message: Message,
+    way: &Way<'_>,
+) -> Result<(), String> {
     let tls = match stored.security {
-        MailSecurity::Tls => Tls::Wrapper(parameters()?),
-        MailSecurity::Starttls => Tls::Required(parameters()?),
+        MailSecurity::Tls => Tls::Wrapper(parameters(stored, way)?),
+        MailSecurity::Starttls => Tls::Required(parameters(stored, way)?),
         MailSecurity::None => Tls::None,
     };
-    let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&stored.host)
+    // Where a name leads can change: what is connected to is an address that was looked at. The certificate is still
+    // held against the name.
+    let server = match way.allow_private {
+        true => stored.host.clone(),
+        false => {
+            let found = reach::public_server(&stored.host, stored.port).await;
+            let address = found.map_err(|why| format!("nothing was sent to the mail server: {why}"))?;
+            address.to_string()
+        }
+    };
+    let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(server)
         .port(stored.port)
         .tls(tls)
-        .timeout(Some(patience));
+        .timeout(Some(way.patience));
     if let (Some(user), Some(password)) = (&stored.user, password) {
         transport = transport.credentials(Credentials::new(user.clone(), password));
     }
-    let sent = tokio::time::timeout(patience, transport.build().send(message)).await;
-    match sent {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(match distrust(&error) {
-            Some(why) => format!("nothing was sent to the mail server: {why}"),
-            None => format!("the mail server does not take it: {error}"),
-        }),
-        Err(_) => Err("the mail server does not answer in time".to_owned()),
-    }
+    let sent = transport.build().send(message).await;
+    sent.map(drop).map_err(|error| match distrust(&error) {
+        Some(why) => format!("nothing was sent to the mail server: {why}"),
+        None => format!("the mail server does not take it: {error}"),
+    })
+}
+
+/// Whom the server's certificate is held against.
+fn parameters(stored: &StoredMail, way: &Way<'_>) -> Result<TlsParameters, String> {
+    let trust = |builder: TlsParametersBuilder, root: &CertificateDer<'static>| {
+        Certificate::from_der(root.to_vec()).map(|root| builder.add_root_certificate(root))
+    };
+    way.roots
+        .iter()
+        .try_fold(TlsParameters::builder(stored.host.clone()), trust)
+        .and_then(TlsParametersBuilder::build)
+        .map_err(|error| format!("TLS to {} cannot be set up: {error}", stored.host))
 }

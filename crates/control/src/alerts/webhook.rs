@@ -1,16 +1,14 @@
 //! Messages posted as JSON, signed so that their receiver can tell them from anybody else's.
 
-use std::time::Duration;
-
 use hmac::{Hmac, Mac as _};
 use landbridge_model::TenantId;
-use rustls_pki_types::CertificateDer;
 use serde::Serialize;
 use sha2::Sha256;
 use url::Url;
 
 use super::judge::{AlertKind, Told};
 use super::trust::distrust;
+use super::way::Way;
 use crate::reach::{self, NotPublic};
 
 /// The header with the signature: `t=<milliseconds since 1970>,v1=<hex>`, where the hex is the HMAC-SHA256 of the time, a
@@ -56,16 +54,6 @@ pub(super) fn signature(secret: &[u8], body: &str, now_ms: i64) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("a key of HMAC may have any length");
     mac.update(format!("{now_ms}.{body}").as_bytes());
     format!("t={now_ms},v1={}", hex::encode(mac.finalize().into_bytes()))
-}
-
-/// How it is posted.
-pub(super) struct Way<'a> {
-    /// How long it may take.
-    pub(super) patience: Duration,
-    /// Certificates that are trusted besides the system's own.
-    pub(super) roots: &'a [CertificateDer<'static>],
-    /// Whether the receiver may be on this machine or in its networks.
-    pub(super) allow_private: bool,
 }
 
 /// Posts it. What the receiver answers is nobody's business but for its status.

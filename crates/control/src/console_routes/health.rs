@@ -16,7 +16,7 @@ use super::visit::trouble;
 use super::{Answer, Form, Visit};
 use crate::ask::Seen;
 use crate::console::health::{AllHealth, Health, across_page, live_figures, page};
-use crate::console::{Content, Place, paths};
+use crate::console::{Content, Place, fields, paths};
 use crate::service::{PageRequest, ServiceError, TenantService};
 
 pub(super) fn routes() -> Routes {
@@ -106,7 +106,9 @@ async fn allocate(visit: Visit, Path(tenant): Path<String>, form: Form) -> Answe
         Some(Err(_)) => return Ok(refused(&visit, &tenant, problem("this is no number of calls")).await),
     };
     let path = paths::health(tenant.id());
-    match tenant.allocate(wanted, Seen::Anything).await {
+    // A form without a tag is nobody's page: it has seen no allocation.
+    let seen = Seen::Tag(form.text(fields::ETAG).unwrap_or_default().to_owned());
+    match tenant.allocate(wanted, seen).await {
         Ok(_) => Ok(visit.done(
             &path,
             "The allocation is changed. It holds from the next call on.",

@@ -158,13 +158,23 @@ async fn wrong(visit: &Visit, place: &str, error: ServiceError) -> Answer {
     again(visit, view)
 }
 
-/// The user whom a form names.
+/// Users are managed by an admin of all tenants: nobody else learns what is wrong with a form.
+fn manages(visit: &Visit) -> Result<(), Refusal> {
+    let may = visit
+        .service
+        .require_everywhere(&visit.session.caller, Role::Admin);
+    may.map_err(|error| visit.refuse(error))
+}
+
+/// The user whom a form names, for whom may manage them.
 fn named(visit: &Visit, form: &Form, field: &str) -> Result<UserName, Refusal> {
+    manages(visit)?;
     let name = UserName::new(form.text(field).unwrap_or_default());
     name.map_err(|error| visit.refuse(error))
 }
 
 async fn add_user(visit: Visit, form: Form) -> Answer {
+    manages(&visit)?;
     let text = |name| form.text(name).unwrap_or_default().to_owned();
     let entered = UserForm {
         name: text("user.name"),

@@ -123,7 +123,8 @@ pub struct PutAlerts {
 pub struct PutWebhook {
     /// Where messages are posted to: https, unless it is on this machine.
     pub url: String,
-    /// What they are signed with, 16 characters at least; the stored one when left out.
+    /// What they are signed with, 16 characters at least; the stored one when left out, as long as the
+    /// host stays the same.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub secret: Option<Secret>,
@@ -197,10 +198,10 @@ impl PutAlerts {
     fn problems(&self, stored: &StoredAlerts, allow_private: bool) -> Vec<Problem> {
         let mut problems = Vec::new();
         if let Some(webhook) = &self.webhook {
-            webhook.problems(stored.webhook.is_some(), allow_private, &mut problems);
+            webhook.problems(stored.webhook.as_ref(), allow_private, &mut problems);
         }
         if let Some(mail) = &self.mail {
-            mail.problems(stored.mail.as_ref(), &mut problems);
+            mail.problems(stored.mail.as_ref(), allow_private, &mut problems);
         }
         if self.bounds.behind_seconds == Some(0) || self.bounds.credential_days == Some(0) {
             problems.push(Problem::new(
@@ -214,7 +215,13 @@ impl PutAlerts {
 }
 
 impl PutWebhook {
-    fn problems(&self, is_stored: bool, allow_private: bool, problems: &mut Vec<Problem>) {
+    /// Whether the stored secret may be used there: nobody else shall get messages that the old receiver could be shown.
+    fn keeps(&self, stored: &StoredWebhook) -> bool {
+        let origin = |url: &str| Url::parse(url).map(|url| url.origin());
+        matches!((origin(&self.url), origin(&stored.url)), (Ok(new), Ok(old)) if new == old)
+    }
+
+    fn problems(&self, stored: Option<&StoredWebhook>, allow_private: bool, problems: &mut Vec<Problem>) {
         let url = Url::parse(&self.url).map_err(|error| error.to_string());
         let checked = url.and_then(|url| {
             check_scheme(&url)?;
@@ -225,11 +232,18 @@ impl PutWebhook {
             problems.push(Problem::new("webhook.url", what, cure));
         }
         let given = self.secret.as_ref().map(|secret| secret.reveal().len());
+        let is_stored = stored.is_some_and(|stored| self.keeps(stored));
         if given.map_or(!is_stored, |length| length < SECRET_MIN) {
+            let cure = match stored {
+                Some(_) if given.is_none() => {
+                    "the stored one does not follow another host: make up a new one, and give it to the receiver too"
+                }
+                _ => "make up a random one, and give it to the receiver too",
+            };
             problems.push(Problem::new(
                 "webhook.secret",
                 format!("messages are signed with a secret of {SECRET_MIN} characters at least"),
-                "make up a random one, and give it to the receiver too",
+                cure,
             ));
         }
     }
@@ -241,11 +255,13 @@ impl PutMail {
         self.host == stored.host && self.port == stored.port && self.user == stored.user
     }
 
-    fn problems(&self, stored: Option<&StoredMail>, problems: &mut Vec<Problem>) {
+    fn problems(&self, stored: Option<&StoredMail>, allow_private: bool, problems: &mut Vec<Problem>) {
         let mut wrong = |place: &str, what: &str, cure: &str| problems.push(Problem::new(place, what, cure));
         if self.host.is_empty() || self.host.contains(['/', ':', '@', ' ']) {
             let cure = "write its name alone, such as smtp.acme.example";
             wrong("mail.host", "this is no name of a server", cure);
+        } else if let Err(why) = reach::check_server(&self.host, allow_private) {
+            wrong("mail.host", &why.to_string(), "");
         }
         if self.port == 0 {
             wrong(
@@ -373,7 +389,8 @@ impl TenantService {
             ..StoredAlerts::default()
         };
         if let Some(webhook) = wanted.webhook {
-            let kept = stored.webhook.as_ref().map(|stored| stored.secret.clone());
+            let kept = stored.webhook.as_ref().filter(|stored| webhook.keeps(stored));
+            let kept = kept.map(|stored| stored.secret.clone());
             let secret = self.seal_for_control(webhook.secret).await?.or(kept);
             settings.webhook = secret.map(|secret| StoredWebhook {
                 url: webhook.url,
@@ -435,6 +452,62 @@ impl TenantService {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_does_not_follow_another_host() {
+        let sealed = || Sealed {
+            to: String::new(),
+            sealed: String::new(),
+        };
+        let stored = StoredAlerts {
+            webhook: Some(StoredWebhook {
+                url: "https://hooks.acme.example/old".to_owned(),
+                secret: sealed(),
+            }),
+            ..StoredAlerts::default()
+        };
+        for (url, secret, is_taken) in [
+            ("https://hooks.acme.example/new", None, true),
+            ("https://hooks.other.example/old", None, false),
+            ("https://hooks.acme.example:8443/old", None, false),
+            ("https://hooks.other.example/old", Some("sixteen letters!"), true),
+        ] {
+            let wanted = PutAlerts {
+                webhook: Some(PutWebhook {
+                    url: url.to_owned(),
+                    secret: secret.map(|secret| Secret::new(secret.to_owned())),
+                }),
+                ..PutAlerts::default()
+            };
+            let problems = wanted.problems(&stored, false);
+            assert_eq!(problems.is_empty(), is_taken, "{url}: {problems:?}");
+        }
+    }
+
+    #[test]
+    fn a_mail_server_is_public_or_let_in() {
+        let wanted = |host: &str| PutAlerts {
+            mail: Some(PutMail {
+                host: host.to_owned(),
+                port: 465,
+                security: MailSecurity::Tls,
+                user: None,
+                password: None,
+                from: "landbridge@acme.example".to_owned(),
+                to: vec!["ops@acme.example".to_owned()],
+            }),
+            ..PutAlerts::default()
+        };
+        let places = |host: &str, allow_private: bool| -> Vec<String> {
+            let problems = wanted(host).problems(&StoredAlerts::default(), allow_private);
+            problems.into_iter().map(|problem| problem.place).collect()
+        };
+        assert_eq!(places("smtp.acme.example", false), Vec::<String>::new());
+        for private in ["relay.internal", "10.0.0.25", "localhost"] {
+            assert_eq!(places(private, false), ["mail.host"], "{private}");
+            assert_eq!(places(private, true), Vec::<String>::new(), "{private}");
+        }
+    }
 
     #[test]
     fn of_an_address_its_host_is_shown() {

@@ -51,6 +51,8 @@ pub(crate) struct HealthFacts {
     pub(crate) bound: Option<Duration>,
     /// Calls a day that Landbridge may make to Salesforce.
     pub(crate) allocation: Option<u64>,
+    /// Stands for the tenant, allocation included.
+    pub(crate) tag: String,
 }
 
 impl Service {
@@ -126,6 +128,7 @@ impl TenantService {
             standing: alerts.standing,
             limits: self.delete_limits(),
             allocation: self.tenant.salesforce.daily_calls,
+            tag: self.tag(),
         })
     }
 }

@@ -402,10 +402,21 @@ async fn health_tells_what_waits_and_takes_decisions() {
             .await;
         again.expect(422).shows(&["a whole number from 1"]);
     }
+    let page = browser.get(path).await.expect(200);
+    let (_, etag) = page.html.split_once("name=\"etag\" value=\"").unwrap();
+    let etag = etag.split('"').next().unwrap();
+    let fields = [("dailyCalls", "1000"), ("etag", etag)];
     browser
-        .post(&format!("{path}/allocation"), &[("dailyCalls", "1000")])
+        .post(&format!("{path}/allocation"), &fields)
         .await
         .expect(303);
+    browser.get(path).await.shows(&["value=\"1000\""]);
+    let late = [("dailyCalls", "5"), ("etag", etag)];
+    let late = browser
+        .post(&format!("{path}/allocation"), &late)
+        .await
+        .expect(303);
+    assert!(!late.notice.contains("is changed"), "{}", late.notice);
     browser.get(path).await.shows(&["value=\"1000\""]);
 
     let admin = Browser::of(&api, "adam", Grant::everywhere(Role::Admin)).await;

@@ -90,6 +90,27 @@ async fn creates_updates_deletes_and_undeletes_arrive_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_ran_ahead_and_is_put_back_hides_nothing() {
+    let rig = Rig::new(SandboxConfig {
+        records: Some(100),
+        ..SandboxConfig::default()
+    })
+    .await;
+    let extractor = rig.extractor("one").await;
+    rig.store_sync("active", serde_json::Value::Null).await;
+    wait_for_begin(&rig).await;
+    let org = rig.org();
+    let skew = |ms: i64| serde_json::json!({ "clock_skew_ms": ms });
+    org.post_to("/__sandbox/settings", skew(7_200_000)).await.unwrap();
+    let ahead = org.create("Vehicle__c", named("Ahead")).await.unwrap();
+    until(&rig, "what came ahead", &ahead, ChangeKind::Upsert, None).await;
+    org.post_to("/__sandbox/settings", skew(0)).await.unwrap();
+    let after = org.create("Vehicle__c", named("After")).await.unwrap();
+    until(&rig, "what came after", &after, ChangeKind::Upsert, None).await;
+    extractor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_that_commit_late_and_out_of_order_are_not_lost() {
     let config = SandboxConfig {
         records: Some(100),

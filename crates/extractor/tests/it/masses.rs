@@ -91,7 +91,7 @@ async fn trap_02_ten_thousand_rows_of_one_stamp_arrive_by_the_increment() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn trap_02_ten_thousand_rows_of_one_stamp_arrive_by_bulk_and_by_the_catch_up() {
-    let rig = Rig::new(SandboxConfig {
+    let mut rig = Rig::new(SandboxConfig {
         records: Some(60),
         bulk_page_rows: 1_700,
         bulk_queue_delay: Duration::from_secs(1),
@@ -101,11 +101,16 @@ async fn trap_02_ten_thousand_rows_of_one_stamp_arrive_by_bulk_and_by_the_catch_
     let extractor = rig.extractor("one").await;
     rig.store_sync("draft", Value::Null).await;
     let created = create_at_once(&rig, "Before", MASS).await;
+    rig.stop_mapper().await;
     rig.start_import("import-1").await;
-    let is_reading = |report: &Report| matches!(&report.body, ReportBody::Progress(progress) if progress.phase == RunPhase::Reading);
-    rig.reports_until("the import's reading", is_reading).await;
-    // All of them once more while the rows flow, with one stamp: that is for the catch-up.
+    rig.lane_is_full().await;
+    // All of them once more while the rows flow, with one stamp: that is for the catch-up, which reads what is older than
+    // the lag of a second.
     rename_at_once(&rig, &created, "After").await;
+    for _ in 0..3 {
+        rig.second_is_over().await;
+    }
+    rig.start_mapper().await;
     let is_over = |report: &Report| matches!(&report.body, ReportBody::Progress(progress) if progress.phase == RunPhase::Ended);
     rig.reports_until("the import's end", is_over).await;
     let all_renamed = |arrivals: &[Arrival]| ids_of(called(arrivals, "After")) == created;

@@ -80,6 +80,7 @@ fn health() -> Health {
             salesforce: Some(budget(115_000, 16_880, 3_200, 30_000, 11_500, "over the last 24 hours")),
             hubspot: Some(budget(1_000_000, 912_590, 640_100, 900_000, 100_000, "starts anew at midnight, Europe/Berlin")),
             allocation: Some(30_000),
+            etag: "1f".to_owned(),
             problems: Vec::new(),
         },
         failures: vec![group(FailureCategory::PicklistOption, 31, 300), group(FailureCategory::DuplicateUniqueValue, 5, 9_000), group(FailureCategory::HubSpotError, 2, 40)],
@@ -111,6 +112,7 @@ pub(super) fn add(gallery: &mut Gallery) {
             salesforce: None,
             hubspot: None,
             allocation: None,
+            etag: "1f".to_owned(),
             problems: Vec::new(),
         },
         ..health()

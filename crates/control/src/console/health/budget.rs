@@ -4,7 +4,7 @@ use landbridge_model::{Problem, TenantId};
 use maud::{Markup, html};
 
 use crate::console::parts::{self, Control, Icon, Meter, Use, count, icon, submit, text_input};
-use crate::console::{Role, Shell, paths};
+use crate::console::{Role, Shell, fields, paths};
 
 /// API budgets of both sides.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Budgets {
     pub hubspot: Option<ApiBudget>,
     /// Calls a day that Landbridge may make to Salesforce; `None` leaves only the reserve alone.
     pub allocation: Option<u64>,
+    /// Stands for the tenant as the page shows it.
+    pub etag: String,
     /// What was wrong with the allocation that was entered.
     pub problems: Vec<Problem>,
 }
@@ -78,6 +80,7 @@ fn allocation(shell: &Shell, tenant: &TenantId, budgets: &Budgets) -> Markup {
     html! {
         @if shell.may(Role::Operator) {
             (shell.form(&paths::health_part(tenant, "allocation"), "row", html! {
+                input type="hidden" name=(fields::ETAG) value=(budgets.etag);
                 (text_input(Control { name: "dailyCalls", label: "Allocated to Landbridge, calls a day", hint: "Optional. Reading slows down before it and stops at it; empty leaves only the reserve alone.",
                     value: &value, problems: &wrong, ..Control::default() }, "number", "off"))
                 (submit("Save", "", ""))

@@ -68,7 +68,7 @@ pub(super) async fn store_sealed(
     let caller = &visit.session.caller;
     visit
         .service
-        .put_tenant(caller, tenant.id(), wanted, Seen::Anything)
+        .put_tenant(caller, tenant.id(), wanted, Seen::Tag(tenant.tag()))
         .await?;
     Ok(())
 }

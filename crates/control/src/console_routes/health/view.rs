@@ -57,6 +57,7 @@ pub(super) fn health(facts: &HealthFacts, now: Timestamp) -> Health {
                 .hubspot_budget
                 .map(|budget| api_budget(budget, "since midnight where the portal is")),
             allocation: facts.allocation,
+            etag: facts.tag.clone(),
             problems: Vec::new(),
         },
         failures: failures(&facts.failures),

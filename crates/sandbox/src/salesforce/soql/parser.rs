@@ -102,6 +102,20 @@ impl Parser<'_> {
         })
     }
 
+    /// The name after FROM: some objects are called like words of the language.
+    fn object(&mut self) -> Result<Name, SoqlError> {
+        let named_so = ["GROUP", "ORDER"].iter().any(|word| self.is_word(0, word));
+        if !named_so {
+            return self.name();
+        }
+        let token = self.peek().clone();
+        self.at += 1;
+        Ok(Name {
+            text: token.text,
+            at: token.at,
+        })
+    }
+
     fn query(&mut self, nested: bool) -> Result<Query, SoqlError> {
         self.expect_word("SELECT")?;
         let mut select = vec![self.selected(nested)?];
@@ -109,7 +123,7 @@ impl Parser<'_> {
             select.push(self.selected(nested)?);
         }
         self.expect_word("FROM")?;
-        let from = self.name()?;
+        let from = self.object()?;
         self.take_word("AS");
         let alias_follows = self.peek().kind == TokenKind::Name
             && !RESERVED

@@ -176,6 +176,24 @@ fn names_do_not_mind_case_and_aliases_are_known() {
 }
 
 #[test]
+fn objects_may_be_called_like_words_of_the_language() {
+    for text in [
+        "SELECT Id FROM Group",
+        "SELECT g.Id FROM group g WHERE g.Name != null ORDER BY Id",
+        "SELECT Type, COUNT(Id) n FROM Group GROUP BY Type",
+    ] {
+        bound(text).unwrap_or_else(|error| panic!("{text}: {error:?}"));
+    }
+    let error = bound("SELECT Id FROM Order").unwrap_err();
+    assert!(format!("{error:?}").contains("sObject type 'Order'"), "{error:?}");
+    let error = bound("SELECT Id FROM WHERE Id = null").unwrap_err();
+    assert!(
+        format!("{error:?}").contains("unexpected token: 'WHERE'"),
+        "{error:?}"
+    );
+}
+
+#[test]
 fn conditions_split_the_records() {
     let all = how_many("Id != null");
     assert_eq!(
