@@ -195,15 +195,22 @@ impl Installation {
         token.map(str::to_owned).context("no token was printed")
     }
 
+    /// Whether credentials can be sealed to whom they are for.
+    async fn keys_are_known(&self) -> anyhow::Result<bool> {
+        let keys: Vec<serde_json::Value> = self.ask(&["keys", "list"]).await?;
+        Ok(keys.iter().all(|key| key["current"].is_string()))
+    }
+
     async fn wait_until_ready(&mut self) -> anyhow::Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             self.all_run()?;
             let answer = self.command().arg("status").output().await?;
-            if answer.status.success() {
-                return Ok(());
-            }
-            let said = String::from_utf8_lossy(&answer.stderr).into_owned();
+            let said = match answer.status.success() {
+                false => String::from_utf8_lossy(&answer.stderr).into_owned(),
+                true if self.keys_are_known().await? => return Ok(()),
+                true => "not every stage has published its public key".to_owned(),
+            };
             anyhow::ensure!(Instant::now() < deadline, "the stages do not come up: {said}");
             tokio::time::sleep(PAUSE).await;
         }
