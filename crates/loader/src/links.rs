@@ -7,7 +7,7 @@ use std::time::Duration;
 use landbridge_hubspot::associations::{ARCHIVE_INPUTS_MAX, CREATE_INPUTS_MAX, Pair, READ_INPUTS_MAX};
 use landbridge_hubspot::{Error, Share};
 use landbridge_model::{
-    Association, Envelope, Failure, FailureCategory, Former, HubSpotId, LinkOutcome, LinkVerdict, LinkWrite,
+    Association, Envelope, Failure, FailureCategory, HubSpotId, LinkOutcome, LinkVerdict, LinkWrite,
     LinkWrites, ObjectTypeId, RunId, SalesforceId, Source, StageKind,
 };
 use landbridge_stage::{Delivery, LaneContext, StageError};
@@ -19,7 +19,7 @@ mod overtaken;
 
 use crate::before::{import_of, kept_for};
 use crate::flight::Airline;
-use crate::pairs::{Calls, Current, Wish, must_wait, plan};
+use crate::pairs::{Calls, Current, Wish, in_doubt, must_wait, plan};
 use crate::portal::Portal;
 use crate::shard::LoaderShard;
 use crate::target::{Target, find};
@@ -254,20 +254,16 @@ impl LinkWorker<'_> {
         });
         let match_property = first.association.as_ref().map(|one| one.match_property.clone());
         // A plain association between records of one type does not tell who names whom: none is taken for ours.
-        let plain_and_unknown = |wish: &Wish<'_>| wish.former == Former::Unknown && wish.label.is_none();
-        let unknown = from != to && wishes.iter().any(plain_and_unknown);
-        let associated: Vec<HubSpotId> = current
-            .values()
-            .flatten()
-            .map(|record| record.to)
-            .collect::<HashSet<_>>()
-            .into_iter()
-            .collect();
-        let from_salesforce = match match_property.filter(|_| unknown && !associated.is_empty()) {
+        let doubtful = if from == to {
+            Vec::new()
+        } else {
+            in_doubt(&wishes, &current)
+        };
+        let from_salesforce = match match_property.filter(|_| !doubtful.is_empty()) {
             None => HashSet::new(),
             Some(property) => {
                 let found =
-                    calls::came_from_salesforce(&self.airline, &self.portal, to, &property, &associated);
+                    calls::came_from_salesforce(&self.airline, &self.portal, to, &property, &doubtful);
                 match found.await? {
                     Some(Ok(found)) => found,
                     Some(Err(error)) => return Ok(Some(self.fail_all(places, &error))),

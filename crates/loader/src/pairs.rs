@@ -113,6 +113,21 @@ pub(crate) fn must_wait(
     wishes.iter().map(decide).collect()
 }
 
+/// The associated records of which must be known whether they came from Salesforce before these wishes can be planned.
+pub(crate) fn in_doubt(wishes: &[Wish<'_>], current: &Current) -> Vec<HubSpotId> {
+    let plain_and_unknown = wishes
+        .iter()
+        .filter(|wish| wish.former == Former::Unknown && wish.label.is_none());
+    let doubtful: BTreeSet<HubSpotId> = plain_and_unknown
+        .flat_map(|wish| {
+            let associated = current.get(&wish.child).into_iter().flatten();
+            let others = associated.filter(|record| Some(record.to) != wish.parent && is_plain(record));
+            others.map(|record| record.to)
+        })
+        .collect();
+    doubtful.into_iter().collect()
+}
+
 /// The parents that a wish no longer wants.
 fn formers(wish: &Wish<'_>, current: &Current, from_salesforce: &HashSet<HubSpotId>) -> Vec<HubSpotId> {
     match wish.former {
@@ -303,6 +318,25 @@ mod tests {
             false,
             "archive [5] strip [] plain [] typed [(8, [2])]",
         );
+    }
+
+    #[test]
+    fn only_what_might_be_taken_away_is_in_doubt() {
+        let label = kind(7);
+        let now = || current(vec![has(5, &[1]), has(6, &[1, 7]), has(8, &[1])]);
+        for (wish, expected) in [
+            (wish(Some(5), Former::Unknown, None), vec![8]),
+            (wish(None, Former::Unknown, None), vec![5, 8]),
+            (wish(Some(5), Former::Unknown, Some(&label)), vec![]),
+            (wish(Some(5), Former::Nothing, None), vec![]),
+            (wish(Some(5), Former::Record(HubSpotId(8)), None), vec![]),
+        ] {
+            let doubtful = in_doubt(std::slice::from_ref(&wish), &now());
+            let expected: Vec<HubSpotId> = expected.into_iter().map(HubSpotId).collect();
+            assert_eq!(doubtful, expected, "{wish:?}");
+        }
+        let linked = [wish(Some(5), Former::Unknown, None)];
+        assert!(in_doubt(&linked, &current(vec![has(5, &[1])])).is_empty());
     }
 
     #[test]

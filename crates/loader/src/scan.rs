@@ -10,8 +10,8 @@ use landbridge_model::ask::FoundIdentities;
 use landbridge_model::{HubSpotId, ObjectTypeId, SalesforceId};
 use parking_lot::Mutex;
 
-/// For an id that is missing or claimed twice a listing is repeated after so many times its own length, and never more often
-/// than this.
+/// For more ids that are missing or claimed twice than are searched for, a listing is repeated after so many times its own
+/// length, and never more often than this.
 const REST: u32 = 20;
 const REST_MIN: Duration = Duration::from_secs(5);
 /// For ids that are known: a record may have been merged into another, or given to another account.
@@ -19,7 +19,8 @@ const FRESH: u32 = 200;
 const FRESH_MIN: Duration = Duration::from_secs(600);
 /// Values of one search.
 const SEARCH_VALUES_MAX: usize = 100;
-/// More than this many missing ids are left to the next listing.
+/// More ids than this are left to the next listing. Search has a limit of its own, so that who writes waits for none of it;
+/// a listing takes its pages from them.
 const SEARCHED_MAX: usize = 500;
 
 #[derive(Debug, Default)]
@@ -36,9 +37,9 @@ struct Listed {
 }
 
 impl Listed {
-    /// Whether it is time to list again for ids of which some are in doubt, or none.
-    fn is_due(self, doubt: bool, now: Instant) -> bool {
-        let rest = if doubt {
+    /// Whether it is time to list again for ids of which so many are in doubt.
+    fn is_due(self, doubtful: usize, now: Instant) -> bool {
+        let rest = if doubtful > SEARCHED_MAX {
             (self.took * REST).max(REST_MIN)
         } else {
             (self.took * FRESH).max(FRESH_MIN)
@@ -79,7 +80,7 @@ impl Scans {
 }
 
 impl Scan {
-    /// Looks for `ids`: by listing when that is due, else, for those that are not known, by search.
+    /// Looks for `ids`: by listing when that is due, else, for those that are not known or claimed twice, by search.
     async fn refresh(
         &mut self,
         client: &Client,
@@ -87,27 +88,36 @@ impl Scan {
         property: &str,
         ids: &[SalesforceId],
     ) -> Result<(), Error> {
-        let missing: Vec<SalesforceId> = ids
-            .iter()
-            .copied()
-            .filter(|id| !self.found.contains_key(id))
-            .collect();
-        let claimed_twice = |id: &SalesforceId| self.found.get(id).is_some_and(|records| records.len() > 1);
-        let doubt = !missing.is_empty() || ids.iter().any(claimed_twice);
+        let is_sure = |id: &SalesforceId| self.found.get(id).is_some_and(|records| records.len() == 1);
+        let doubtful: Vec<SalesforceId> = ids.iter().copied().filter(|id| !is_sure(id)).collect();
         let began = Instant::now();
-        if self.listed.is_none_or(|listed| listed.is_due(doubt, began)) {
+        let is_due = |listed: Listed| listed.is_due(doubtful.len(), began);
+        if self.listed.is_none_or(is_due) {
             self.found = list(client, object_type, property).await?;
             let took = began.elapsed();
             self.listed = Some(Listed {
                 at: began + took,
                 took,
             });
-        } else if !missing.is_empty() && missing.len() <= SEARCHED_MAX {
-            for (id, record) in search(client, object_type, property, &missing).await? {
-                add(&mut self.found, id, record);
-            }
+        } else if !doubtful.is_empty() && doubtful.len() <= SEARCHED_MAX {
+            let found = search(client, object_type, property, &doubtful).await?;
+            self.learn(&doubtful, found);
         }
         Ok(())
+    }
+
+    /// What a search found of the ids that were looked for. What it does not find was perhaps written a moment ago: a listing
+    /// knows better, and is believed on.
+    fn learn(&mut self, searched: &[SalesforceId], found: Vec<(SalesforceId, HubSpotId)>) {
+        let mut by_id: HashMap<SalesforceId, Vec<HubSpotId>> = HashMap::new();
+        for (id, record) in found {
+            add(&mut by_id, id, record);
+        }
+        for id in searched {
+            if let Some(records) = by_id.remove(id) {
+                self.found.insert(*id, records);
+            }
+        }
     }
 }
 
@@ -183,17 +193,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_in_doubt_is_listed_again_sooner() {
+    fn many_in_doubt_are_listed_again_sooner() {
         let at = Instant::now();
         let listed = |seconds| Listed {
             at,
             took: Duration::from_secs(seconds),
         };
-        let due = |listed: Listed, doubt, seconds| listed.is_due(doubt, at + Duration::from_secs(seconds));
-        assert!(!due(listed(0), true, 4) && due(listed(0), true, 5));
-        assert!(!due(listed(10), true, 199) && due(listed(10), true, 200));
-        assert!(!due(listed(0), false, 599) && due(listed(0), false, 600));
-        assert!(!due(listed(10), false, 1_999) && due(listed(10), false, 2_000));
+        let due =
+            |listed: Listed, doubtful, seconds| listed.is_due(doubtful, at + Duration::from_secs(seconds));
+        let many = SEARCHED_MAX + 1;
+        assert!(!due(listed(0), many, 4) && due(listed(0), many, 5));
+        assert!(!due(listed(10), many, 199) && due(listed(10), many, 200));
+        for few in [0, SEARCHED_MAX] {
+            assert!(!due(listed(0), few, 599) && due(listed(0), few, 600));
+            assert!(!due(listed(10), few, 1_999) && due(listed(10), few, 2_000));
+        }
+    }
+
+    #[test]
+    fn what_a_search_finds_takes_the_place_of_what_was_known() {
+        let id = |text| SalesforceId::parse(text).unwrap();
+        let (merged, missing, late) = (
+            id("001000000000001"),
+            id("001000000000002"),
+            id("001000000000003"),
+        );
+        let mut scan = Scan::default();
+        for record in [1, 2] {
+            add(&mut scan.found, merged, HubSpotId(record));
+        }
+        scan.learn(
+            &[merged, missing, late],
+            vec![(merged, HubSpotId(2)), (late, HubSpotId(3))],
+        );
+        let mut answer = answer(&scan.found, &[merged, missing, late]);
+        answer.found.sort_unstable();
+        assert_eq!(answer.found, [(merged, HubSpotId(2)), (late, HubSpotId(3))]);
+        assert!(answer.ambiguous.is_empty());
     }
 
     #[test]
