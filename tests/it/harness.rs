@@ -623,6 +623,10 @@ impl Browser {
 impl Drop for Installation {
     fn drop(&mut self) {
         self.processes.clear();
+        if std::thread::panicking() && std::env::var_os("LANDBRIDGE_KEEP_FAILED").is_some() {
+            self.folder.disable_cleanup(true);
+            eprintln!("---- kept for a look: {}", self.folder.path().display());
+        }
         if let Some(server) = self.server.take() {
             self.runtime.block_on(server.stop());
         }

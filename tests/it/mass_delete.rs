@@ -44,8 +44,8 @@ fn webhook() -> (String, Receiver<Value>) {
     (address, receiver)
 }
 
-#[test]
-fn a_mass_delete_stops_at_the_limit_is_told_and_goes_by_one_decision() {
+/// An installation and its portal after everything was deleted in the org, and how many records HubSpot had.
+fn after_a_mass_delete() -> (Installation, Sandbox, u64) {
     let mut installation = Installation::new();
     installation.set("LANDBRIDGE_CONTROL__ALERT_EVERY", "1s");
     installation.start("everything", "up");
@@ -74,16 +74,7 @@ fn a_mass_delete_stops_at_the_limit_is_told_and_goes_by_one_decision() {
         "--webhook-secret-file",
         secret,
     ]);
-
-    let depots = sandbox.object_type("depots");
-    let listed = || {
-        let path = format!("/crm/objects/2026-09/{depots}?limit=100");
-        sandbox.hubspot("GET", &path, None)["results"]
-            .as_array()
-            .unwrap()
-            .len() as u64
-    };
-    assert_eq!(listed(), written);
+    assert_eq!(listed(&sandbox), written);
     // Children first: a depot that has some is not deleted.
     loop {
         let rows = sandbox.query("SELECT Id FROM Depot__c");
@@ -100,7 +91,7 @@ fn a_mass_delete_stops_at_the_limit_is_told_and_goes_by_one_decision() {
         (held["total"].as_u64()? == written - LIMIT).then_some(held)
     });
     assert_eq!(
-        listed(),
+        listed(&sandbox),
         written - LIMIT,
         "more was deleted than the limit allows: {held}"
     );
@@ -111,8 +102,34 @@ fn a_mass_delete_stops_at_the_limit_is_told_and_goes_by_one_decision() {
         (&"raised".into(), &"depots".into()),
         "{told}"
     );
+    (installation, sandbox, written)
+}
 
+/// Depots that the portal has.
+fn listed(sandbox: &Sandbox) -> u64 {
+    let path = format!("/crm/objects/2026-09/{}?limit=100", sandbox.object_type("depots"));
+    let page = sandbox.hubspot("GET", &path, None);
+    page["results"].as_array().unwrap().len() as u64
+}
+
+#[test]
+fn a_mass_delete_stops_at_the_limit_is_told_and_goes_by_one_decision() {
+    let (installation, sandbox, written) = after_a_mass_delete();
     let decided = installation.cli(&["held", "approve", "depots", "--all", "--yes"]);
     assert_eq!(decided["count"], written - LIMIT, "{decided}");
-    wait_for("all to be deleted", || (listed() == 0).then_some(()));
+    wait_for("all to be deleted", || (listed(&sandbox) == 0).then_some(()));
+}
+
+#[test]
+fn a_mass_delete_that_is_discarded_leaves_the_records_alone() {
+    let (installation, sandbox, written) = after_a_mass_delete();
+    let decided = installation.cli(&["held", "discard", "depots", "--all", "--yes"]);
+    assert_eq!(decided["count"], written - LIMIT, "{decided}");
+    let left = installation.cli(&["held", "list"]);
+    assert_eq!(left["total"], 0, "{left}");
+    // A change that comes after the decision is carried as ever, and takes nothing of what was kept with it.
+    let created = sandbox.create("Depot__c", serde_json::json!({ "Name": "After the storm" }));
+    let depots = sandbox.object_type("depots");
+    wait_for("a depot of its own", || sandbox.hubspot_id(&depots, &created));
+    assert_eq!(listed(&sandbox), written - LIMIT + 1);
 }

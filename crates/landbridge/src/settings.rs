@@ -187,6 +187,8 @@ pub struct ExtractorSection {
     pub page_rows: u32,
     /// Bulk results pages fetched at the same time for one import.
     pub parallel_pages: usize,
+    /// More records than this are read by Bulk: by a large window of the increment, a compare, or for formulas.
+    pub bulk_from: u64,
 }
 
 impl Default for ExtractorSection {
@@ -206,6 +208,7 @@ impl Default for ExtractorSection {
             batch_rows: settings.batch_rows,
             page_rows: settings.page_rows,
             parallel_pages: settings.parallel_pages,
+            bulk_from: settings.bulk_from,
         }
     }
 }
@@ -329,6 +332,7 @@ impl Settings {
             batch_rows: self.extractor.batch_rows,
             page_rows: self.extractor.page_rows,
             parallel_pages: self.extractor.parallel_pages,
+            bulk_from: self.extractor.bulk_from,
             call_timeout: self.process.call_timeout,
             stream: StreamSettings {
                 enabled: self.extractor.change_events,

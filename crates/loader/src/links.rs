@@ -1,6 +1,6 @@
 //! The lane `links`: associations made and taken away, in the order in which they were wished for.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ struct Job {
     /// The import for which is kept how the pair was associated before, with the message's envelope.
     kept_for: Option<Arc<(RunId, Envelope)>>,
     end: Option<Result<LinkOutcome, Failure>>,
+    /// Whether its child is to be read again, so that the link is ordered for the records that there are now.
+    read_again: bool,
 }
 
 struct Message {
@@ -131,6 +133,7 @@ async fn gather(
                         target,
                         kept_for: kept_for.clone(),
                         end: is_undone.then_some(Ok(LinkOutcome::Unlinked)),
+                        read_again: false,
                     });
                 }
                 messages.push(Message { delivery, writes });
@@ -307,11 +310,13 @@ impl LinkWorker<'_> {
     /// What was refused because its ends changed meanwhile is no failure.
     async fn excuse_overtaken(&mut self) -> Result<(), StageError> {
         for job in self.jobs.iter_mut() {
-            if matches!(job.end, Some(Err(_)))
-                && overtaken::is_overtaken(&self.airline, &self.portal, job).await?
-            {
-                tracing::debug!(child = %job.link.child, field = job.link.field, "an order for a link was overtaken");
+            if !matches!(job.end, Some(Err(_))) {
+                continue;
+            }
+            if let Some(by) = overtaken::overtaken(&self.airline, &self.portal, job).await? {
+                tracing::debug!(child = %job.link.child, field = job.link.field, ?by, "an order for a link was overtaken");
                 job.end = Some(Ok(LinkOutcome::Unlinked));
+                job.read_again = by == overtaken::Overtaken::Replaced;
             }
         }
         Ok(())
@@ -414,8 +419,15 @@ async fn tell(
     jobs: Vec<Job>,
 ) -> Result<(), StageError> {
     let mut verdicts: Vec<Vec<LinkVerdict>> = messages.iter().map(|_| Vec::new()).collect();
+    let mut read_again = BTreeSet::new();
     for job in jobs {
         let message = &messages[job.message];
+        if job.read_again && read_again.insert((message.writes.envelope.sync.clone(), job.link.child)) {
+            lane.shard
+                .hub
+                .ask_reread(&overtaken::reread(&message.writes.envelope, job.link.child))
+                .await?;
+        }
         let (outcome, failure) = match job.end {
             Some(Ok(outcome)) => (outcome, None),
             Some(Err(failure)) => (LinkOutcome::Failed, Some(failure)),

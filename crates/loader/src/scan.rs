@@ -166,6 +166,11 @@ async fn list(
     }
 }
 
+/// How an id may be written: with its checksum, and without.
+fn forms(id: &SalesforceId) -> [&str; 2] {
+    [id.as_str(), &id.as_str()[..15]]
+}
+
 async fn search(
     client: &Client,
     object_type: &ObjectTypeId,
@@ -173,8 +178,8 @@ async fn search(
     ids: &[SalesforceId],
 ) -> Result<Vec<(SalesforceId, HubSpotId)>, Error> {
     let mut found = Vec::new();
-    for chunk in ids.chunks(SEARCH_VALUES_MAX) {
-        let values: Vec<&str> = chunk.iter().map(SalesforceId::as_str).collect();
+    for chunk in ids.chunks(SEARCH_VALUES_MAX / 2) {
+        let values: Vec<&str> = chunk.iter().flat_map(forms).collect();
         let reply = client
             .search_in(Share::Lookups, object_type, property, &values, &[property])
             .await?;
@@ -230,6 +235,12 @@ mod tests {
         answer.found.sort_unstable();
         assert_eq!(answer.found, [(merged, HubSpotId(2)), (late, HubSpotId(3))]);
         assert!(answer.ambiguous.is_empty());
+    }
+
+    #[test]
+    fn an_id_is_searched_for_in_both_its_forms() {
+        let id = SalesforceId::parse("001000000000001AAA").unwrap();
+        assert_eq!(forms(&id), ["001000000000001AAA", "001000000000001"]);
     }
 
     #[test]

@@ -309,6 +309,11 @@ impl Tenant {
     /// that something was done.
     async fn carry_out(&self, state: &mut State, plan: Plan, now_ms: i64) -> Result<(), StageError> {
         let hub = &self.context.hub;
+        for order in &plan.orders {
+            let link = &order.link;
+            tracing::debug!(tenant = %self.id, sync = %order.sync, child = %link.child, field = link.field, child_id = %link.child_hubspot_id,
+                parent = ?link.parent, former = ?link.former, version = %link.version, "a link is ordered");
+        }
         let park: Vec<ParkedLink> = plan
             .park
             .iter()
