@@ -89,31 +89,33 @@ impl Parser<'_> {
     }
 
     fn name(&mut self) -> Result<Name, SoqlError> {
-        let token = self.peek().clone();
+        let token = self.peek();
         let reserved = RESERVED.iter().any(|word| word.eq_ignore_ascii_case(&token.text));
         let dangling = token.text.ends_with('.') || token.text.contains("..");
         if token.kind != TokenKind::Name || reserved || dangling {
             return Err(self.unexpected());
         }
+        Ok(self.take_name())
+    }
+
+    /// The next token, whatever else it may mean, as a name.
+    fn take_name(&mut self) -> Name {
+        let token = self.peek().clone();
         self.at += 1;
-        Ok(Name {
+        Name {
             text: token.text,
             at: token.at,
-        })
+        }
     }
 
     /// The name after FROM: some objects are called like words of the language.
     fn object(&mut self) -> Result<Name, SoqlError> {
         let named_so = ["GROUP", "ORDER"].iter().any(|word| self.is_word(0, word));
-        if !named_so {
-            return self.name();
+        if named_so {
+            Ok(self.take_name())
+        } else {
+            self.name()
         }
-        let token = self.peek().clone();
-        self.at += 1;
-        Ok(Name {
-            text: token.text,
-            at: token.at,
-        })
     }
 
     fn query(&mut self, nested: bool) -> Result<Query, SoqlError> {
